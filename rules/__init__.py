@@ -1,0 +1,1 @@
+"""The pure core: values in, verdicts out, with no I/O, no clock and no logging."""

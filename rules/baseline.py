@@ -1,0 +1,105 @@
+"""The first judgement of a rule: one digest per exchange and notifier, not an alarm for each old condition."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rules import telling
+from rules.ruleset import MINUTE_MS, ExchangeSettings, Rule
+from rules.step import Step, selected
+from rules.types.base import Family
+from rules.world import Alert, Baseline
+
+LONGEST_MS = MINUTE_MS
+"""A digest waits no longer than this after the first reading."""
+
+HELD_FAMILIES = frozenset({Family.LEVEL, Family.STALE})
+
+
+def watch(step: Step) -> None:
+    """Rules not yet judged on an exchange begin their first judgement there."""
+    for name in step.ruleset.exchanges:
+        new = {rule.key for rule in step.ruleset.rules if _is_new(step, rule, name)}
+        state = step.state(name)
+        old = state.baseline
+        known = {rule.key for rule in step.ruleset.rules}
+        waiting = new | (set(old.rules) & known if old else set())
+        began = old.began_ms if old and not new - old.rules else None
+        fresh = Baseline(frozenset(waiting), began) if waiting else None
+        if fresh != old or name not in step.world.exchanges:
+            step.world.exchanges[name] = replace(state, baseline=fresh)
+
+
+def begin(step: Step, exchange: str, at_ms: int) -> None:
+    """The first reading after new rules starts the minute."""
+    state = step.state(exchange)
+    if state.baseline is None or state.baseline.began_ms is not None:
+        return
+    step.world.exchanges[exchange] = replace(state, baseline=replace(state.baseline, began_ms=at_ms))
+    step.world.index.due(at_ms + LONGEST_MS)
+
+
+def was_read(step: Step, settings: ExchangeSettings, account: int, wallet: str) -> None:
+    """One wallet was looked at completely; when none is left and none wavers, the digest leaves."""
+    state = step.state(settings.name)
+    if state.baseline is None:
+        return
+    unread = step.world.index.unread.get(settings.name)
+    if unread is None:
+        unread = step.world.index.unread[settings.name] = _all_wallets(step, settings)
+    unread.discard((account, wallet))
+    if not unread:
+        finish(step, settings.name)
+
+
+def finish(step: Step, exchange: str, *, late: bool = False) -> None:
+    """Tell the digest when everything was judged, or when its minute is over (`late`)."""
+    state = step.state(exchange)
+    baseline = state.baseline
+    if baseline is None or baseline.began_ms is None:
+        return
+    if not late and (not state.listings_done or _wavering(step, exchange, baseline)):
+        return
+    for key in baseline.rules:
+        step.world.judged_rules[exchange, key] = step.now_ms
+    step.world.exchanges[exchange] = replace(state, baseline=None)
+    step.world.index.unread.pop(exchange, None)
+    rules = {rule.key: rule for rule in step.ruleset.rules}
+    batch = f"{exchange}@{step.now_ms}"
+    for alert in _held(step, exchange):
+        step.world.put_alert(telling.tell(step, rules.get(alert.key.rule), alert, batch))
+
+
+def _is_new(step: Step, rule: Rule, exchange: str) -> bool:
+    if not rule.enabled or not rule.exchange.match(exchange) or rule.spec.family not in HELD_FAMILIES:
+        return False
+    return (exchange, rule.key) not in step.world.judged_rules
+
+
+def _all_wallets(step: Step, settings: ExchangeSettings) -> set[tuple[int, str]]:
+    judged = step.world.index.judged
+    return {
+        (account.key, wallet)
+        for account in step.accounts_of(settings.name)
+        if not account.master and selected(settings, account)
+        for wallet in settings.wallets
+        if (account.key, wallet) not in judged
+    }
+
+
+def _wavering(step: Step, exchange: str, baseline: Baseline) -> bool:
+    """Whether a confirming reading is still awaited."""
+    rules = {rule.key: rule for rule in step.ruleset.rules}
+    return any(
+        alert.state == "pending"
+        and (rule := rules.get(key.rule)) is not None
+        and alert.held_ms >= rule.for_ms
+        for key, alert in step.world.alerts.items()
+        if key.subject.exchange in (exchange, "") and key.rule in baseline.rules
+    )
+
+
+def _held(step: Step, exchange: str) -> list[Alert]:
+    """The alerts that waited, the most severe first; a sum over exchanges goes with the first that is done."""
+    held = [a for key, a in step.world.alerts.items() if a.held and key.subject.exchange in (exchange, "")]
+    return sorted(held, key=lambda alert: (-alert.severity.rank, alert.key))

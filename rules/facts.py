@@ -1,0 +1,52 @@
+"""What a message about one alert needs to know, taken at the moment of the transition that it tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rules.model import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Figures are exact decimal text, never rounded or grouped; times are UTC milliseconds.
+
+    `wallet` is "" where the rule judges the sum of the wallets in `wallets`. `value` is the judged figure,
+    `before` the one that it followed, with the end of its reading in `before_ms`. `readings` is how many
+    readings in a row agree. `also` are other known figures of the same account as (wallet, asset, field,
+    figure). `details` are further sentences of the rule type, complete and ready to be read.
+    """
+
+    rule: str
+    type: str
+    exchange: str
+    severity: Severity
+    raised_from: Severity | None = None
+    label: str = ""
+    wallet: str = ""
+    wallets: tuple[str, ...] = ()
+    asset: str = ""
+    field: str = ""
+    quote: str = ""
+    headline: str = ""  # for alerts without a figure: what happened, as "frozen by the venue"
+    value: str | None = None
+    sign: str = ""
+    threshold: str | None = None
+    clear_at: str | None = None
+    before: str | None = None
+    before_ms: int | None = None
+    since_ms: int | None = None
+    held_ms: int = 0
+    window_ms: int | None = None  # of a change; `threshold` is then the step, as "5000" or "10%"
+    read_ms: int | None = None
+    until_ms: int | None = None  # of a ban
+    readings: int = 0
+    reason: str = ""  # of an end, or of trouble
+    fired_ms: int | None = None
+    ended_ms: int | None = None
+    also: tuple[tuple[str, str, str, str], ...] = ()
+    not_watched: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+    identifiers: tuple[str, ...] = ()
+    runbook: str = ""
+    description: str = ""

@@ -1,0 +1,225 @@
+"""The inputs of the engine: what was read, what failed, what is listed, and the identities they speak of.
+
+Every class here is a value. Times are integer milliseconds of UTC since the epoch (`*_ms`), amounts are the
+venue's own text until they are compared (law 9), and nothing unknown is ever written as a zero (law 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+Row: TypeAlias = "tuple[str | None, ...]"
+"""One asset's quantities as text, in the order of its reading's `fields`.
+
+`None` is a field the venue did not give; `""` is a field the venue gave as not known.
+"""
+
+MASTER = "master"
+"""The label, and the only name in rules, of the master account itself."""
+
+
+class Severity(StrEnum):
+    """How much it matters; compare by `rank`."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        return _RANKS[self]
+
+
+_RANKS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
+
+
+class Covers(StrEnum):
+    """What a reading proves about assets that it does not name."""
+
+    ALL = "all"  # an asset without a row is held at zero (law 4)
+    NAMED = "named"  # nothing: Bitget's rows prove only the coins they name (law 3)
+
+
+class FailureKind(StrEnum):
+    """Why a call told nothing, which is also what happens next."""
+
+    TRANSIENT = "transient"  # retried with backoff
+    LIMITED = "limited"  # the venue said 429: this endpoint waits
+    BANNED = "banned"  # the venue said 418, or its like: everything of this exchange waits
+    MAINTENANCE = "maintenance"  # announced by the venue
+    CLOCK = "clock"  # the venue refuses our time even after it was learned again
+    KEY = "key"  # the key, its rights or the account mode is refused: this exchange stops
+    ENDPOINT = "endpoint"  # this endpoint alone is refused: go on without it
+    DENIED = "denied"  # the venue says that this account does not exist
+    ACCOUNT = "account"  # this account alone cannot be read
+    MALFORMED = "malformed"  # an answer that cannot be trusted
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How a venue names one account.
+
+    `venue_id` is stable where there is one; `email` and `name` may change under it; `alias` is the free
+    text some venues keep beside them.
+    """
+
+    venue_id: str | None = None
+    email: str | None = None
+    name: str | None = None
+    alias: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The identifier that people read."""
+        return self.email or self.name or self.alias or self.venue_id or "?"
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """Every name that a pattern may meet."""
+        return tuple(x for x in (self.email, self.name, self.alias, self.venue_id) if x)
+
+
+MASTER_IDENTITY = Identity(name=MASTER)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one successful call tells of one wallet of one account.
+
+    `rows` maps an asset to its quantities in the order of `fields`. A client that receives the very bytes it
+    received before passes the very same `rows` object again: the judge sees by identity that nothing moved.
+    `values` maps a quote coin to the venue's own valuation in it; a reading with `fields == ()` is a
+    valuation only and says nothing of quantities.
+    """
+
+    exchange: str
+    account: Identity
+    wallet: str
+    began_ms: int
+    ended_ms: int
+    fields: tuple[str, ...]
+    rows: Mapping[str, Row]
+    covers: Covers = Covers.ALL
+    values: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One call that told nothing. It changes no balance, no presence and no verdict (law 1).
+
+    `account` is None when the call was not about one account. `until_ms` is the time before which the venue
+    wants no call. `stops` says that the whole exchange is stopped until the file or the key changes.
+    """
+
+    exchange: str
+    at_ms: int
+    kind: FailureKind
+    reason: str
+    account: Identity | None = None
+    wallet: str | None = None
+    until_ms: int | None = None
+    stops: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListedAccount:
+    """One row of a listing; `frozen` is None where the list does not tell."""
+
+    identity: Identity
+    frozen: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The sub-accounts that exist, as one endpoint (`source`) tells.
+
+    Only a complete listing says that an account is gone (law 2); an incomplete one, with its `reason`, still
+    proves the accounts that it names.
+    """
+
+    exchange: str
+    source: str
+    began_ms: int
+    ended_ms: int
+    complete: bool
+    accounts: tuple[ListedAccount, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """The end of one walk over all pages of a venue that lists balances, not accounts (Bitget).
+
+    `seen` maps the venue id of each account met to the assets that its rows named. Only a complete pass says
+    that an asset or an account was absent.
+    """
+
+    exchange: str
+    wallet: str
+    began_ms: int
+    ended_ms: int
+    complete: bool
+    fields: tuple[str, ...]
+    seen: Mapping[str, frozenset[str]]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MasterSeen:
+    """What the venue tells of the key: whose it is and what it may do beyond reading.
+
+    `master_id` is None where the venue does not tell; `rights` names each right beyond reading in the
+    venue's words; `ip_bound` is None where the venue does not tell.
+    """
+
+    exchange: str
+    at_ms: int
+    master_id: str | None
+    rights: tuple[str, ...] = ()
+    ip_bound: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSeen:
+    """By how much this machine's clock is behind (positive) or ahead (negative) of the venue's."""
+
+    exchange: str
+    at_ms: int
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """The venue announces that it is, or no longer is, under maintenance."""
+
+    exchange: str
+    at_ms: int
+    active: bool
+    reason: str = ""
+    until_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The daemon started; the time before it does not count for `for` (downtime)."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time went on and nothing arrived: what is due by time alone comes about here."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RulesRejected:
+    """A rules file was refused; the accepted one stays in force (law 10)."""
+
+    at_ms: int
+    where: str  # file and line
+    reason: str

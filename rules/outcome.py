@@ -1,0 +1,114 @@
+"""What follows from one input: transitions, notifications, changed balances, and the calls now wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from rules.facts import Facts
+from rules.model import Row, Severity
+from rules.world import Alert, AlertKey
+
+
+class NotificationKind(StrEnum):
+    """Which event of an alert's life is told."""
+
+    FIRING = "firing"
+    RAISED = "raised"
+    REMINDER = "reminder"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+    EVENT = "event"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One step of an alert's life. `after` is pending, firing, resolved, closed or inactive (pending ended)."""
+
+    alert: str
+    key: AlertKey
+    rule: str
+    at_ms: int
+    before: str  # "" where the alert is new
+    after: str
+    severity: Severity
+    reason: str = ""
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One alert event for one notifier: a durable outbox row.
+
+    Rows with the same non-empty `batch` leave in one message (the digest of a first judgement).
+    """
+
+    alert: str
+    notifier: str
+    kind: NotificationKind
+    severity: Severity
+    created_ms: int
+    facts: Facts
+    batch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceChange:
+    """One changed row; `before` is None where the asset was never seen in that wallet."""
+
+    account: int
+    wallet: str
+    fields: tuple[str, ...]
+    asset: str
+    before: Row | None
+    after: Row
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """The confirming read that would settle a verdict now; the most severe first."""
+
+    exchange: str
+    account: int
+    wallet: str
+    severity: Severity
+    reason: str = "confirm"  # or "presence"
+
+
+@dataclass(frozen=True, slots=True)
+class Relist:
+    """A complete listing wanted soon, because an account is missing from the last one."""
+
+    exchange: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something for the log and the metrics that is no alert: a glitch, a difference between endpoints."""
+
+    event: str
+    exchange: str
+    text: str = ""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one `judge` returns. `accounts_changed` tells the shell that its reading plan is out of date."""
+
+    transitions: list[Transition] = field(default_factory=list)
+    notifications: list[Notification] = field(default_factory=list)
+    ended: list[Alert] = field(default_factory=list)  # as they ended; they are no longer in the world
+    cancelled: list[str] = field(default_factory=list)  # notifiers removed: their rows are cancelled
+    changes: list[BalanceChange] = field(default_factory=list)
+    rechecks: list[Recheck] = field(default_factory=list)
+    relists: list[Relist] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    accounts_changed: set[str] = field(default_factory=set)
+
+    def relist(self, exchange: str) -> None:
+        """Ask once for a complete listing soon."""
+        wanted = Relist(exchange)
+        if wanted not in self.relists:
+            self.relists.append(wanted)

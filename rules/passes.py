@@ -1,0 +1,142 @@
+"""The end of a pass over balances (Bitget): what it did not name is judged here, and only here (law 3)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rules import accounts, baseline, health, presence
+from rules.figures import Arrival
+from rules.model import Identity, Pass, Severity
+from rules.outcome import Recheck
+from rules.plan import plan_of
+from rules.readings import judge_assets, zeroed
+from rules.ruleset import ExchangeSettings
+from rules.step import Step, selected
+from rules.world import Account, Holding
+
+
+def judge_pass(step: Step, done: Pass) -> None:
+    """Take the end of a pass in. An incomplete one judges nothing."""
+    settings = step.exchange(done.exchange)
+    if settings is None or step.state(done.exchange).stopped:
+        return
+    if not done.complete:
+        step.note("pass.incomplete", done.exchange, done.reason)
+        return
+    health.succeeded(step, done.exchange, done.ended_ms)
+    state = step.state(done.exchange)
+    step.world.exchanges[done.exchange] = replace(state, passes=state.passes + 1)
+    _announce(step, done, first=state.passes == 0)
+    seen = {account.key: assets for account, assets in _seen(step, done)}
+    for account in step.accounts_of(done.exchange):
+        if account.master or not account.present:
+            continue
+        if account.key in seen:
+            _rest_of(step, settings, account, done, seen[account.key])
+        else:
+            _absent(step, settings, account, done)
+
+
+def _seen(step: Step, done: Pass) -> list[tuple[Account, frozenset[str]]]:
+    found = []
+    for venue_id, assets in done.seen.items():
+        account = accounts.find(step, done.exchange, Identity(venue_id=venue_id))
+        if account is not None:
+            found.append((account, assets))
+    return found
+
+
+def _announce(step: Step, done: Pass, *, first: bool) -> None:
+    """New accounts wait for a listing to name them where there is one; else the pass itself is the proof."""
+    listed = presence.primary(step.state(done.exchange).listings) is not None
+    for account in step.accounts_of(done.exchange):
+        if account.master or account.announced:
+            continue
+        if first:
+            step.world.put_account(replace(account, announced=True))
+        elif listed:
+            step.outcome.relist(done.exchange)
+        else:
+            presence.appear(step, account)
+
+
+def _rest_of(
+    step: Step, settings: ExchangeSettings, account: Account, done: Pass, named: frozenset[str]
+) -> None:
+    """The coins that the account's rows did not name are held no more."""
+    if not selected(settings, account):
+        return
+    holding = step.world.holdings.get((account.key, done.wallet))
+    if holding is None:
+        return
+    _judge_whole(step, settings, account, done, frozenset(holding.rows) - named)
+
+
+def _absent(step: Step, settings: ExchangeSettings, account: Account, done: Pass) -> None:
+    """An account that the pass lacks reads zero after `confirm` of them, unless the list says that it is gone."""
+    account = replace(
+        account,
+        absent_passes=account.absent_passes + 1,
+        absent_since_ms=account.absent_since_ms if account.absent_passes else done.began_ms,
+    )
+    step.world.put_account(account)
+    since = account.absent_since_ms or done.began_ms
+    if not selected(settings, account):
+        return
+    holding = step.world.holdings.get((account.key, done.wallet))
+    if account.absent_passes < settings.confirm:
+        _look_again(step, account, done.wallet)
+        return
+    if not _still_there(step, account, since):
+        return
+    if holding is None:
+        holding = Holding(done.fields, {}, None, done.began_ms, done.ended_ms)
+        step.world.put_holding(account.key, done.wallet, holding)
+    _judge_whole(step, settings, account, done, frozenset(holding.rows))
+
+
+def _still_there(step: Step, account: Account, since: int) -> bool:
+    """Where a list exists, a complete one begun after the first lacking pass must still name the account."""
+    listings = step.state(account.exchange).listings
+    source = presence.primary(listings)
+    if source is None:
+        return True
+    if source not in account.listed_by:
+        return True  # the list never knew this kind of account
+    if (listings[source].began_ms or 0) < since:
+        step.outcome.relist(account.exchange)
+        return False
+    return account.missing == 0
+
+
+def _look_again(step: Step, account: Account, wallet: str) -> None:
+    step.outcome.rechecks.append(
+        Recheck(account.exchange, account.key, wallet, Severity.CRITICAL, "presence")
+    )
+    if presence.primary(step.state(account.exchange).listings) is not None:
+        step.outcome.relist(account.exchange)
+
+
+def _judge_whole(
+    step: Step, settings: ExchangeSettings, account: Account, done: Pass, absent: frozenset[str]
+) -> None:
+    """Judge the assets that the pass proved absent, and all that rules name at the first complete look."""
+    pair = (account.key, done.wallet)
+    before = step.world.holdings[pair]
+    account = health.account_read(step, account)
+    step.world.put_holding(
+        *pair, replace(before, whole_ms=done.ended_ms, ended_ms=done.ended_ms, began_ms=done.began_ms)
+    )
+    arrival = Arrival(account, done.wallet, done.began_ms, done.ended_ms, before)
+    changed = zeroed(step, arrival, absent, done.ended_ms)
+    named = frozenset(before.rows) - absent
+    unnamed = _Unnamed(named)
+    judge_assets(step, settings, plan_of(step, account), arrival, changed, named=unnamed, whole=True)
+    baseline.was_read(step, settings, *pair)
+
+
+class _Unnamed(frozenset[str]):
+    """Every asset but these: a pass speaks of what its rows did not name."""
+
+    def __contains__(self, asset: object) -> bool:
+        return not frozenset.__contains__(self, asset)

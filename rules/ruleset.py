@@ -1,0 +1,113 @@
+"""What the user wrote, as core values: settings, exchanges, notifiers and rules. Never a secret, never a URL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rules.model import Severity
+from rules.patterns import EVERYTHING, Patterns
+from rules.types.base import Spec
+
+MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`[daemon]`, as far as the engine and the messages need it. `notify=None` means all notifiers."""
+
+    notify: tuple[str, ...] | None = None
+    poll_every_ms: int = MINUTE_MS
+    stale_after_ms: int = 5 * MINUTE_MS
+    repeat_every_ms: int = 4 * HOUR_MS
+    repeat_max_ms: int = DAY_MS
+    gather_ms: int = 15_000
+    give_up_after_ms: int = DAY_MS
+    retention_ms: int = 90 * DAY_MS
+    timezone: str = "UTC"
+    public_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeSettings:
+    """One `[[exchange]]` as the engine needs it.
+
+    `read` holds the words of the file. `wallets` are the wallets read of a sub-account. `own_call` tells
+    whether the venue has a call about one account, which must deny it before it counts as gone (law 2).
+    `lists_all_assets` is False where only the end of a complete pass proves an absence (Bitget).
+    `read_us` is the lawful time of one account's reading at the budget, in microseconds.
+    """
+
+    name: str
+    kind: str
+    poll_every_ms: int
+    read: tuple[str, ...]
+    wallets: tuple[str, ...]
+    quote: str = "USDT"
+    accounts: Patterns = EVERYTHING
+    confirm: int = 2
+    own_call: bool = True
+    lists_all_assets: bool = True
+    read_us: int = 25_000
+    not_watched: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotifierSettings:
+    """One `[[notifier]]` as the engine needs it: whom to tell of what."""
+
+    name: str
+    min_severity: Severity = Severity.WARNING
+    send_resolved: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One `[[rule]]`. `notify=None` means all notifiers, `()` a trial that tells nobody."""
+
+    name: str
+    type: str
+    spec: Spec
+    exchange: Patterns = EVERYTHING
+    account: Patterns = EVERYTHING
+    wallet: Patterns | None = None
+    asset: Patterns = EVERYTHING
+    severity: Severity = Severity.WARNING
+    confirm: int = 2
+    for_ms: int = 0
+    keep_firing_ms: int = 0
+    repeat_every_ms: int | None = None
+    notify: tuple[str, ...] | None = None
+    runbook: str = ""
+    description: str = ""
+    enabled: bool = True
+    sum_over: frozenset[str] = frozenset()
+    key: str = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        wallet = "" if self.wallet is None else str(self.wallet)
+        parts = (self.name, self.type, str(getattr(self.spec, "field", "")), wallet)
+        # A changed type, field or wallet, or a new name, is a new rule: they are the rule's identity.
+        object.__setattr__(self, "key", "|".join(parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """One accepted file with its includes. `sources` are the texts it came from, `digest` names them."""
+
+    settings: Settings = Settings()
+    exchanges: Mapping[str, ExchangeSettings] = field(default_factory=dict)
+    notifiers: Mapping[str, NotifierSettings] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RulesAccepted:
+    """A rules file came into force: an input of the engine like any other."""
+
+    at_ms: int
+    ruleset: Ruleset

@@ -1,0 +1,170 @@
+"""`account_status`: frozen, renamed, unlisted, drained. Four facts with four messages (law 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import cast
+
+from rules import events
+from rules.facts import Facts
+from rules.figures import Arrival
+from rules.lifecycle import Evidence, look
+from rules.model import Identity
+from rules.patterns import Patterns
+from rules.plan import AccountPlan, concerns
+from rules.ruleset import ExchangeSettings, Rule
+from rules.step import Step
+from rules.sweep import gap_cap_ms
+from rules.types.account_status import AccountStatus
+from rules.types.base import Family, Verdict, Zone
+from rules.values import is_zero
+from rules.world import Account, AlertKey, Holding, Subject
+
+
+def frozen(step: Step, account: Account, says: bool | None) -> Account:
+    """Take in what a complete listing says; tell when `confirm` listings in a row agree on a new freeze."""
+    if says is None or (says is False and account.frozen is False):
+        return account
+    if not says:
+        return replace(account, frozen=False, freeze_run=0)
+    if account.frozen is None or (account.frozen and account.freeze_run == 0):
+        return replace(account, frozen=True, freeze_run=0)  # so from the start: no event
+    run = account.freeze_run + 1
+    account = replace(account, frozen=True, freeze_run=run)
+    rules = _rules(step, account, "frozen")
+    for rule in rules:
+        if rule.confirm == run:
+            events.tell(step, rule, account, "frozen", "was frozen by the venue")
+    if any(run < rule.confirm for rule in rules):
+        step.outcome.relist(account.exchange)
+    return account
+
+
+def renamed(step: Step, account: Account, before: Identity) -> None:
+    """The venue gave another e-mail or name to the same stable id."""
+    lost = [rule.name for rule in step.ruleset.rules if _lost(rule, account, before)]
+    details = (f"No longer matched by: {', '.join(f'rule “{name}”' for name in lost)}.",) if lost else ()
+    for rule in _rules(step, account, "renamed", before):
+        headline = f"was renamed: it was {before.label} before"
+        events.tell(step, rule, account, "renamed", headline, details)
+
+
+def unlisted(step: Step, account: Account) -> None:
+    """Complete listings lack the account, and its own call still answers."""
+    for rule in _rules(step, account, "unlisted"):
+        events.tell(step, rule, account, "unlisted", "is no longer listed, but its own call still answers")
+
+
+def drained(
+    step: Step, settings: ExchangeSettings, plan: AccountPlan, arrival: Arrival, *, whole: bool
+) -> None:
+    """Everything an account held is gone, by complete looks at all its wallets."""
+    account = step.world.accounts[arrival.account.key]
+    if account.master:
+        return
+    parts = [(account.key, wallet) for wallet in settings.wallets]
+    holdings = [step.world.holdings.get(part) for part in parts]
+    holds = _holds(holdings)
+    if holds is None or (holds is False and not whole):
+        return
+    if holds and account.holds is not True:
+        account = replace(account, holds=True)
+        step.world.put_account(account)
+    if holds is False and account.holds is None:
+        step.world.put_account(replace(account, holds=False))
+        return
+    looks = [
+        _drain_look(step, settings, rule, arrival, parts, holds=holds)
+        for rule in plan.status
+        if _on(rule, "drained")
+    ]
+    if holds is False and account.holds and not any(looks):
+        step.world.put_account(replace(account, holds=False))
+
+
+def _drain_look(
+    step: Step,
+    settings: ExchangeSettings,
+    rule: Rule,
+    arrival: Arrival,
+    parts: list[tuple[int, str]],
+    *,
+    holds: bool,
+) -> bool:
+    """Judge one rule; whether it is still waiting for its confirming reading."""
+    account = step.world.accounts[arrival.account.key]
+    key = AlertKey(rule.key, Subject(account.exchange, account.key, "", "drained"))
+    if not holds and not account.holds:
+        return False
+    if holds and key not in step.world.alerts:
+        return False
+    began = min(holding.began_ms for part in parts if (holding := step.world.holdings.get(part)) is not None)
+    evidence = Evidence(
+        Verdict(Zone.CLEAR if holds else Zone.QUALIFIES, rule.severity),
+        began,
+        arrival.ended_ms,
+        account.exchange,
+        tuple(parts),
+        gap_cap_ms(step, settings),
+        lambda: _drain_facts(step, rule, account, arrival),
+        event=True,
+    )
+    alert = look(step, rule, key, evidence)
+    return alert is not None and alert.state == "pending"
+
+
+def _drain_facts(step: Step, rule: Rule, account: Account, arrival: Arrival) -> Facts:
+    listed = bool(step.state(account.exchange).listings)
+    sure = listed or not account.absent_passes
+    return Facts(
+        rule=rule.name,
+        type=rule.type,
+        exchange=account.exchange,
+        severity=rule.severity,
+        label=account.label,
+        headline="was drained: every wallet read is empty"
+        if sure
+        else "was drained or unlisted: the venue does not tell which",
+        since_ms=arrival.ended_ms,
+        read_ms=arrival.ended_ms,
+        identifiers=account.identity.identifiers,
+        not_watched=cast("ExchangeSettings", step.exchange(account.exchange)).not_watched,
+        runbook=rule.runbook,
+        description=rule.description,
+    )
+
+
+def _holds(holdings: list[Holding | None]) -> bool | None:
+    """Whether anything is held; None unless every wallet was looked at completely."""
+    for holding in holdings:
+        if holding is not None and any(not is_zero(holding.fields, row) for row in holding.rows.values()):
+            return True
+    if any(holding is None or holding.whole_ms is None for holding in holdings):
+        return None
+    return False
+
+
+def _rules(step: Step, account: Account, status: str, before: Identity | None = None) -> list[Rule]:
+    return list(_matching(step, account, status, before))
+
+
+def _matching(step: Step, account: Account, status: str, before: Identity | None) -> Iterator[Rule]:
+    for rule in step.ruleset.rules:
+        if not _on(rule, status):
+            continue
+        if concerns(rule, account) or (
+            before is not None and concerns(rule, replace(account, identity=before))
+        ):
+            yield rule
+
+
+def _on(rule: Rule, status: str) -> bool:
+    return rule.spec.family is Family.STATUS and status in cast("AccountStatus", rule.spec).on
+
+
+def _lost(rule: Rule, account: Account, before: Identity) -> bool:
+    patterns: Patterns = rule.account
+    if not rule.enabled or not rule.exchange.match(account.exchange):
+        return False
+    return patterns.match(*before.identifiers) and not patterns.match(*account.identity.identifiers)

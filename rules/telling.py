@@ -1,0 +1,89 @@
+"""Whom to tell of what: routes, reminders, and the promise that whoever was told of firing is told of the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from rules.outcome import Notification, NotificationKind
+from rules.ruleset import DAY_MS, Rule
+from rules.step import Step, routed
+from rules.world import Alert
+
+EVENT_LIFE_MS = DAY_MS
+"""An event closes by itself after this long: it has no end of its own."""
+
+
+def fired(step: Step, rule: Rule | None, alert: Alert, *, event: bool) -> Alert:
+    """Tell that an alert fires, unless a first judgement holds it for its digest."""
+    expires = step.now_ms + EVENT_LIFE_MS if event else None
+    if expires is not None:
+        step.world.index.due(expires)
+    alert = replace(alert, expires_ms=expires)
+    if rule is not None and not event and _in_first_judgement(step, rule, alert):
+        return replace(alert, held=True)
+    return tell(step, rule, alert)
+
+
+def tell(step: Step, rule: Rule | None, alert: Alert, batch: str = "") -> Alert:
+    """Make the first notifications of a firing alert and start its reminders."""
+    names = routed(step.ruleset, rule, alert.severity)
+    kind = NotificationKind.EVENT if alert.expires_ms is not None else NotificationKind.FIRING
+    _notify(step, alert, names, kind, batch)
+    return _reminding(step, rule, replace(alert, told=frozenset(names), held=False))
+
+
+def raised(step: Step, rule: Rule, alert: Alert) -> Alert:
+    """Tell of a raise at once; whom the alert reaches only now hears that it fires. The repeat wait restarts."""
+    if alert.held:
+        return alert
+    names = routed(step.ruleset, rule, alert.severity)
+    _notify(step, alert, [name for name in names if name in alert.told], NotificationKind.RAISED)
+    _notify(step, alert, [name for name in names if name not in alert.told], NotificationKind.FIRING)
+    return _reminding(step, rule, replace(alert, told=alert.told | set(names)))
+
+
+def ended(step: Step, alert: Alert, *, closed: bool) -> None:
+    """Tell the end to whoever was told that it fires. Events end in silence: they have no "resolved"."""
+    if alert.expires_ms is not None:
+        return
+    kind = NotificationKind.CLOSED if closed else NotificationKind.RESOLVED
+    notifiers = step.ruleset.notifiers
+    _notify(step, alert, [n for n in notifiers if n in alert.told and notifiers[n].send_resolved], kind)
+
+
+def remind(step: Step, rule: Rule | None, alert: Alert) -> Alert:
+    """Remind of what still fires, and wait twice as long for the next time, up to `repeat_max`."""
+    names = [name for name in routed(step.ruleset, rule, alert.severity) if name in alert.told]
+    _notify(step, alert, names, NotificationKind.REMINDER)
+    wait = min((alert.repeat_ms or 0) * 2, max(step.settings.repeat_max_ms, alert.repeat_ms or 0))
+    at = step.now_ms + wait
+    step.world.index.due(at)
+    return replace(alert, repeat_ms=wait, remind_at_ms=at)
+
+
+def _in_first_judgement(step: Step, rule: Rule, alert: Alert) -> bool:
+    """Whether the rule is being judged for the first time where the alert's subject lives."""
+    where = alert.key.subject.exchange
+    names = [where] if where else sorted(step.ruleset.exchanges)
+    for name in names:
+        baseline = step.state(name).baseline
+        if baseline is not None and rule.key in baseline.rules:
+            return True
+    return False
+
+
+def _reminding(step: Step, rule: Rule | None, alert: Alert) -> Alert:
+    if not alert.told:
+        return replace(alert, repeat_ms=None, remind_at_ms=None)
+    own = None if rule is None else rule.repeat_every_ms
+    wait = step.settings.repeat_every_ms if own is None else own
+    at = step.now_ms + wait
+    step.world.index.due(at)
+    return replace(alert, repeat_ms=wait, remind_at_ms=at)
+
+
+def _notify(step: Step, alert: Alert, names: Iterable[str], kind: NotificationKind, batch: str = "") -> None:
+    step.outcome.notifications.extend(
+        Notification(alert.id, name, kind, alert.severity, step.now_ms, alert.facts, batch) for name in names
+    )
