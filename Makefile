@@ -1,0 +1,105 @@
+# Every target sets up what it needs in .venv: with uv where there is one, else with venv and pip.
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime-ready
+DEV := $(VENV)/.dev-ready
+UNIT := systemd/subtally.service
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.PHONY: all demo test lint format types layers unit demo-check setup clean help
+
+all: lint types layers unit test demo-check ## everything CI runs
+
+demo: $(RUNTIME) ## show the main job: no keys and no network needed (DEMO_ARGS="--for 30s" ends by itself)
+	$(BIN)/subtally demo $(DEMO_ARGS)
+
+test: $(DEV) ## run the tests (TEST_ARGS="-k name" chooses)
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+lint: $(DEV) ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(DEV) ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(DEV) ## mypy --strict
+	$(BIN)/mypy
+
+layers: $(DEV) ## import-linter: which package may import which
+	$(BIN)/lint-imports
+
+# verify wants the program of ExecStart to exist, so it reads a copy of the unit that starts /bin/true. Its exit code
+# overlooks unknown keys: any word about our unit is a fault.
+unit: ## systemd-analyze: the unit is valid and its exposure is 1.5 at most
+	@if ! command -v systemd-analyze >/dev/null; then \
+		echo "no systemd-analyze here: the unit was not checked" >&2; \
+		test -z "$$CI"; exit; \
+	fi; \
+	copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
+	sed 's|^ExecStart=.*|ExecStart=/bin/true|' $(UNIT) >"$$copy/subtally.service" && \
+	said=$$(systemd-analyze verify --man=no "$$copy/subtally.service" 2>&1); status=$$?; \
+	if [ $$status -ne 0 ] || echo "$$said" | grep -q subtally; then echo "$$said" >&2; exit 1; fi; \
+	systemd-analyze security --no-pager --offline=yes --threshold=15 $(UNIT) >"$$copy/exposure"; status=$$?; \
+	tail -n 1 "$$copy/exposure"; exit $$status
+
+demo-check: $(RUNTIME) ## the demo, ending by itself
+	$(BIN)/subtally demo --for 30s
+
+setup: $(DEV) ## make .venv with everything for development
+
+clean: ## remove .venv and all caches
+	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+# The demo starts sooner without the tools of the tests: two stamps, and the larger set includes the smaller.
+$(RUNTIME): pyproject.toml
+	@$(call install,.)
+	@touch $@
+
+$(DEV): pyproject.toml
+	@$(call install,.[dev])
+	@touch $(RUNTIME) $@
+
+# The first Python of at least 3.11; PYTHON=… chooses another.
+define find_python
+	python=; \
+	for candidate in $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.14); do \
+		if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+			python=$$candidate; break; \
+		fi; \
+	done
+endef
+
+define install
+	set -e; $(find_python); \
+	usable() { $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }; \
+	if command -v uv >/dev/null; then \
+		echo "Setting up $(VENV) with uv"; \
+		usable || { rm -rf $(VENV); uv venv --quiet --python "$${python:->=3.11}" $(VENV); }; \
+		uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '$(1)'; \
+	else \
+		if ! usable || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+			if [ -z "$$python" ]; then \
+				echo "Subtally needs Python 3.11 or later, and none was found. Install one, or name it: make PYTHON=/path/to/python3" >&2; \
+				exit 1; \
+			fi; \
+			if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+				sudo='sudo '; [ "$$(id -u)" -ne 0 ] || sudo=; \
+				echo "This Python cannot make virtual environments yet. This helps: $${sudo}apt-get install -y $${python##*/}-venv" >&2; \
+				exit 1; \
+			fi; \
+			echo "Setting up $(VENV) with $$($$python --version)"; \
+			$$python -m venv --clear $(VENV); \
+		else \
+			echo "Updating $(VENV)"; \
+		fi; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '$(1)'; \
+	fi
+endef
