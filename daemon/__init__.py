@@ -1,0 +1,1 @@
+"""The process: commands, configuration, scheduling, polling, delivery and the wiring of all of it."""

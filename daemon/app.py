@@ -1,0 +1,246 @@
+"""The composition root: wires engine, pollers, lanes, clockwork and web, and takes them down again in order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from pathlib import Path
+
+import structlog
+
+from daemon import exchanges
+from daemon.config import ConfigError, ExchangeConfig, NotifierConfig, SecretError, load
+from daemon.deliver import Lane
+from daemon.engine import Engine
+from daemon.errors import CannotRun
+from daemon.exchanges.base import Credentials
+from daemon.exchanges.shared import Shared
+from daemon.poll import Poller
+from daemon.schedule import Schedule
+from daemon.startup import Started, check_secrets, first_problem, make_sender
+from rules.model import Start, Tick
+from rules.outcome import Outcome
+from rules.ruleset import RulesAccepted, Settings
+from state.errors import StateError
+from state.prepared import Entry
+
+log = structlog.get_logger(__name__)
+
+EXAMINE_SECONDS = 60
+RETENTION_SECONDS = 3600
+DRAIN_SECONDS = 8.0
+DISPATCH_LEAST_SECONDS = 1.0
+
+
+class App:
+    """One running daemon on one state file."""
+
+    def __init__(self, path: Path, started: Started) -> None:
+        self.path = path
+        self.config = started.config
+        self.store = started.store
+        self.transitions: Counter[str] = Counter()
+        self.pollers: dict[str, Poller] = {}
+        self.lanes: dict[str, Lane] = {}
+        self.engine: Engine
+        self.reload_fault = ""
+        self._started = started
+        self._schedule = Schedule()
+        self._shared = Shared()
+        self._spent: dict[str, str] = {}
+        self._reloading = asyncio.Lock()
+        self._openings: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """From the state on disk to a running daemon. Raises CannotRun."""
+        world = await self.store.load(self._started.before)
+        self.engine = Engine(world, self.store)
+        self.engine.on_outcome.append(self._heed)
+        self.engine.on_commit.append(self._committed)
+        self.engine.start()
+        now = self.engine.clock()
+        self.engine.judge_now(RulesAccepted(now, self.config.ruleset))
+        self.engine.judge_now(Start(now))
+        if self._started.rejected is not None:
+            self.engine.judge_now(first_problem(self.path, self._started.rejected, now))
+            self.reload_fault = str(self._started.rejected)
+            log.error("rules.rejected", reason=self.reload_fault)
+        await self.engine.settled()
+        for message in await self.store.recover(now):
+            log.warning("message.unknown", message=message, reason="it was being sent when the daemon stopped")
+        for notifier in self.config.notifiers:
+            self._open_lane(notifier)
+        for exchange in self.config.exchanges:
+            await self._open_exchange(exchange)
+        self._schedule.every("tick", 1, self._tick, first_after=1)
+        self._schedule.every("deliver", 1, self._wake_lanes, first_after=1)
+        self._schedule.every("limits", 1, self._keep_limits, first_after=1)
+        self._schedule.every("retention", RETENTION_SECONDS, self._retention, first_after=60)
+        self._schedule.start()
+
+    async def close(self) -> None:
+        """Stop asking, finish judging and committing, let sends under way end, then let go of the state."""
+        await self._schedule.drain(0.5)
+        for opening in self._openings:
+            opening.cancel()
+        await asyncio.gather(*self._openings, return_exceptions=True)
+        await asyncio.gather(*(poller.close() for poller in self.pollers.values()), return_exceptions=True)
+        await self.engine.close()
+        await asyncio.gather(*(lane.close(DRAIN_SECONDS) for lane in self.lanes.values()), return_exceptions=True)
+        try:
+            await self._keep_limits()
+        except StateError as error:
+            log.warning("limits.not_kept", reason=str(error))
+        await self.store.close()
+
+    @property
+    def settings(self) -> Settings:
+        """`[daemon]` as it is in force now."""
+        return self.engine.world.ruleset.settings
+
+    async def reload(self) -> bool:
+        """Take the file up again: swap what changed, leave the rest alone. A bad file changes nothing (law 10)."""
+        async with self._reloading:
+            try:
+                config = await asyncio.to_thread(load, self.path)
+                await asyncio.to_thread(check_secrets, config)
+            except (ConfigError, CannotRun) as error:
+                self.reload_fault = str(error)
+                log.error("rules.rejected", reason=self.reload_fault)
+                self.engine.judge_now(first_problem(self.path, error, self.engine.clock()))
+                return False
+            self.reload_fault = ""
+            before, self.config = self.config, config
+            gone = _changed(before.exchanges, config.exchanges)
+            for name in gone:
+                await self._close_exchange(name)
+            await self._swap_lanes(before.notifiers, config.notifiers)
+            self.engine.judge_now(RulesAccepted(self.engine.clock(), config.ruleset))
+            for exchange in config.exchanges:
+                name = exchange.settings.name
+                halted = name in self.pollers and self.pollers[name].halted
+                if halted:
+                    await self._close_exchange(name)
+                if name not in self.pollers:
+                    await self._open_exchange(exchange)
+            log.info("rules.accepted", rules=len(config.ruleset.rules), digest=config.ruleset.digest[:12])
+            return True
+
+    async def _open_exchange(self, exchange: ExchangeConfig) -> None:
+        settings = exchange.settings
+        try:
+            passphrase = exchange.passphrase.resolve() if exchange.passphrase else ""
+            credentials = Credentials(exchange.api_key.resolve(), exchange.api_secret.resolve(), passphrase)
+        except SecretError as error:
+            raise CannotRun(str(error)) from error
+        try:
+            venue = exchanges.make(
+                settings, credentials, exchange.base_url, exchange.budget, self.engine.clock, self._shared
+            )
+        except ValueError as error:
+            raise CannotRun(f'exchange "{settings.name}": {error}') from error
+        kept = await self.store.limits(settings.name)
+        if kept is not None:
+            self._spent[settings.name] = kept
+            venue.restore(json.loads(kept))
+        poller = Poller(settings, venue, self.engine)
+        self.pollers[settings.name] = poller
+        opening = asyncio.create_task(self._begin(poller), name=f"open {settings.name}")
+        self._openings.add(opening)
+        opening.add_done_callback(self._openings.discard)
+
+    async def _begin(self, poller: Poller) -> None:
+        """An exchange that cannot be reached yet must not hold up the others."""
+        try:
+            await poller.start()
+        except Exception:
+            log.exception("exchange.start_failed", exchange=poller.settings.name)
+        name = poller.settings.name
+        seconds = poller.settings.poll_every_ms / 1000
+        self._schedule.every(f"{name} listing", seconds, poller.list_accounts, first_after=seconds)
+        self._schedule.every(f"{name} dispatch", seconds, poller.dispatch, first_after=seconds)
+        self._schedule.every(f"{name} examine", EXAMINE_SECONDS, poller.examine, first_after=EXAMINE_SECONDS)
+
+    async def _close_exchange(self, name: str) -> None:
+        for job in ("listing", "dispatch", "examine"):
+            self._schedule.forget(f"{name} {job}")
+        poller = self.pollers.pop(name, None)
+        if poller is not None:
+            await poller.close()
+
+    def _open_lane(self, notifier: NotifierConfig) -> None:
+        name = notifier.settings.name
+        sender = make_sender(name, notifier.url.resolve())
+        self.lanes[name] = Lane(name, sender, self.store, self.engine, lambda: self.settings)
+        self.lanes[name].start()
+
+    async def _swap_lanes(self, before: tuple[NotifierConfig, ...], after: tuple[NotifierConfig, ...]) -> None:
+        old = {notifier.settings.name: notifier.url for notifier in before}
+        new = {notifier.settings.name: notifier for notifier in after}
+        for name in [name for name in self.lanes if name not in new or old.get(name) != new[name].url]:
+            await self.lanes.pop(name).close(DRAIN_SECONDS)
+        for name, notifier in new.items():
+            if name not in self.lanes:
+                self._open_lane(notifier)
+
+    def _heed(self, outcome: Outcome) -> None:
+        """What an outcome asks of the pollers."""
+        for name in outcome.accounts_changed:
+            if name in self.pollers:
+                self.pollers[name].accounts_changed()
+        for relist in outcome.relists:
+            if relist.exchange in self.pollers:
+                self.pollers[relist.exchange].relist_soon()
+        for name in {recheck.exchange for recheck in outcome.rechecks}:
+            if name in self.pollers:
+                self.pollers[name].recheck([one for one in outcome.rechecks if one.exchange == name])
+        for note in outcome.notes:
+            if note.event == "glitch" and note.exchange in self.pollers:
+                self.pollers[note.exchange].counters.glitches += 1
+            log.info(note.event, exchange=note.exchange, text=note.text)
+
+    def _committed(self, batch: list[Entry]) -> None:
+        """What became durable is put on record, and told."""
+        for entry in batch:
+            for moved in entry.outcome.transitions:
+                self.transitions[moved.after] += 1
+                if moved.after != "pending" and moved.after != "inactive":
+                    log.info(
+                        "alert." + moved.after,
+                        alert=moved.alert,
+                        rule=moved.rule,
+                        severity=moved.severity,
+                        value=moved.value,
+                        reason=moved.reason,
+                    )
+            for told in entry.outcome.notifications:
+                if told.notifier in self.lanes:
+                    self.lanes[told.notifier].wake()
+
+    async def _tick(self) -> None:
+        await self.engine.take(Tick(self.engine.clock()))
+
+    async def _wake_lanes(self) -> None:
+        for lane in self.lanes.values():
+            lane.wake()
+
+    async def _keep_limits(self) -> None:
+        """Bans and budget use survive a restart (law 11)."""
+        for name, poller in self.pollers.items():
+            body = json.dumps(poller.venue.spent(), sort_keys=True)
+            if self._spent.get(name) != body:
+                await self.store.save_limits(name, body, self.engine.clock())
+                self._spent[name] = body
+
+    async def _retention(self) -> None:
+        while await self.store.retention(self.engine.clock(), self.settings.retention_ms):
+            await asyncio.sleep(0)
+
+
+def _changed(before: tuple[ExchangeConfig, ...], after: tuple[ExchangeConfig, ...]) -> list[str]:
+    """The names of exchanges that are gone or not as they were: they are taken down, the others left alone."""
+    new = {exchange.settings.name: exchange for exchange in after}
+    return [old.settings.name for old in before if new.get(old.settings.name) != old]
+
+

@@ -1,0 +1,30 @@
+"""`subtally run`: the daemon itself."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from daemon.logs import set_up
+
+
+def run_here(path: Path, *, verbose: bool = False) -> None:
+    """Run the daemon on one file until it is signalled. Raises CannotRun."""
+    import logging  # noqa: PLC0415  only for its level names
+
+    from daemon.running import run_until_signalled  # noqa: PLC0415  the whole stack
+
+    set_up(stream=sys.stderr, level=logging.DEBUG if verbose else logging.INFO)
+    asyncio.run(run_until_signalled(path))
+
+
+@click.command(epilog="Example: subtally run --config /etc/subtally/rules.toml")
+@click.pass_context
+def run(context: click.Context) -> None:
+    """Watch the exchanges and tell the people on call, until SIGTERM. SIGHUP reloads the file."""
+    from daemon.cli import config_path, is_verbose  # noqa: PLC0415  the group imports this module
+
+    run_here(config_path(context), verbose=is_verbose(context))

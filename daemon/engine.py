@@ -1,0 +1,136 @@
+"""The shell around the fold: take inputs in, judge them at once, commit them in batches, then let others know.
+
+Judging is synchronous and on the loop; the database has a thread of its own. What is judged while a commit is
+under way goes into the next one. A commit that fails is tried again until it succeeds: the world in memory has
+moved on, and nothing may be told that is not durable (law 6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from time import time_ns
+
+import structlog
+
+from rules.judge import Input, judge
+from rules.model import Tick
+from rules.outcome import Outcome
+from rules.world import Table, World
+from state.errors import StateError
+from state.prepared import Entry
+from state.threaded import AsyncStore
+
+log = structlog.get_logger(__name__)
+
+MOST_WAITING = 5_000
+"""Judged inputs that wait for the disk: beyond it the readers wait."""
+
+FIRST_RETRY_SECONDS = 0.1
+LONGEST_RETRY_SECONDS = 5.0
+CLOSING_SECONDS = 10.0
+
+
+def now_ms() -> int:
+    """The wall clock in UTC milliseconds: read here and handed to the core as an argument (law 13)."""
+    return time_ns() // 1_000_000
+
+
+class Engine:
+    """Owns the World and its store. `on_outcome` hears each outcome at once, `on_commit` each durable batch."""
+
+    def __init__(self, world: World, store: AsyncStore, clock: Callable[[], int] = now_ms) -> None:
+        self.world = world
+        self.clock = clock
+        self.on_outcome: list[Callable[[Outcome], None]] = []
+        self.on_commit: list[Callable[[list[Entry]], None]] = []
+        self.trouble = ""
+        self._store = store
+        self._waiting: list[Entry] = []
+        self._work = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to commit."""
+        self._task = asyncio.create_task(self._commit_all(), name="commit")
+
+    async def close(self) -> None:
+        """Commit what is judged, for as long as a stop may take, and stop."""
+        if self._task is None:
+            return
+        try:
+            await asyncio.wait_for(self._idle.wait(), CLOSING_SECONDS)
+        except TimeoutError:
+            log.error("engine.uncommitted", inputs=len(self._waiting), reason=self.trouble)
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def take(self, event: Input) -> Outcome:
+        """Judge one input and queue it for the next commit; waits while the disk is far behind."""
+        await self._room.wait()
+        return self.judge_now(event)
+
+    def judge_now(self, event: Input) -> Outcome:
+        """As `take`, for callers that cannot wait."""
+        now = self.clock()
+        outcome = judge(self.world, event, now)
+        if isinstance(event, Tick) and not _anything(self.world, outcome):
+            return outcome
+        self._waiting.append(Entry(event, now, outcome))
+        if len(self._waiting) >= MOST_WAITING:
+            self._room.clear()
+        self._idle.clear()
+        self._work.set()
+        for hear in self.on_outcome:
+            hear(outcome)
+        return outcome
+
+    async def settled(self) -> None:
+        """Wait until everything judged so far is durable."""
+        await self._idle.wait()
+
+    async def _commit_all(self) -> None:
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            # One turn of the loop: answers that arrived together are judged first and committed together.
+            await asyncio.sleep(0)
+            batch, self._waiting = self._waiting, []
+            if not batch:
+                continue
+            self._room.set()
+            prepared = self._store.prepare(batch, self.world)
+            await self._write(prepared)
+            for hear in self.on_commit:
+                hear(batch)
+            if not self._waiting:
+                self._idle.set()
+
+    async def _write(self, prepared: object) -> None:
+        pause = FIRST_RETRY_SECONDS
+        while True:
+            try:
+                await self._store.write(prepared)  # type: ignore[arg-type]
+            except StateError as error:
+                if not self.trouble:
+                    log.error("state.unwritable", reason=str(error))
+                self.trouble = str(error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_RETRY_SECONDS)
+                continue
+            if self.trouble:
+                log.info("state.writable_again")
+                self.trouble = ""
+            return
+
+
+def _anything(world: World, outcome: Outcome) -> bool:
+    """Whether a tick did anything at all: most do not, and are not logged."""
+    if outcome.transitions or outcome.notifications or outcome.notes or outcome.relists or outcome.rechecks:
+        return True
+    fields = (getattr(world, name) for name in World.__dataclass_fields__)
+    return any(isinstance(table, Table) and table.touched for table in fields)

@@ -1,0 +1,64 @@
+"""One pipeline for every log line, ours and the libraries': colours on a terminal, JSON elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+_QUIET = ("apscheduler", "aiohttp.access", "apprise", "urllib3", "asyncio")
+_SECRET_WORDS = ("api_key", "api_secret", "passphrase", "signature", "token", "authorization")
+
+
+def set_up(*, stream: TextIO = sys.stderr, level: int = logging.INFO) -> None:
+    """Configure structlog and logging for this process. Called once, by the command."""
+    terminal = stream.isatty()
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        # Frame locals would print secrets: only the lines of a traceback are shown.
+        structlog.processors.ExceptionRenderer(
+            structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        ) if not terminal else structlog.processors.format_exc_info,
+        _redact,
+    ]
+    last: Any = (
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if terminal
+        else structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # A job that is still running when its turn comes is skipped: for a listing held by a venue's limit that is
+    # ordinary, and APScheduler would warn of it every second.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
+
+
+def _redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The last line of defence (law 12): a value under a secret's name is never printed."""
+    for key in event:
+        if any(word in key.lower() for word in _SECRET_WORDS):
+            event[key] = "…"
+    return event

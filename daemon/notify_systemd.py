@@ -1,0 +1,27 @@
+"""sd_notify: one datagram to systemd, and silence where there is none."""
+
+from __future__ import annotations
+
+import os
+import socket
+from time import monotonic_ns
+
+
+def tell_systemd(*lines: str) -> None:
+    """Send state lines such as READY=1; does nothing outside a unit of Type=notify."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+        try:
+            sender.connect(address)
+            sender.sendall("\n".join(lines).encode())
+        except OSError:
+            return  # nobody listens: the service runs all the same
+
+
+def reloading() -> tuple[str, str]:
+    """What systemd wants to hear before READY=1 when a reload begins."""
+    return "RELOADING=1", f"MONOTONIC_USEC={monotonic_ns() // 1000}"

@@ -1,0 +1,274 @@
+"""The reading of one exchange: a listing job, and a queue of readings that is worked off without end.
+
+Every `poll_every` the dispatcher queues what is neither queued nor under way. A sweep that takes longer is
+ordinary: its rest is still queued, nothing overlaps and nothing is skipped. A confirming read goes ahead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import structlog
+
+from daemon.engine import Engine
+from daemon.exchanges.base import Answer, Task, Venue
+from rules.model import MASTER_IDENTITY, Failure, Identity, Listing, Pass, Reading
+from rules.outcome import Recheck
+from rules.ruleset import ExchangeSettings
+from rules.step import selected
+from rules.world import Account
+
+log = structlog.get_logger(__name__)
+
+RELIST_SECONDS = 2.2
+"""Between two listings that judge presence: 2 to 5 s (law 2)."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What the metrics tell of one exchange."""
+
+    reads: int = 0
+    failures: int = 0
+    glitches: int = 0
+    listings: int = 0
+    sweep_began_ms: int = 0
+    sweep_ms: int | None = None
+    last_reason: str = ""
+    incomplete: int = 0
+
+
+@dataclass(slots=True)
+class _Queue:
+    """The tasks of one pool that wait, urgent ones apart, and those under way."""
+
+    ordinary: deque[Task] = field(default_factory=deque)
+    urgent: deque[Task] = field(default_factory=deque)
+    waiting: set[Task] = field(default_factory=set)
+    hurried: set[Task] = field(default_factory=set)
+    running: dict[Task, asyncio.Task[None]] = field(default_factory=dict)
+    again: set[Task] = field(default_factory=set)
+
+
+class Poller:
+    """Reads one exchange through its venue's client and hands every answer to the engine."""
+
+    def __init__(self, settings: ExchangeSettings, venue: Venue, engine: Engine) -> None:
+        self.settings = settings
+        self.venue = venue
+        self.counters = Counters()
+        self.halted = ""
+        self._engine = engine
+        self._queues: dict[str, _Queue] = {}
+        self._tasks: list[Task] | None = None
+        self._by_part: dict[tuple[Identity | None, str], Task] = {}
+        self._not_before: dict[Task, int] = {}
+        self._listing = asyncio.Lock()
+        self._relist: asyncio.TimerHandle | None = None
+        self._background: set[asyncio.Task[None]] = set()
+        self._sweep_left: set[Task] = set()
+        self._ready = asyncio.Event()
+
+    async def start(self) -> None:
+        """Open the client, learn the clock and the key, list the accounts; then readings may be dispatched."""
+        await self.venue.open()
+        await self.examine()
+        await self.list_accounts()
+        self._ready.set()
+        await self.dispatch()
+
+    async def close(self) -> None:
+        """Stop: nothing more is asked, what is under way is dropped."""
+        self.halted = self.halted or "closing"
+        if self._relist is not None:
+            self._relist.cancel()
+        running = [task for queue in self._queues.values() for task in queue.running.values()]
+        for task in (*running, *self._background):
+            task.cancel()
+        await asyncio.gather(*running, *self._background, return_exceptions=True)
+        await self.venue.close()
+
+    async def examine(self) -> None:
+        """Ask for the clock, the venue's status and the key's rights."""
+        if not self.halted:
+            await self._take(self.venue.examine())
+
+    async def list_accounts(self) -> None:
+        """Ask which accounts exist; one listing at a time."""
+        if self.halted or self._listing.locked():
+            return
+        async with self._listing:
+            self.counters.listings += 1
+            await self._take(self.venue.listing())
+
+    async def dispatch(self) -> None:
+        """Queue every task that is neither queued nor under way nor told to wait."""
+        if self.halted or not self._ready.is_set():
+            return
+        now = self._engine.clock()
+        for task in self.tasks():
+            if self._not_before.get(task, 0) <= now:
+                self._enqueue(task)
+        if not self._sweep_left:
+            self._sweep_left = {task for task in self.tasks() if self._not_before.get(task, 0) <= now}
+            self.counters.sweep_began_ms = now
+        self._pump()
+
+    def tasks(self) -> list[Task]:
+        """One sweep over the accounts as they are now known."""
+        if self._tasks is None:
+            identities = [account.identity for account in self._accounts()]
+            self._tasks = self.venue.tasks(identities)
+            self._by_part = {(task.account, task.wallet): task for task in self._tasks}
+            known = set(self._tasks)
+            self._not_before = {task: at for task, at in self._not_before.items() if task in known}
+            self._sweep_left &= known
+        return self._tasks
+
+    def accounts_changed(self) -> None:
+        """The accounts to read are others now."""
+        self._tasks = None
+
+    def recheck(self, rechecks: Iterable[Recheck]) -> None:
+        """Read these parts ahead of the queue, the most severe first."""
+        if self.halted:
+            return
+        for wanted in sorted(rechecks, key=lambda one: -one.severity.rank):
+            task = self._task_for(wanted)
+            if task is not None and self._not_before.get(task, 0) <= self._engine.clock():
+                self._enqueue(task, urgent=True)
+        self._pump()
+
+    def relist_soon(self) -> None:
+        """List again as soon as law 2 lets the next listing count."""
+        if self._relist is None and not self.halted:
+            self._relist = asyncio.get_running_loop().call_later(RELIST_SECONDS, self._relist_now)
+
+    def _relist_now(self) -> None:
+        self._relist = None
+        self._keep(asyncio.create_task(self.list_accounts(), name=f"relist {self.settings.name}"))
+
+    def _accounts(self) -> list[Account]:
+        world = self._engine.world
+        keys = sorted(world.index.by_exchange.get(self.settings.name, ()))
+        accounts = (world.accounts[key] for key in keys)
+        return [account for account in accounts if not account.master and selected(self.settings, account)]
+
+    def _task_for(self, wanted: Recheck) -> Task | None:
+        """The task that reads a part: the account's own, or the pass that reads all of them."""
+        account = self._engine.world.accounts.get(wanted.account)
+        if account is None:
+            return None
+        self.tasks()
+        identity = MASTER_IDENTITY if account.master else account.identity
+        for key in ((identity, wanted.wallet), (None, wanted.wallet)):
+            if key in self._by_part:
+                return self._by_part[key]
+        # Not among those that are read: its own call is made to ask whether it exists.
+        own = [task for task in self.venue.tasks([identity]) if task.account == identity]
+        return own[0] if own else None
+
+    def _enqueue(self, task: Task, *, urgent: bool = False) -> None:
+        queue = self._queues.setdefault(task.pool, _Queue())
+        if task in queue.running:
+            if urgent:
+                queue.again.add(task)
+            return
+        if urgent and task not in queue.hurried:
+            queue.hurried.add(task)
+            queue.urgent.append(task)
+        elif not urgent and task not in queue.waiting and task not in queue.hurried:
+            queue.waiting.add(task)
+            queue.ordinary.append(task)
+
+    def _pump(self) -> None:
+        """Start as many waiting tasks as the budget can use."""
+        for pool, queue in self._queues.items():
+            width = self.venue.width(pool)
+            while len(queue.running) < width and not self.halted:
+                urgent = bool(queue.urgent)
+                task = _next(queue)
+                if task is None:
+                    break
+                if task in queue.running:
+                    continue
+                queue.running[task] = asyncio.create_task(self._run(queue, task, urgent=urgent), name=task.name)
+
+    async def _run(self, queue: _Queue, task: Task, *, urgent: bool) -> None:
+        try:
+            await self._take(self.venue.perform(task, urgent=urgent), task)
+        except Exception:
+            # A job boundary: one task's fault is on record and stops nothing else.
+            log.exception("poll.failed", exchange=self.settings.name, task=task.name)
+            self._not_before[task] = self._engine.clock() + self.settings.poll_every_ms
+        finally:
+            queue.running.pop(task, None)
+            self._swept(task)
+            if task in queue.again:
+                queue.again.discard(task)
+                self._enqueue(task, urgent=True)
+            self._pump()
+
+    def _swept(self, task: Task) -> None:
+        if task in self._sweep_left:
+            self._sweep_left.discard(task)
+            if not self._sweep_left:
+                self.counters.sweep_ms = self._engine.clock() - self.counters.sweep_began_ms
+
+    async def _take(self, answers: object, task: Task | None = None) -> None:
+        async for answer in answers:  # type: ignore[attr-defined]
+            await self._engine.take(answer)
+            self._count(answer, task)
+            stopped = self._engine.world.exchanges.get(self.settings.name)
+            if stopped is not None and stopped.stopped and not self.halted:
+                self.halted = stopped.stopped
+                log.error("exchange.stopped", exchange=self.settings.name, reason=self.halted)
+
+    def _count(self, answer: Answer, task: Task | None) -> None:
+        counters = self.counters
+        match answer:
+            case Reading():
+                counters.reads += 1
+            case Failure():
+                counters.failures += 1
+                self._failed(answer, task)
+            case Listing(complete=False) | Pass(complete=False):
+                counters.incomplete += 1
+        if isinstance(answer, Reading | Listing | Pass) and counters.last_reason:
+            log.info("exchange.answers_again", exchange=self.settings.name)
+            counters.last_reason = ""
+
+    def _failed(self, failure: Failure, task: Task | None) -> None:
+        if failure.until_ms is not None and task is not None:
+            self._not_before[task] = failure.until_ms
+        if failure.account is None and failure.reason != self.counters.last_reason:
+            # An outage is logged once when it starts, and once when it ends.
+            if not self.counters.last_reason:
+                log.warning("exchange.failing", exchange=self.settings.name, kind=failure.kind, reason=failure.reason)
+            self.counters.last_reason = failure.reason
+        elif failure.account is not None:
+            log.info(
+                "account.failing", exchange=self.settings.name, account=failure.account.label, reason=failure.reason
+            )
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def _next(queue: _Queue) -> Task | None:
+    if queue.urgent:
+        task = queue.urgent.popleft()
+        queue.hurried.discard(task)
+        if task in queue.waiting:
+            queue.waiting.discard(task)
+            queue.ordinary.remove(task)
+        return task
+    if queue.ordinary:
+        task = queue.ordinary.popleft()
+        queue.waiting.discard(task)
+        return task
+    return None

@@ -1,0 +1,93 @@
+"""A running daemon from its file to its end: what `run` does, and `demo` with a simulator beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from daemon.app import App
+from daemon.errors import CannotRun
+from daemon.notify_systemd import reloading, tell_systemd
+from daemon.snapshots import snapshot
+from daemon.startup import preload, start_up
+from daemon.web.server import WebError, WebServer
+
+log = structlog.get_logger(__name__)
+
+
+async def run_daemon(path: Path, stop: asyncio.Event, on_ready: Callable[[App, WebServer | None], None]) -> None:
+    """Run until `stop` is set. Raises CannotRun with what is wrong and what to do."""
+    await asyncio.to_thread(preload)
+    app = App(path, await start_up(path))
+    web: WebServer | None = None
+    try:
+        await app.start()
+        web = await _serve(app)
+        on_ready(app, web)
+        await stop.wait()
+    finally:
+        tell_systemd("STOPPING=1")
+        if web is not None:
+            await web.stop()
+        await app.close()
+
+
+async def run_until_signalled(path: Path) -> None:
+    """As a service: SIGTERM and SIGINT stop, SIGHUP reloads, systemd is told."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    reloads: set[asyncio.Task[None]] = set()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    # Until it is ready a reload has nothing to do, and must not end the process either.
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
+
+    def ready(app: App, web: WebServer | None) -> None:
+        def reload() -> None:
+            task = asyncio.create_task(_reload(app), name="reload")
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        loop.add_signal_handler(signal.SIGHUP, reload)
+        address = f"http://{web.host}:{web.port}/" if web is not None else "off"
+        log.info("daemon.ready", rules=len(app.config.ruleset.rules), page=address, state=str(app.store.path))
+        tell_systemd("READY=1", f"STATUS=watching {len(app.pollers)} exchanges with {len(app.config.ruleset.rules)} rules")
+
+    await run_daemon(path, stop, ready)
+    log.info("daemon.stopped")
+
+
+async def _reload(app: App) -> None:
+    tell_systemd(*reloading())
+    try:
+        await app.reload()
+    except Exception:
+        # A job boundary: a fault in a reload must not end the watch.
+        log.exception("reload.failed")
+    finally:
+        tell_systemd("READY=1")
+
+
+async def _serve(app: App) -> WebServer | None:
+    config = app.config.daemon
+    if config.listen is None:
+        return None
+    token = config.api_token.resolve() if config.api_token is not None else None
+    web = WebServer(
+        config.listen.host,
+        config.listen.port,
+        hosts=config.hosts,
+        public_url=config.public_url,
+        token=token,
+        snapshot=lambda: snapshot(app),
+        alert_of=app.store.alert_page,
+    )
+    try:
+        await web.start()
+    except WebError as error:
+        raise CannotRun(str(error)) from error
+    return web

@@ -1,0 +1,65 @@
+"""What the daemon says of itself at one moment: plain values for the status page, the metrics and the health checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rules.world import Alert
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeView:
+    """One exchange. Times are UTC milliseconds, None where there was none; `sweep_ms` is the last whole sweep.
+
+    `state` is "fresh", "starting" (nothing was read since the start), "stale" or "stopped"; `reason` says why.
+    """
+
+    name: str
+    kind: str
+    state: str
+    reason: str
+    accounts: int
+    selected: int
+    last_success_ms: int | None
+    last_listing_ms: int | None
+    oldest_reading_ms: int | None
+    sweep_ms: int | None
+    reads: int
+    failures: int
+    incomplete: int
+    glitches: int
+    clock_offset_ms: int
+    banned_until_ms: int | None
+    maintenance: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotifierView:
+    """One notifier: what is queued and what became of what was sent. `address` shows no secret."""
+
+    name: str
+    address: str
+    queued: int
+    dead: int
+    oldest_ms: int | None
+    delivered: int
+    failed: int
+    unknown: int
+    last_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything at once. `unready` are the reasons for a 503, `warnings` what is wrong but not that wrong."""
+
+    now_ms: int
+    started_ms: int
+    version: str
+    rules_digest: str
+    rules: int
+    exchanges: tuple[ExchangeView, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    notifiers: tuple[NotifierView, ...] = ()
+    unready: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    transitions: dict[str, int] = field(default_factory=dict)  # since the start, by what they led to

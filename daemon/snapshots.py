@@ -1,0 +1,117 @@
+"""Makes the Snapshot of a running daemon: the one place that knows what health means."""
+
+from __future__ import annotations
+
+from daemon.app import App
+from daemon.poll import Poller
+from daemon.snapshot import ExchangeView, NotifierView, Snapshot
+from daemon.version import VERSION
+from rules.health import STALE_EXCHANGE
+from rules.step import selected
+from rules.world import AlertKey, ExchangeState, Subject
+from state.errors import StateError
+
+
+async def snapshot(app: App) -> Snapshot:
+    """The state of everything now."""
+    world = app.engine.world
+    exchanges = tuple(_exchange(app, name, poller) for name, poller in sorted(app.pollers.items()))
+    notifiers, unreadable = await _notifiers(app)
+    unready = [f"state: {text}" for text in (app.engine.trouble or unreadable,) if text]
+    if not world.ruleset.exchanges:
+        unready.append("rules: no exchange is configured")
+    elif not any(exchange.state == "fresh" for exchange in exchanges):
+        unready += [f"{one.name}: {one.state}{': ' + one.reason if one.reason else ''}" for one in exchanges]
+    return Snapshot(
+        now_ms=app.engine.clock(),
+        started_ms=world.started_ms,
+        version=VERSION,
+        rules_digest=world.ruleset.digest,
+        rules=len(world.ruleset.rules),
+        exchanges=exchanges,
+        alerts=tuple(alert for _, alert in sorted(world.alerts.items())),
+        notifiers=notifiers,
+        unready=tuple(unready),
+        warnings=tuple(_warnings(app, exchanges, notifiers)),
+        transitions=dict(app.transitions),
+    )
+
+
+def _exchange(app: App, name: str, poller: Poller) -> ExchangeView:
+    world = app.engine.world
+    known = world.exchanges.get(name) or ExchangeState(name)
+    accounts = [world.accounts[key] for key in sorted(world.index.by_exchange.get(name, ()))]
+    present = [account for account in accounts if account.present and not account.master]
+    read = [account for account in present if selected(poller.settings, account)]
+    times = [
+        holding.ended_ms
+        for account in read
+        for wallet in poller.settings.wallets
+        if (holding := world.holdings.get((account.key, wallet))) is not None
+    ]
+    listed = [listing.ended_ms for listing in known.listings.values() if listing.ended_ms is not None]
+    state, reason = _state_of(app, name, known, poller)
+    counters = poller.counters
+    return ExchangeView(
+        name=name,
+        kind=poller.settings.kind,
+        state=state,
+        reason=reason,
+        accounts=len(present),
+        selected=len(read),
+        last_success_ms=known.last_success_ms,
+        last_listing_ms=max(listed, default=None),
+        oldest_reading_ms=min(times, default=None),
+        sweep_ms=counters.sweep_ms,
+        reads=counters.reads,
+        failures=counters.failures,
+        incomplete=counters.incomplete,
+        glitches=counters.glitches,
+        clock_offset_ms=known.clock_offset_ms,
+        banned_until_ms=known.banned_until_ms,
+        maintenance=known.maintenance,
+    )
+
+
+def _state_of(app: App, name: str, known: ExchangeState, poller: Poller) -> tuple[str, str]:
+    if known.stopped or poller.halted:
+        return "stopped", known.stopped or poller.halted
+    if AlertKey(STALE_EXCHANGE, Subject(name)) in app.engine.world.alerts:
+        return "stale", known.trouble or known.maintenance
+    if known.last_success_ms is None or known.last_success_ms < app.engine.world.started_ms:
+        return "starting", known.trouble
+    return "fresh", known.trouble
+
+
+async def _notifiers(app: App) -> tuple[tuple[NotifierView, ...], str]:
+    try:
+        counts = await app.store.counts()
+    except StateError as error:
+        return (), str(error)
+    views = []
+    for name, lane in sorted(app.lanes.items()):
+        count = counts.get(name)
+        views.append(
+            NotifierView(
+                name=name,
+                address=lane.sender.address,
+                queued=count.queued + count.claimed if count else 0,
+                dead=count.dead if count else 0,
+                oldest_ms=count.oldest_ms if count else None,
+                delivered=lane.counters.delivered,
+                failed=lane.counters.failed,
+                unknown=lane.counters.unknown,
+                last_reason=lane.counters.last_reason,
+            )
+        )
+    return tuple(views), ""
+
+
+def _warnings(app: App, exchanges: tuple[ExchangeView, ...], notifiers: tuple[NotifierView, ...]) -> list[str]:
+    warnings = [f"rules: refused, the last accepted ones stay in force: {app.reload_fault}"] if app.reload_fault else []
+    warnings += [
+        f"{one.name}: {one.state}{': ' + one.reason if one.reason else ''}" for one in exchanges if one.state != "fresh"
+    ]
+    warnings += [f"{one.name}: {one.reason}" for one in exchanges if one.state == "fresh" and one.reason]
+    warnings += [f"notifier {one.name}: {one.dead} dead notifications: {one.last_reason}" for one in notifiers if one.dead]
+    return warnings

@@ -1,0 +1,123 @@
+"""Which rules a start runs on: the file, or with a bad file the last accepted text (law 10)."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon.config import Config, ConfigError, load, parse
+from daemon.errors import CannotRun
+from notifiers.sending import Sender, preload
+from notifiers.service import BadUrl, check_url
+from rules.model import RulesRejected
+from rules.ruleset import Ruleset
+from state.errors import StateError
+from state.threaded import AsyncStore
+
+STATE_FILE = "subtally.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The configuration in force, the open store, the rules that were in force before, and what was refused."""
+
+    config: Config
+    store: AsyncStore
+    before: Ruleset
+    rejected: ConfigError | None
+
+
+async def start_up(path: Path) -> Started:
+    """Load the file and open the state. Raises CannotRun where neither file nor state gives rules to run on."""
+    config, rejected = _try_load(path)
+    state = config.daemon.state if config is not None else state_path_of(path)
+    if rejected is not None and not state.exists():
+        raise CannotRun(_told(rejected))
+    try:
+        store = await AsyncStore.open(state, migrate=True)
+    except StateError as error:
+        raise CannotRun(str(error)) from error
+    try:
+        return await _with_store(path, store, config, rejected)
+    except BaseException:
+        await store.close()
+        raise
+
+
+async def _with_store(
+    path: Path, store: AsyncStore, config: Config | None, rejected: ConfigError | None
+) -> Started:
+    kept = await store.accepted_rules()
+    before = None
+    if kept is not None:
+        try:
+            before = parse(kept.sources, path.parent)
+        except ConfigError:
+            before = None  # an older program accepted what this one refuses
+    if config is None:
+        if before is None or rejected is None:
+            raise CannotRun(_told(rejected) if rejected else f"{path}: no rules to run on")
+        config = before
+    check_secrets(config)
+    return Started(config, store, before.ruleset if before else Ruleset(), rejected)
+
+
+def check_secrets(config: Config) -> None:
+    """Every secret can be had and every notifier's URL is one; raises CannotRun with all that is wrong."""
+    problems = [str(problem) for problem in config.missing_secrets()]
+    if not problems:
+        for notifier in config.notifiers:
+            fault = check_url(notifier.url.resolve())
+            if fault:
+                problems.append(f'{config.file}: notifier "{notifier.settings.name}": url: {fault}')
+    if problems:
+        raise CannotRun("\n".join(problems))
+
+
+def make_sender(name: str, url: str) -> Sender:
+    """A notifier's way out; raises CannotRun naming it, never the URL."""
+    try:
+        return Sender(name, url)
+    except BadUrl as error:
+        raise CannotRun(f'notifier "{name}": url: {error}') from error
+
+
+def first_problem(path: Path, error: ConfigError | CannotRun, at_ms: int) -> RulesRejected:
+    """What the alert says of a refused file: file, line and reason of the first fault, and how many there are."""
+    if isinstance(error, CannotRun):
+        lines = str(error).splitlines()
+        return RulesRejected(at_ms, str(path), lines[0] + _more(len(lines)))
+    problem = error.problems[0]
+    return RulesRejected(at_ms, problem.where, problem.reason + _more(len(error.problems)))
+
+
+def state_path_of(path: Path) -> Path:
+    """Where the state is, as far as a refused file still tells."""
+    name = STATE_FILE
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8")).get("daemon", {}).get("state")
+        name = said if isinstance(said, str) and said else STATE_FILE
+    except (OSError, ValueError, AttributeError):
+        name = STATE_FILE
+    folder = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    return Path(folder or path.parent) / name
+
+
+def _try_load(path: Path) -> tuple[Config | None, ConfigError | None]:
+    try:
+        return load(path), None
+    except ConfigError as error:
+        return None, error
+
+
+def _told(error: ConfigError) -> str:
+    return str(error)
+
+
+def _more(count: int) -> str:
+    return f" (and {count - 1} more)" if count > 1 else ""
+
+
+__all__ = ["Started", "check_secrets", "first_problem", "make_sender", "preload", "start_up", "state_path_of"]
