@@ -49,6 +49,7 @@ class App:
         self._schedule = Schedule()
         self._shared = Shared()
         self._spent: dict[str, str] = {}
+        self._noted: dict[tuple[str, str], str] = {}
         self._reloading = asyncio.Lock()
         self._openings: set[asyncio.Task[None]] = set()
 
@@ -68,7 +69,9 @@ class App:
             log.error("rules.rejected", reason=self.reload_fault)
         await self.engine.settled()
         for message in await self.store.recover(now):
-            log.warning("message.unknown", message=message, reason="it was being sent when the daemon stopped")
+            log.warning(
+                "message.unknown", message=message, reason="it was being sent when the daemon stopped"
+            )
         for notifier in self.config.notifiers:
             self._open_lane(notifier)
         for exchange in self.config.exchanges:
@@ -87,7 +90,9 @@ class App:
         await asyncio.gather(*self._openings, return_exceptions=True)
         await asyncio.gather(*(poller.close() for poller in self.pollers.values()), return_exceptions=True)
         await self.engine.close()
-        await asyncio.gather(*(lane.close(DRAIN_SECONDS) for lane in self.lanes.values()), return_exceptions=True)
+        await asyncio.gather(
+            *(lane.close(DRAIN_SECONDS) for lane in self.lanes.values()), return_exceptions=True
+        )
         try:
             await self._keep_limits()
         except StateError as error:
@@ -175,7 +180,9 @@ class App:
         self.lanes[name] = Lane(name, sender, self.store, self.engine, lambda: self.settings)
         self.lanes[name].start()
 
-    async def _swap_lanes(self, before: tuple[NotifierConfig, ...], after: tuple[NotifierConfig, ...]) -> None:
+    async def _swap_lanes(
+        self, before: tuple[NotifierConfig, ...], after: tuple[NotifierConfig, ...]
+    ) -> None:
         old = {notifier.settings.name: notifier.url for notifier in before}
         new = {notifier.settings.name: notifier for notifier in after}
         for name in [name for name in self.lanes if name not in new or old.get(name) != new[name].url]:
@@ -198,16 +205,19 @@ class App:
         for note in outcome.notes:
             if note.event == "glitch" and note.exchange in self.pollers:
                 self.pollers[note.exchange].counters.glitches += 1
-            log.info(note.event, exchange=note.exchange, text=note.text)
+            # What lasts is said when it begins and when it changes, not at every listing.
+            if note.event == "glitch" or self._noted.get((note.exchange, note.event)) != note.text:
+                self._noted[note.exchange, note.event] = note.text
+                log.info(note.event, exchange=note.exchange, text=note.text)
 
     def _committed(self, batch: list[Entry]) -> None:
         """What became durable is put on record, and told."""
         for entry in batch:
             for moved in entry.outcome.transitions:
                 self.transitions[moved.after] += 1
-                if moved.after != "pending" and moved.after != "inactive":
+                if moved.after not in {"pending", "inactive"}:
                     log.info(
-                        "alert." + moved.after,
+                        f"alert.{moved.after}",
                         alert=moved.alert,
                         rule=moved.rule,
                         severity=moved.severity,
@@ -234,13 +244,13 @@ class App:
                 self._spent[name] = body
 
     async def _retention(self) -> None:
-        while await self.store.retention(self.engine.clock(), self.settings.retention_ms):
-            await asyncio.sleep(0)
+        """Step by step, so that commits find their place between."""
+        forgotten = 1
+        while forgotten:
+            forgotten = await self.store.retention(self.engine.clock(), self.settings.retention_ms)
 
 
 def _changed(before: tuple[ExchangeConfig, ...], after: tuple[ExchangeConfig, ...]) -> list[str]:
     """The names of exchanges that are gone or not as they were: they are taken down, the others left alone."""
     new = {exchange.settings.name: exchange for exchange in after}
     return [old.settings.name for old in before if new.get(old.settings.name) != old]
-
-

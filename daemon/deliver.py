@@ -153,7 +153,9 @@ class Lane:
         else:
             await self._store.failed(message.id, now, result.reason, next_ms)
             self.counters.failed += 1
-        told.warning("message.retry", reason=result.reason, outcome=result.outcome, in_seconds=(next_ms - now) // 1000)
+        told.warning(
+            "message.retry", reason=result.reason, outcome=result.outcome, in_seconds=(next_ms - now) // 1000
+        )
 
 
 def backoff_ms(attempt: int, result: Result) -> int:

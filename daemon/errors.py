@@ -1,7 +1,7 @@
 """What stops a command, and the exit code it stops with.
 
-    CannotRun    exit 3: no accepted rules, a missing secret, a state that cannot be opened
-    FoundFault   exit 1: the thing asked for found fault
+CannotRun    exit 3: no accepted rules, a missing secret, a state that cannot be opened
+FoundFault   exit 1: the thing asked for found fault
 """
 
 from __future__ import annotations

@@ -25,7 +25,9 @@ def set_up(*, stream: TextIO = sys.stderr, level: int = logging.INFO) -> None:
         # Frame locals would print secrets: only the lines of a traceback are shown.
         structlog.processors.ExceptionRenderer(
             structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-        ) if not terminal else structlog.processors.format_exc_info,
+        )
+        if not terminal
+        else structlog.processors.format_exc_info,
         _redact,
     ]
     last: Any = (
@@ -56,7 +58,7 @@ def set_up(*, stream: TextIO = sys.stderr, level: int = logging.INFO) -> None:
     logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
 
 
-def _redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The last line of defence (law 12): a value under a secret's name is never printed."""
     for key in event:
         if any(word in key.lower() for word in _SECRET_WORDS):

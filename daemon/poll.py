@@ -66,6 +66,7 @@ class Poller:
         self._tasks: list[Task] | None = None
         self._by_part: dict[tuple[Identity | None, str], Task] = {}
         self._not_before: dict[Task, int] = {}
+        self._failing: dict[Identity, str] = {}
         self._listing = asyncio.Lock()
         self._relist: asyncio.TimerHandle | None = None
         self._background: set[asyncio.Task[None]] = set()
@@ -195,7 +196,9 @@ class Poller:
                     break
                 if task in queue.running:
                     continue
-                queue.running[task] = asyncio.create_task(self._run(queue, task, urgent=urgent), name=task.name)
+                queue.running[task] = asyncio.create_task(
+                    self._run(queue, task, urgent=urgent), name=task.name
+                )
 
     async def _run(self, queue: _Queue, task: Task, *, urgent: bool) -> None:
         try:
@@ -232,6 +235,10 @@ class Poller:
         match answer:
             case Reading():
                 counters.reads += 1
+                if self._failing and self._failing.pop(answer.account, None) is not None:
+                    log.info(
+                        "account.answers_again", exchange=self.settings.name, account=answer.account.label
+                    )
             case Failure():
                 counters.failures += 1
                 self._failed(answer, task)
@@ -247,11 +254,17 @@ class Poller:
         if failure.account is None and failure.reason != self.counters.last_reason:
             # An outage is logged once when it starts, and once when it ends.
             if not self.counters.last_reason:
-                log.warning("exchange.failing", exchange=self.settings.name, kind=failure.kind, reason=failure.reason)
+                log.warning(
+                    "exchange.failing", exchange=self.settings.name, kind=failure.kind, reason=failure.reason
+                )
             self.counters.last_reason = failure.reason
-        elif failure.account is not None:
-            log.info(
-                "account.failing", exchange=self.settings.name, account=failure.account.label, reason=failure.reason
+        elif failure.account is not None and self._failing.get(failure.account) != failure.reason:
+            self._failing[failure.account] = failure.reason
+            log.warning(
+                "account.failing",
+                exchange=self.settings.name,
+                account=failure.account.label,
+                reason=failure.reason,
             )
 
     def _keep(self, task: asyncio.Task[None]) -> None:

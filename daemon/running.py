@@ -12,14 +12,17 @@ import structlog
 from daemon.app import App
 from daemon.errors import CannotRun
 from daemon.notify_systemd import reloading, tell_systemd
-from daemon.snapshots import snapshot
+from daemon.snapshots import alert_page, snapshot
 from daemon.startup import preload, start_up
-from daemon.web.server import WebError, WebServer
+from daemon.web.errors import WebError
+from daemon.web.server import WebServer
 
 log = structlog.get_logger(__name__)
 
 
-async def run_daemon(path: Path, stop: asyncio.Event, on_ready: Callable[[App, WebServer | None], None]) -> None:
+async def run_daemon(
+    path: Path, stop: asyncio.Event, on_ready: Callable[[App, WebServer | None], None]
+) -> None:
     """Run until `stop` is set. Raises CannotRun with what is wrong and what to do."""
     await asyncio.to_thread(preload)
     app = App(path, await start_up(path))
@@ -48,23 +51,38 @@ async def run_until_signalled(path: Path) -> None:
 
     def ready(app: App, web: WebServer | None) -> None:
         def reload() -> None:
-            task = asyncio.create_task(_reload(app), name="reload")
+            task = asyncio.create_task(_reload(app, web), name="reload")
             reloads.add(task)
             task.add_done_callback(reloads.discard)
 
         loop.add_signal_handler(signal.SIGHUP, reload)
-        address = f"http://{web.host}:{web.port}/" if web is not None else "off"
+        address = page_of(app, web) or "off"
         log.info("daemon.ready", rules=len(app.config.ruleset.rules), page=address, state=str(app.store.path))
-        tell_systemd("READY=1", f"STATUS=watching {len(app.pollers)} exchanges with {len(app.config.ruleset.rules)} rules")
+        tell_systemd(
+            "READY=1",
+            f"STATUS=watching {len(app.pollers)} exchanges with {len(app.config.ruleset.rules)} rules",
+        )
 
     await run_daemon(path, stop, ready)
     log.info("daemon.stopped")
 
 
-async def _reload(app: App) -> None:
+def page_of(app: App, web: WebServer | None) -> str:
+    """Where the status page is, "" where none is served."""
+    listen = app.config.daemon.listen
+    if web is None or listen is None:
+        return ""
+    host = f"[{listen.host}]" if ":" in listen.host else listen.host
+    return f"http://{host}:{web.port}/"
+
+
+async def _reload(app: App, web: WebServer | None) -> None:
     tell_systemd(*reloading())
     try:
-        await app.reload()
+        if await app.reload() and web is not None:
+            config = app.config.daemon
+            token = config.api_token.resolve() if config.api_token is not None else None
+            web.admit(hosts=config.hosts, public_url=config.public_url, token=token)
     except Exception:
         # A job boundary: a fault in a reload must not end the watch.
         log.exception("reload.failed")
@@ -84,7 +102,7 @@ async def _serve(app: App) -> WebServer | None:
         public_url=config.public_url,
         token=token,
         snapshot=lambda: snapshot(app),
-        alert_of=app.store.alert_page,
+        alert_of=lambda alert: alert_page(app, alert),
     )
     try:
         await web.start()

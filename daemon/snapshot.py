@@ -1,4 +1,4 @@
-"""What the daemon says of itself at one moment: plain values for the status page, the metrics and the health checks."""
+"""What the daemon says of itself at one moment: plain values for pages, metrics and health checks."""
 
 from __future__ import annotations
 
@@ -63,3 +63,4 @@ class Snapshot:
     unready: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     transitions: dict[str, int] = field(default_factory=dict)  # since the start, by what they led to
+    timezone: str = "UTC"  # of the times on the pages, as `timezone` in [daemon]

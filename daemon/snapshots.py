@@ -6,6 +6,7 @@ from daemon.app import App
 from daemon.poll import Poller
 from daemon.snapshot import ExchangeView, NotifierView, Snapshot
 from daemon.version import VERSION
+from daemon.web.pages import AlertPage
 from rules.health import STALE_EXCHANGE
 from rules.step import selected
 from rules.world import AlertKey, ExchangeState, Subject
@@ -34,6 +35,21 @@ async def snapshot(app: App) -> Snapshot:
         unready=tuple(unready),
         warnings=tuple(_warnings(app, exchanges, notifiers)),
         transitions=dict(app.transitions),
+        timezone=app.settings.timezone,
+    )
+
+
+async def alert_page(app: App, alert_id: str) -> AlertPage | None:
+    """Everything known of one alert; None where no alert ever had this id."""
+    row = await app.store.alert(alert_id)
+    if row is None:
+        return None
+    return AlertPage(
+        now_ms=app.engine.clock(),
+        row=row,
+        transitions=await app.store.transitions(alert_id),
+        notifications=(await app.store.notifications(alert_id=alert_id)).rows,
+        timezone=app.settings.timezone,
     )
 
 
@@ -107,11 +123,23 @@ async def _notifiers(app: App) -> tuple[tuple[NotifierView, ...], str]:
     return tuple(views), ""
 
 
-def _warnings(app: App, exchanges: tuple[ExchangeView, ...], notifiers: tuple[NotifierView, ...]) -> list[str]:
-    warnings = [f"rules: refused, the last accepted ones stay in force: {app.reload_fault}"] if app.reload_fault else []
+def _warnings(
+    app: App, exchanges: tuple[ExchangeView, ...], notifiers: tuple[NotifierView, ...]
+) -> list[str]:
+    warnings = (
+        [f"rules: refused, the last accepted ones stay in force: {app.reload_fault}"]
+        if app.reload_fault
+        else []
+    )
     warnings += [
-        f"{one.name}: {one.state}{': ' + one.reason if one.reason else ''}" for one in exchanges if one.state != "fresh"
+        f"{one.name}: {one.state}{': ' + one.reason if one.reason else ''}"
+        for one in exchanges
+        if one.state != "fresh"
     ]
     warnings += [f"{one.name}: {one.reason}" for one in exchanges if one.state == "fresh" and one.reason]
-    warnings += [f"notifier {one.name}: {one.dead} dead notifications: {one.last_reason}" for one in notifiers if one.dead]
+    warnings += [
+        f"notifier {one.name}: {one.dead} dead notifications: {one.last_reason}"
+        for one in notifiers
+        if one.dead
+    ]
     return warnings

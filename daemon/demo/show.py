@@ -16,10 +16,10 @@ from rich.table import Table
 
 from daemon.app import App
 from daemon.demo.terminal import Terminal
-from daemon.engine import Entry
-from daemon.running import run_daemon
+from daemon.running import page_of, run_daemon
 from daemon.simulator import DEMO, Incident, Simulator, load_script
 from daemon.web.server import WebServer
+from state.prepared import Entry
 
 PREFERRED_PORT = 9464
 STYLES = {"CRITICAL": "bold red", "WARNING": "yellow", "INFO": "cyan", "RESOLVED": "green", "CLOSED": "green"}
@@ -52,7 +52,7 @@ class Demo:
 
                 def ready(app: App, web: WebServer | None) -> None:
                     app.engine.on_commit.append(self._count)
-                    self._begin(web)
+                    self._begin(page_of(app, web))
                     player.add(asyncio.create_task(self._play(simulator), name="incidents"))
 
                 await run_daemon(path, stop, ready)
@@ -64,8 +64,7 @@ class Demo:
             await terminal.stop()
         self._summary(terminal.messages)
 
-    def _begin(self, web: WebServer | None) -> None:
-        page = f"http://{web.host}:{web.port}/" if web is not None else ""
+    def _begin(self, page: str) -> None:
         self._console.print(
             "Three simulated venues run on loopback; the real daemon polls them with signed requests.\n"
             f"Status page: {page}   Stop with Ctrl-C.\n"
@@ -78,7 +77,9 @@ class Demo:
 
     def _happened(self, incident: Incident) -> None:
         self._incidents += 1
-        self._console.print(f"· {incident.exchange}: {incident.say}", style="dim", markup=False, highlight=False)
+        self._console.print(
+            f"· {incident.exchange}: {incident.say}", style="dim", markup=False, highlight=False
+        )
 
     def _show(self, title: str, body: str) -> None:
         style = next((style for word, style in STYLES.items() if word in title.upper()), "")

@@ -93,7 +93,9 @@ class House:
     def rules_file(self) -> Path:
         return self.folder / "rules.toml"
 
-    def write(self, rules: str, *, venues: tuple[str, ...] = ("binance", "okx", "bitget"), daemon: str = "") -> None:
+    def write(
+        self, rules: str, *, venues: tuple[str, ...] = ("binance", "okx", "bitget"), daemon: str = ""
+    ) -> None:
         """Write the file: the exchanges of the simulator, one notifier, and these rules."""
         head = f'[daemon]\nlisten = ""\npoll_every = "1s"\ngather = "1s"\n{daemon}\n'
         for venue in venues:
@@ -141,7 +143,11 @@ class House:
 
     def refusals(self) -> dict[str, object]:
         """What the venues had to refuse: nothing, in a world without faults."""
-        return {name: dict(venue.records.reasons) for name, venue in self.simulator.venues.items() if venue.records.refused}
+        return {
+            name: dict(venue.records.reasons)
+            for name, venue in self.simulator.venues.items()
+            if venue.records.refused
+        }
 
     def _notify(self) -> None:
         async def notify() -> None:

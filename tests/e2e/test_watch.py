@@ -29,7 +29,9 @@ WALLETS = {"binance": "spot", "okx": "funding", "bitget": "spot"}
 
 
 @pytest.mark.timeout(180)
-async def test_each_incident_of_94_accounts_is_told_once_with_its_exact_figure_and_ended_once(tmp_path: Path) -> None:
+async def test_each_incident_of_94_accounts_is_told_once_with_its_exact_figure_and_ended_once(
+    tmp_path: Path,
+) -> None:
     async with a_house(tmp_path, binance=25, okx=9, bitget=60) as house:
         house.write(RULES)
         async with house.daemon():
