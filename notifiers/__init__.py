@@ -1,0 +1,1 @@
+"""How a message reads and how it is sent: the only place that touches Apprise."""

@@ -1,0 +1,57 @@
+"""What is told: a message, the alert events that it carries, and the words it becomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rules.facts import Facts
+from rules.model import Severity
+from rules.outcome import NotificationKind
+
+
+class Tone(StrEnum):
+    """How a service colours a message; the values are Apprise's notification types."""
+
+    INFO = "info"
+    SUCCESS = "success"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One alert event for one notifier.
+
+    Items with the same non-empty `batch` are one digest (the first judgement of some rules on one exchange).
+    """
+
+    alert_id: str
+    kind: NotificationKind
+    severity: Severity
+    facts: Facts
+    created_ms: int
+    batch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What leaves in one send to one notifier; `id` is `M…` and stays the same when it is sent again."""
+
+    id: str
+    notifier: str
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A message in words: plain text, bounded, never empty.
+
+    `named` are the alert ids that stand in `body`. Only those count as told (law 7): a message of very many
+    alerts ends in counts.
+    """
+
+    title: str
+    body: str
+    tone: Tone = Tone.INFO
+    named: frozenset[str] = frozenset()

@@ -1,0 +1,165 @@
+"""One alert as the templates see it: every figure, time and foreign text already fit to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from notifiers.figures import difference, figure
+from notifiers.message import Item
+from notifiers.relation import Relation, relation
+from notifiers.text import tidy
+from notifiers.times import duration, moment
+from rules.facts import Facts
+from rules.model import Severity
+from rules.outcome import NotificationKind
+
+DELAYED_AFTER_MS = 120_000
+"""An event older than this is told with its age: it may no longer be so."""
+
+LABEL_UNITS = 80
+TEXT_UNITS = 300
+_MOST_SHOWN = 8  # of wallets, identifiers, other figures and details
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """For whom a message is worded: where and when it is read, and how long one name in it may be."""
+
+    where: tzinfo
+    now_ms: int
+    public_url: str = ""
+    name_units: int = LABEL_UNITS
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Words and figures of one alert. "" and () stand for what is not known or not wanted."""
+
+    id: str
+    kind: NotificationKind
+    severity: str
+    rank: int
+    raised_from: str
+    rule: str
+    exchange: str
+    label: str
+    wallet: str
+    wallets: tuple[str, ...]
+    asset: str
+    field: str
+    quote: str
+    headline: str
+    value: str
+    relation: Relation
+    step: str
+    within: str
+    before: str
+    before_at: str
+    difference: str
+    since: str
+    held: str
+    until: str
+    read_ago: str
+    readings: int
+    fired: str
+    lasted: str
+    reason: str
+    also: tuple[str, ...]
+    not_watched: tuple[str, ...]
+    details: tuple[str, ...]
+    identifiers: tuple[str, ...]
+    runbook: str
+    description: str
+    happened: str
+    delayed: str
+    link: str
+    earlier: tuple[View, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        return self.kind in {NotificationKind.RESOLVED, NotificationKind.CLOSED}
+
+
+def view(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
+    """The view of `item`; `earlier` are events of the same alert that the same message tells."""
+    facts = item.facts
+
+    def name(text: str) -> str:
+        return tidy(text, reader.name_units)
+
+    def at(time_ms: int | None) -> str:
+        return "" if time_ms is None else moment(time_ms, reader.now_ms, reader.where)
+
+    firing = item.kind not in {NotificationKind.RESOLVED, NotificationKind.CLOSED}
+    age_ms = reader.now_ms - item.created_ms
+    return View(
+        id=item.alert_id,
+        kind=item.kind,
+        severity=item.severity.value.upper(),
+        rank=item.severity.rank,
+        raised_from=facts.raised_from.value.upper() if facts.raised_from else "",
+        rule=name(facts.rule),
+        exchange=name(facts.exchange),
+        label=name(facts.label),
+        wallet=name(facts.wallet),
+        wallets=() if facts.wallet else tuple(name(x) for x in facts.wallets[:_MOST_SHOWN]),
+        asset=name(facts.asset),
+        field=name(facts.field),
+        quote=name(facts.quote),
+        headline=tidy(facts.headline, TEXT_UNITS),
+        value="" if facts.value is None else figure(facts.value),
+        relation=relation(facts, ended=not firing) if facts.window_ms is None else Relation(),
+        step="" if facts.window_ms is None or not facts.threshold else figure(facts.threshold),
+        within="" if facts.window_ms is None else duration(facts.window_ms),
+        before="" if facts.before is None else figure(facts.before),
+        before_at=at(facts.before_ms),
+        difference=_difference(facts),
+        since=at(facts.since_ms),
+        held=duration(facts.held_ms) if facts.held_ms > 0 else "",
+        until=at(facts.until_ms),
+        read_ago="" if facts.read_ms is None else duration(reader.now_ms - facts.read_ms),
+        readings=facts.readings if firing else 0,  # they agreed on the onset, not on the end
+        fired=at(facts.fired_ms),
+        lasted=_lasted(item, reader.now_ms),
+        reason=tidy(facts.reason, TEXT_UNITS),
+        also=tuple(_also(entry, facts) for entry in facts.also[:_MOST_SHOWN]),
+        not_watched=tuple(name(x) for x in facts.not_watched[:_MOST_SHOWN]) if firing else (),
+        details=tuple(tidy(x, TEXT_UNITS) for x in facts.details[:_MOST_SHOWN]),
+        identifiers=tuple(name(x) for x in facts.identifiers[:_MOST_SHOWN] if x != facts.label),
+        runbook=tidy(facts.runbook, TEXT_UNITS),
+        description=tidy(facts.description, TEXT_UNITS),
+        happened=at(item.created_ms),
+        delayed=duration(age_ms) if age_ms > DELAYED_AFTER_MS else "",
+        link=f"{reader.public_url}/alerts/{item.alert_id}" if reader.public_url else "",
+        earlier=tuple(view(x, reader) for x in earlier),
+    )
+
+
+def severity_of(name: str) -> Severity:
+    """The severity that a view shows as `name`."""
+    return Severity(name.lower())
+
+
+def _difference(facts: Facts) -> str:
+    return "" if facts.before is None or facts.value is None else difference(facts.before, facts.value)
+
+
+def _lasted(item: Item, now_ms: int) -> str:
+    """From firing to the end, or to now while it lasts."""
+    facts = item.facts
+    if facts.fired_ms is None:
+        return ""
+    if item.kind in {NotificationKind.RESOLVED, NotificationKind.CLOSED}:
+        end_ms = item.created_ms if facts.ended_ms is None else facts.ended_ms
+    else:
+        end_ms = now_ms
+    return duration(end_ms - facts.fired_ms)
+
+
+def _also(entry: tuple[str, str, str, str], facts: Facts) -> str:
+    wallet, asset, field, amount = entry
+    shown = wallet if len(facts.wallets) > 1 or wallet not in {facts.wallet, *facts.wallets} else ""
+    words = [tidy(word, LABEL_UNITS) for word in (shown, asset, field) if word]
+    return " ".join([*words, figure(amount)])

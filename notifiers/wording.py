@@ -1,0 +1,182 @@
+"""How a message reads: pure, from a message to its title and body.
+
+The most complete form that fits is taken: every alert's block in full, then shorter blocks, then one line
+each under headings, and then as many lines as fit, the most severe first, with the rest counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from notifiers.message import Item, Message, Tone, Wording
+from notifiers.summary import gravest, heading, lines, summary_title, words_of
+from notifiers.templating import render
+from notifiers.text import clip, units
+from notifiers.times import zone
+from notifiers.view import LABEL_UNITS, Reader, View, severity_of, view
+from rules.model import Severity
+from rules.outcome import NotificationKind
+
+LIMIT_UNITS = 3_500
+"""UTF-16 units of a body. Telegram takes 4,096, and the title stands before it."""
+
+TITLE_UNITS = 60
+SHORTEST_LABEL_UNITS = 10
+_NAME_UNITS = (LABEL_UNITS, 24, 10)
+_DETAILS = (3, 2, 1)
+_LEAST_BLOCK_UNITS = 60  # hardly a block is shorter: more of them than this allows are not even tried
+
+LEAST_LINE_UNITS = 20
+"""Hardly a line of one alert is shorter."""
+
+
+def word(
+    message: Message, *, timezone: str, public_url: str, now_ms: int, limit_units: int = LIMIT_UNITS
+) -> Wording:
+    """The words of `message` as read at `now_ms`; the body has at most `limit_units`.
+
+    Raises ValueError for a message without items: there is nothing to say.
+    """
+    if not message.items:
+        raise ValueError("a message carries at least one alert")
+    title, body, named = "", "", frozenset[str]()
+    views: tuple[View, ...] = ()
+    for name_units in _NAME_UNITS:
+        reader = Reader(zone(timezone), now_ms, public_url.rstrip("/"), name_units)
+        views = views_of(message.items, reader)
+        first = is_first_look(message.items)
+        title = _title(views, first=first)
+        if len(views) == 1:
+            body, named = _single(message, views[0], first=first, limit_units=limit_units)
+        else:
+            body, named = _several(message, views, reader, first=first, limit_units=limit_units)
+        if named and units(body) <= limit_units:
+            break
+    return Wording(title, clip(body, limit_units) or title, _tone(views), named)
+
+
+def fitting(
+    items: Sequence[Item], *, timezone: str, public_url: str, now_ms: int, limit_units: int = LIMIT_UNITS
+) -> int:
+    """How many of the first of `items` one message can name; at least 1.
+
+    A message that is to count for all its alerts (law 7) takes no more: the rest waits for the next one.
+    """
+    reader = Reader(zone(timezone), now_ms, public_url.rstrip("/"))
+    low, high = 1, min(len(items), limit_units // LEAST_LINE_UNITS)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _all_fit(items[:middle], reader, limit_units):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def views_of(items: Iterable[Item], reader: Reader) -> tuple[View, ...]:
+    """One view for each alert: its last event, with the earlier ones inside."""
+    events: dict[str, list[Item]] = {}
+    for item in items:
+        events.setdefault(item.alert_id, []).append(item)
+    ordered = (sorted(group, key=lambda item: item.created_ms) for group in events.values())
+    return tuple(view(group[-1], reader, group[:-1]) for group in ordered)
+
+
+def is_first_look(items: Sequence[Item]) -> bool:
+    """Whether the message is the digest of a first judgement."""
+    return bool(items[0].batch) and len({item.batch for item in items}) == 1
+
+
+def _single(message: Message, a: View, *, first: bool, limit_units: int) -> tuple[str, frozenset[str]]:
+    above = heading((a,), first=True) + "\n" if first else ""
+    body = ""
+    for detail in _DETAILS:
+        body = above + render(a.kind.value, a=a, detail=detail, message_id=message.id)
+        if units(body) <= limit_units:
+            return body, frozenset({a.id})
+    body = f"{words_of(a)} {render('line', a=a, where=True)} {message.id}".strip()
+    return body, frozenset({a.id}) if units(body) <= limit_units else frozenset()
+
+
+def _several(
+    message: Message, views: tuple[View, ...], reader: Reader, *, first: bool, limit_units: int
+) -> tuple[str, frozenset[str]]:
+    above = heading(views, first=first)
+    foot = " ".join(part for part in (_link(reader), message.id) if part)
+    room = limit_units - units(above) - units(foot) - 4
+    if not first:
+        for detail in _DETAILS:
+            blocks = _blocks(views, detail, room)
+            if blocks is not None:
+                return "\n\n".join([above, *blocks, foot]), frozenset(a.id for a in views)
+    shown, named = lines(views, room, link=_link(reader))
+    rest = _unwatched(views, first=first)
+    if rest and len(named) == len(views) and units(shown) + units(rest) + 2 <= room:
+        shown = f"{shown}\n\n{rest}"
+    return "\n\n".join(part for part in (above, shown, foot) if part), named
+
+
+def _blocks(views: Sequence[View], detail: int, room: int) -> list[str] | None:
+    """Every alert's block, None where they do not fit."""
+    if len(views) * _LEAST_BLOCK_UNITS > room:
+        return None
+    blocks = []
+    for a in views:
+        block = render(a.kind.value, a=a, detail=detail, message_id="")
+        room -= units(block) + 2
+        if room < 0:
+            return None
+        blocks.append(block)
+    return blocks
+
+
+def _all_fit(items: Sequence[Item], reader: Reader, limit_units: int) -> bool:
+    views = views_of(items, reader)
+    room = limit_units - units(heading(views, first=is_first_look(items))) - units(_link(reader)) - 20
+    return len(lines(views, room, link=_link(reader))[1]) == len(views)
+
+
+def _unwatched(views: Sequence[View], *, first: bool) -> str:
+    """What a digest is blind to, said once for all of it."""
+    wallets = list(dict.fromkeys(wallet for a in views for wallet in a.not_watched)) if first else []
+    return f"not watched here: {', '.join(wallets)}" if wallets else ""
+
+
+def _link(reader: Reader) -> str:
+    return f"{reader.public_url}/" if reader.public_url else ""
+
+
+def _title(views: Sequence[View], *, first: bool) -> str:
+    if len(views) == 1:
+        return _title_of(views[0], TITLE_UNITS)
+    if first:
+        return clip(summary_title(views), TITLE_UNITS)
+    more = f" +{len(views) - 1} more"
+    return _title_of(gravest(views), TITLE_UNITS - units(more)) + more
+
+
+def _title_of(a: View, room: int) -> str:
+    """Severity, account, asset and figure. The account gives way first; a figure is whole or not there."""
+    label = a.label or a.exchange or ("" if a.headline else a.rule)
+    title = ""
+    for full in (True, False):
+        title = render("title", a=a, label=label, full=full)
+        over = units(title) - room
+        if over <= 0:
+            return title
+        if units(label) - over >= SHORTEST_LABEL_UNITS:
+            return render("title", a=a, label=clip(label, units(label) - over), full=full)
+    return clip(title, room)
+
+
+def _tone(views: Sequence[View]) -> Tone:
+    """The colour of the gravest alert that still stands; ends alone are good news, or no news."""
+    standing = [severity_of(a.severity) for a in views if not a.ended and a.kind is not NotificationKind.TEST]
+    if standing:
+        worst = max(standing, key=lambda severity: severity.rank)
+        return {Severity.CRITICAL: Tone.FAILURE, Severity.WARNING: Tone.WARNING}.get(worst, Tone.INFO)
+    all_resolved = all(a.kind is NotificationKind.RESOLVED for a in views)
+    return Tone.SUCCESS if all_resolved else Tone.INFO
+
+
+__all__ = ["LIMIT_UNITS", "TITLE_UNITS", "fitting", "is_first_look", "views_of", "word"]
