@@ -71,6 +71,8 @@ class Commands(click.Group):
             require_own_packages()
             result = super().invoke(ctx)
             sys.stdout.flush()
+        except (click.ClickException, click.exceptions.Exit):
+            raise
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:

@@ -17,7 +17,7 @@ from daemon.logs import set_up
 _DURATION = re.compile(r"(?:(\d+)m)?(?:(\d+)s)?")
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[int]):
     """`30s`, `2m`, `1m30s`."""
 
     name = "duration"
@@ -35,9 +35,9 @@ class Duration(click.ParamType):
 @click.option("--for", "seconds", type=Duration(), help="End by itself after this long, with a summary.")
 def demo(seconds: int | None) -> None:
     """Run the real daemon against simulated venues, play incidents, show the alerts here and on the status page."""
-    from rich.console import Console  # noqa: PLC0415  the whole stack
+    from rich.console import Console
 
-    from daemon.demo.show import Demo  # noqa: PLC0415  the whole stack
+    from daemon.demo.show import Demo
 
     set_up(stream=sys.stderr, level=logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="subtally-demo-") as folder:

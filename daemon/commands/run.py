@@ -13,9 +13,9 @@ from daemon.logs import set_up
 
 def run_here(path: Path, *, verbose: bool = False) -> None:
     """Run the daemon on one file until it is signalled. Raises CannotRun."""
-    import logging  # noqa: PLC0415  only for its level names
+    import logging
 
-    from daemon.running import run_until_signalled  # noqa: PLC0415  the whole stack
+    from daemon.running import run_until_signalled
 
     set_up(stream=sys.stderr, level=logging.DEBUG if verbose else logging.INFO)
     asyncio.run(run_until_signalled(path))
@@ -25,6 +25,6 @@ def run_here(path: Path, *, verbose: bool = False) -> None:
 @click.pass_context
 def run(context: click.Context) -> None:
     """Watch the exchanges and tell the people on call, until SIGTERM. SIGHUP reloads the file."""
-    from daemon.cli import config_path, is_verbose  # noqa: PLC0415  the group imports this module
+    from daemon.cli import config_path, is_verbose
 
     run_here(config_path(context), verbose=is_verbose(context))

@@ -1,0 +1,126 @@
+"""`subtally alerts`: what is wrong now, or was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from daemon.commands.options import wants_json
+from daemon.commands.output import UNKNOWN, Column, age, amount, iso, note, now_ms, print_json, print_table
+from daemon.commands.state_file import PAGE_ROWS, every_row, first_rows, limit_option, open_state
+from notifiers.figures import difference, figure
+from notifiers.relation import relation
+from notifiers.times import duration
+from rules.facts import Facts
+from state.queries import AlertRow
+
+STATES = ("open", "pending", "firing", "resolved", "closed")
+
+
+@click.command(epilog="Example: subtally alerts --state firing --json")
+@click.option("--all", "every", is_flag=True, help="Ended ones too.")
+@click.option(
+    "--state",
+    type=click.Choice(STATES),
+    help="Only those in this state. Default: open, which is pending or firing.",
+)
+@limit_option
+@click.pass_context
+def alerts(context: click.Context, every: bool, state: str | None, limit: int) -> None:  # noqa: FBT001  as click calls it
+    """List alerts, the newest first: the open ones, or all."""
+    if every and state is not None:
+        raise click.UsageError("--all and --state exclude each other")
+    wanted = None if every else state or "open"
+    with open_state(context) as store:
+        found = every_row(lambda after: store.alerts(wanted, after=after, limit=PAGE_ROWS))
+        rows = first_rows(found, limit)
+    if wants_json(context):
+        print_json([_plain(row) for row in rows])
+        return
+    if not rows:
+        note("no alerts" if wanted is None else f"no {wanted} alerts")
+    _print(rows)
+
+
+def _print(rows: list[AlertRow]) -> None:
+    now = now_ms()
+    ended = any(row.ended_ms is not None for row in rows)
+    columns = [
+        Column("id"),
+        Column("state"),
+        Column("severity"),
+        Column("exchange"),
+        Column("account"),
+        Column("what"),
+    ]
+    columns += [Column("figure", right=True), Column("limit"), Column("since")]
+    columns += [Column("ended")] if ended else []
+    columns += [Column("rule"), Column("acked")]
+    print_table(columns, [_cells(row, now, ended=ended) for row in rows])
+
+
+def _cells(row: AlertRow, now: int, *, ended: bool) -> list[str]:
+    alert, facts = row.alert, _facts(row)
+    what = " ".join(
+        part for part in (facts.wallet or "+".join(facts.wallets), facts.asset, facts.field) if part
+    )
+    figured = facts.value is not None or not facts.headline
+    cells = [alert.id, row.state, alert.severity.value, facts.exchange, facts.label]
+    cells += [what if figured else facts.headline, amount(facts.value) if figured else "", _limit(row, facts)]
+    cells.append(age(alert.since_ms if alert.fired_ms is None else alert.fired_ms, now))
+    if ended:
+        cells.append("" if row.ended_ms is None else age(row.ended_ms, now))
+    acked = "" if alert.acked_ms is None else f"{age(alert.acked_ms, now)} by {alert.acked_by or UNKNOWN}"
+    return [*cells, alert.rule, acked]
+
+
+def _limit(row: AlertRow, facts: Facts) -> str:
+    """`< 20,000`, always a true inequality; of a change by how much, and within what time."""
+    if facts.window_ms is not None:
+        change = difference(facts.before or "", facts.value or "")
+        return f"{change or figure(facts.threshold or '')} within {duration(facts.window_ms)}"
+    found = relation(facts, ended=row.ended_ms is not None)
+    return f"{found.sign} {found.limit}".strip()
+
+
+def _facts(row: AlertRow) -> Facts:
+    """As last judged, or as its end was told."""
+    return row.alert.facts if row.ending is None else row.ending
+
+
+def _plain(row: AlertRow) -> dict[str, Any]:
+    alert, facts = row.alert, _facts(row)
+    return {
+        "id": alert.id,
+        "state": row.state,
+        "severity": alert.severity.value,
+        "rule": alert.rule,
+        "type": alert.type,
+        "exchange": facts.exchange,
+        "account": facts.label or None,
+        "account_id": alert.key.subject.account,
+        "wallet": facts.wallet or None,
+        "wallets": list(facts.wallets),
+        "asset": facts.asset or None,
+        "field": facts.field or None,
+        "quote": facts.quote or None,
+        "headline": facts.headline or None,
+        "value": facts.value,
+        "sign": facts.sign or None,
+        "threshold": facts.threshold,
+        "clear_at": facts.clear_at,
+        "before": facts.before,
+        "window_ms": facts.window_ms,
+        "since": iso(alert.since_ms),
+        "fired": iso(alert.fired_ms),
+        "read": iso(facts.read_ms),
+        "ended": iso(row.ended_ms),
+        "reason": row.reason or facts.reason or None,
+        "details": list(facts.details),
+        "told": sorted(alert.told),
+        "acked": iso(alert.acked_ms),
+        "acked_by": alert.acked_by or None,
+        "runbook": facts.runbook or None,
+        "description": facts.description or None,
+    }

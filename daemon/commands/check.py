@@ -1,0 +1,115 @@
+"""`subtally check`: everything that is wrong with a rules file, at once, before the daemon sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from daemon.commands.options import config_path, wants_json
+from daemon.commands.output import counted, note, print_json
+from daemon.config import Config, ConfigError, NotifierConfig, Problem, SecretError, load
+from daemon.errors import FoundFault
+
+
+@click.command(epilog="Example: subtally check rules.toml")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--online", is_flag=True, help="Also ask the exchanges whether they take the keys. Not supported yet."
+)
+@click.pass_context
+def check(context: click.Context, file: Path | None, online: bool) -> None:  # noqa: FBT001  as click calls it
+    """Check the rules file FILE with all that it includes, and tell every fault with its place.
+
+    Credentials that are absent here are warnings: the daemon may have them. Nothing is sent anywhere.
+    """
+    if online:
+        raise click.UsageError(
+            "--online is not supported yet: `subtally check` without it reads the file alone"
+        )
+    path = file if file is not None else config_path(context)
+    config, problems = _loaded(path)
+    warnings: list[Problem] = []
+    if config is not None:
+        warnings = [*config.warnings, *config.missing_secrets()]
+        problems = list(_bad_urls(config))
+    if wants_json(context):
+        print_json({"ok": not problems, "problems": _plain(problems), "warnings": _plain(warnings)})
+    else:
+        _tell(config, problems, warnings)
+    if problems:
+        raise FoundFault("" if wants_json(context) else _summary(problems, warnings))
+
+
+def _loaded(path: Path) -> tuple[Config | None, list[Problem]]:
+    try:
+        return load(path), []
+    except ConfigError as error:
+        return None, list(error.problems)
+
+
+def _bad_urls(config: Config) -> Iterable[Problem]:
+    """The notifiers' URLs that can be had and are no Apprise URLs."""
+    for notifier in config.notifiers:
+        try:
+            url = notifier.url.resolve()
+        except SecretError:
+            continue  # a warning already
+        from notifiers.service import check_url
+
+        reason = check_url(url)
+        if reason:
+            yield _placed(config, notifier, reason)
+
+
+def _placed(config: Config, notifier: NotifierConfig, reason: str) -> Problem:
+    from daemon.config.places import places_of
+
+    place = places_of(config.ruleset.sources[0][1]).value(notifier.url.path)
+    return Problem(
+        config.file,
+        place.line,
+        place.column,
+        place.end_column,
+        notifier.url.key,
+        f"{notifier.url.reference}: {reason}",
+    )
+
+
+def _tell(config: Config | None, problems: Sequence[Problem], warnings: Sequence[Problem]) -> None:
+    for problem in problems:
+        note(str(problem))
+    for warning in warnings:
+        note(f"{warning.where}: warning: {warning.reason}")
+    if config is not None and not problems:
+        rules, exchanges = len(config.ruleset.rules), len(config.exchanges)
+        counts = [
+            counted(rules, "rule"),
+            counted(exchanges, "exchange"),
+            counted(len(config.notifiers), "notifier"),
+        ]
+        click.echo(f"{config.file}: {', '.join(counts)}")
+
+
+def _summary(problems: Sequence[Problem], warnings: Sequence[Problem]) -> str:
+    counts = [counted(len(problems), "error")]
+    if warnings:
+        counts.append(counted(len(warnings), "warning"))
+    return ", ".join(counts)
+
+
+def _plain(problems: Iterable[Problem]) -> list[dict[str, Any]]:
+    return [
+        {
+            "file": problem.file,
+            "line": problem.line,
+            "column": problem.column,
+            "end_column": problem.end_column,
+            "key": problem.key,
+            "message": problem.message,
+            "hint": problem.hint,
+        }
+        for problem in problems
+    ]

@@ -1,0 +1,95 @@
+"""An accepted configuration: core values for the engine, and for the shell what the engine must not see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from daemon.config.errors import Problem, SecretError
+from daemon.config.secret import Secret
+from rules.ruleset import ExchangeSettings, NotifierSettings, Ruleset
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where HTTP is served. `host` is without the brackets of an IPv6 address."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonConfig:
+    """`[daemon]` as the shell needs it; what the engine needs is in `Ruleset.settings`.
+
+    `hosts` are further Host values served, in lower case; `public_url` has no slash at its end.
+    """
+
+    state: Path
+    listen: Listen | None
+    hosts: tuple[str, ...] = ()
+    public_url: str = ""
+    api_token: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeConfig:
+    """One `[[exchange]]`: what the engine and what its client needs. `base_url` has no slash at its end."""
+
+    settings: ExchangeSettings
+    api_key: Secret
+    api_secret: Secret
+    passphrase: Secret | None
+    base_url: str
+    budget: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class NotifierConfig:
+    """One `[[notifier]]`. What `url` resolves to is checked where Apprise is (`notifiers`)."""
+
+    settings: NotifierSettings
+    url: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One accepted main file with its includes. `file` is the main one's path as errors show it.
+
+    `warnings` are what is legal and likely wrong.
+    """
+
+    file: str
+    ruleset: Ruleset
+    daemon: DaemonConfig
+    exchanges: tuple[ExchangeConfig, ...] = ()
+    notifiers: tuple[NotifierConfig, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+    def secrets(self) -> Iterator[Secret]:
+        """Every secret that the file names, in its order by section."""
+        if self.daemon.api_token is not None:
+            yield self.daemon.api_token
+        for exchange in self.exchanges:
+            yield from (exchange.api_key, exchange.api_secret)
+            if exchange.passphrase is not None:
+                yield exchange.passphrase
+        yield from (notifier.url for notifier in self.notifiers)
+
+    def missing_secrets(self) -> list[Problem]:
+        """The secrets that cannot be had now: `check` warns of them, `run` stops."""
+        return [problem for secret in self.secrets() if (problem := self._missing(secret)) is not None]
+
+    def _missing(self, secret: Secret) -> Problem | None:
+        try:
+            secret.resolve()
+        except SecretError as error:
+            from daemon.config.places import places_of  # noqa: PLC0415  needed only where something is wrong
+
+            _, main = self.ruleset.sources[0]
+            place = places_of(main).value(secret.path)
+            span = (place.line, place.column, place.end_column)
+            return Problem(self.file, *span, error.key, f"{error.reference}: {error.reason}")
+        return None

@@ -1,0 +1,76 @@
+"""`[daemon]` into settings for the engine and for the shell."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from daemon.config.addresses import is_loopback, listen_of
+from daemon.config.config import DaemonConfig
+from daemon.config.models import Daemon
+from daemon.config.report import Scope
+from daemon.config.secret import Secret
+from daemon.config.tables import SecretReference
+from daemon.config.wording import either, shown
+from rules.ruleset import Settings
+
+
+def state_path(state: str, folder: Path, environment: Mapping[str, str] = os.environ) -> Path:
+    """Under $STATE_DIRECTORY when systemd sets it (the first, where it names several), else beside it."""
+    given = environment.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(given or folder) / state
+
+
+def secret_of(reference: SecretReference, scope: Scope, key: str, folder: Path) -> Secret:
+    """A reference of the file with the place where it stands."""
+    title = f"{scope.title}: {key}"
+    return Secret(reference.kind, reference.name, title, (*scope.path, key), folder)
+
+
+def settings_of(daemon: Daemon, scope: Scope, notifiers: Collection[str]) -> Settings:
+    """What the engine and the messages need."""
+    repeat_max = daemon.repeat_max
+    if daemon.repeat_every > repeat_max:
+        if "repeat_max" in daemon.model_fields_set:
+            scope.problem(
+                ("repeat_every",), "is longer than repeat_max", "reminders double from one to the other"
+            )
+        repeat_max = daemon.repeat_every
+    return Settings(
+        notify=notified(daemon.notify, scope, notifiers),
+        poll_every_ms=daemon.poll_every,
+        stale_after_ms=daemon.stale_after,
+        repeat_every_ms=daemon.repeat_every,
+        repeat_max_ms=repeat_max,
+        gather_ms=daemon.gather,
+        give_up_after_ms=daemon.give_up_after,
+        retention_ms=daemon.retention,
+        timezone=daemon.timezone,
+        public_url=daemon.public_url,
+    )
+
+
+def daemon_of(daemon: Daemon, scope: Scope, folder: Path) -> DaemonConfig:
+    """What the shell needs."""
+    listen = listen_of(daemon.listen)
+    if listen is not None and not is_loopback(listen.host) and daemon.api_token is None:
+        hint = 'as in api_token = { credential = "api-token" }, or listen on 127.0.0.1'
+        if "api_token" not in scope.broken:
+            scope.problem(("listen",), "beyond loopback api_token is required", hint)
+    return DaemonConfig(
+        state=state_path(daemon.state, folder),
+        listen=listen,
+        hosts=tuple(daemon.hosts),
+        public_url=daemon.public_url,
+        api_token=secret_of(daemon.api_token, scope, "api_token", folder) if daemon.api_token else None,
+    )
+
+
+def notified(names: list[str] | None, scope: Scope, notifiers: Collection[str]) -> tuple[str, ...] | None:
+    """The notifiers that a `notify` names; None means all."""
+    for index, name in enumerate(names or ()):
+        if name not in notifiers:
+            hint = either(name, notifiers) if notifiers else "there is no [[notifier]]"
+            scope.problem(("notify", index), f"there is no notifier {shown(name)}", hint)
+    return None if names is None else tuple(dict.fromkeys(names))

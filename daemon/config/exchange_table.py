@@ -1,0 +1,72 @@
+"""`[[exchange]]` and `[[notifier]]` into settings for the engine and for their clients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from daemon.config import kinds
+from daemon.config.addresses import host_in, is_loopback
+from daemon.config.config import ExchangeConfig, NotifierConfig
+from daemon.config.daemon_table import secret_of
+from daemon.config.models import Binance, Bitget, Notifier, Okx
+from daemon.config.report import Scope
+from daemon.config.wording import shown
+from rules.model import Severity
+from rules.ruleset import ExchangeSettings, NotifierSettings
+
+
+def exchange_of(
+    exchange: Binance | Okx | Bitget, scope: Scope, folder: Path, poll_every_ms: int
+) -> ExchangeConfig:
+    """Check what no key tells alone, and convert."""
+    read = tuple(exchange.read)
+    for index, word in enumerate(read):
+        if word in read[:index]:
+            scope.problem(("read", index), f"{shown(word)} is written twice")
+    if "quote" in exchange.model_fields_set and "wallets" not in read:
+        scope.warning(
+            ("quote",), "has no effect", 'binance values the master\'s wallets in it, with "wallets" in read'
+        )
+    passphrase = exchange.passphrase if isinstance(exchange, Okx | Bitget) else None
+    return ExchangeConfig(
+        settings=_settings(exchange, read, poll_every_ms),
+        api_key=secret_of(exchange.api_key, scope, "api_key", folder),
+        api_secret=secret_of(exchange.api_secret, scope, "api_secret", folder),
+        passphrase=secret_of(passphrase, scope, "passphrase", folder) if passphrase else None,
+        base_url=_base_url(exchange, scope),
+        budget=exchange.budget,
+    )
+
+
+def notifier_of(notifier: Notifier, scope: Scope, folder: Path) -> NotifierConfig:
+    """Convert; what the URL resolves to is checked by whoever sends."""
+    settings = NotifierSettings(notifier.name, Severity(notifier.min_severity), notifier.send_resolved)
+    return NotifierConfig(settings, secret_of(notifier.url, scope, "url", folder))
+
+
+def _settings(
+    exchange: Binance | Okx | Bitget, read: tuple[str, ...], poll_every_ms: int
+) -> ExchangeSettings:
+    kind = exchange.kind
+    return ExchangeSettings(
+        name=exchange.name,
+        kind=kind,
+        poll_every_ms=exchange.poll_every or poll_every_ms,
+        read=read,
+        wallets=kinds.wallets_of(kind, read),
+        quote=exchange.quote,
+        accounts=exchange.accounts,
+        confirm=exchange.confirm,
+        own_call=kinds.own_call(kind),
+        lists_all_assets=kinds.lists_all_assets(kind),
+        read_us=kinds.lawful_read_us(kind, exchange.budget),
+        not_watched=kinds.not_watched(kind, read),
+    )
+
+
+def _base_url(exchange: Binance | Okx | Bitget, scope: Scope) -> str:
+    if exchange.base_url is None:
+        return kinds.DEFAULT_URLS[exchange.kind]
+    if exchange.base_url.startswith("http://") and not is_loopback(host_in(exchange.base_url)):
+        scope.warning(("base_url",), "sends the API key in the clear", "use https beyond this machine")
+    return exchange.base_url

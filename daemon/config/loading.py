@@ -1,0 +1,157 @@
+"""From the texts to a Config: check everything, and refuse with all that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from daemon.config.config import Config, DaemonConfig, ExchangeConfig, NotifierConfig
+from daemon.config.daemon_table import daemon_of, settings_of
+from daemon.config.exchange_table import exchange_of, notifier_of
+from daemon.config.later import LATER_TYPES, NOT_YET
+from daemon.config.models import EXCHANGE_MODELS, Daemon, Notifier, UnknownKind
+from daemon.config.report import Report, Scope, in_order
+from daemon.config.rule_common import UnknownType
+from daemon.config.rule_models import RULE_MODELS
+from daemon.config.rule_table import Surroundings, rule_of
+from daemon.config.sections import Entry, check_top_level, entries, refuse_same_names
+from daemon.config.sources import digest_of
+from daemon.config.texts import Texts, texts_in, texts_on_disk
+from daemon.config.thresholds import floors_in_csv
+from daemon.config.translate import validated
+from daemon.config.wording import either, kind_of, one_of, shown
+from rules.ruleset import Rule, Ruleset, Settings
+from rules.types.levels import Floor
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load(path: Path) -> Config:
+    """Read and check the main file with all that it names. Raises ConfigError with every problem."""
+    report = Report()
+    return _Build(texts_on_disk(path, report), report).config()
+
+
+def parse(sources: tuple[tuple[str, str], ...], folder: Path) -> Config:
+    """The same from stored texts (`Ruleset.sources`); `folder` is where relative paths start."""
+    report = Report()
+    return _Build(texts_in(sources, folder, report), report).config()
+
+
+class _Build:
+    """One build: it goes on after a problem, so that all are told at once."""
+
+    def __init__(self, texts: Texts, report: Report) -> None:
+        self._texts = texts
+        self._report = report
+        self._main = texts.documents[0]
+        self._notifiers = list(entries(self._main, report, "notifier"))
+        self._exchanges = list(entries(self._main, report, "exchange"))
+        self._rules = [entry for document in texts.documents for entry in entries(document, report, "rule")]
+
+    def config(self) -> Config:
+        for document in self._texts.documents:
+            check_top_level(document, self._report, main=document is self._main)
+        for found in (self._exchanges, self._notifiers, self._rules):
+            refuse_same_names(found)
+        settings, daemon = self._daemon()
+        notifiers = list(self._valid_notifiers())
+        exchanges = list(self._valid_exchanges(settings))
+        rules = list(self._valid_rules(exchanges))
+        self._warn(settings, exchanges)
+        self._report.refuse()
+        sources = self._texts.sources
+        ruleset = Ruleset(
+            settings=settings,
+            exchanges={e.settings.name: e.settings for e in exchanges},
+            notifiers={n.settings.name: n.settings for n in notifiers},
+            rules=tuple(rules),
+            sources=sources,
+            digest=digest_of(sources),
+        )
+        warnings = tuple(in_order(self._report.warnings))
+        return Config(self._main.file, ruleset, daemon, tuple(exchanges), tuple(notifiers), warnings)
+
+    def _daemon(self) -> tuple[Settings, DaemonConfig]:
+        scope = Scope(self._report, self._main, ("daemon",), "daemon")
+        table = self._main.table.get("daemon", {})
+        daemon, scope = validated(Daemon, table if isinstance(table, dict) else {}, scope, "daemon")
+        # Everything in it has a default, so that there is always a rest to check.
+        daemon = daemon or Daemon()
+        names = [entry.name for entry in self._notifiers]
+        return settings_of(daemon, scope, names), daemon_of(daemon, scope, self._texts.folder)
+
+    def _valid_notifiers(self) -> Iterator[NotifierConfig]:
+        for entry in self._notifiers:
+            notifier, scope = validated(Notifier, entry.table, entry.scope, "notifier")
+            if notifier is not None:
+                yield notifier_of(notifier, scope, self._texts.folder)
+
+    def _valid_exchanges(self, settings: Settings) -> Iterator[ExchangeConfig]:
+        for entry in self._exchanges:
+            model = _chosen(EXCHANGE_MODELS, "kind", entry)
+            if model is None:
+                validated(UnknownKind, _without(entry, "kind"), entry.scope, "exchange")
+                continue
+            table, scope = validated(model, entry.table, entry.scope, "exchange")
+            if table is not None and not scope.broken:
+                yield exchange_of(table, scope, self._texts.folder, settings.poll_every_ms)
+
+    def _valid_rules(self, exchanges: list[ExchangeConfig]) -> Iterator[Rule]:
+        around = Surroundings(
+            exchange_names=[entry.name for entry in self._exchanges if entry.name],
+            exchanges={e.settings.name: e.settings for e in exchanges},
+            all_valid=len(exchanges) == len(self._exchanges),
+            notifiers=[entry.name for entry in self._notifiers],
+            csv=self._csv(),
+        )
+        for entry in self._rules:
+            model = _chosen(RULE_MODELS, "type", entry)
+            if model is None:
+                validated(UnknownType, _without(entry, "type"), entry.scope, "rule")
+                continue
+            table, scope = validated(model, entry.table, entry.scope, "rule")
+            if table is not None:
+                yield rule_of(table, scope, around)
+
+    def _csv(self) -> dict[str, tuple[Floor, ...] | str]:
+        read = {name: floors_in_csv(d.file, d.text, self._report) for name, d in self._texts.csv.items()}
+        return {**self._texts.csv_faults, **read}
+
+    def _warn(self, settings: Settings, exchanges: list[ExchangeConfig]) -> None:
+        main = Scope(self._report, self._main)
+        if not self._exchanges:
+            main.warning((), "there is no [[exchange]], so nothing is watched")
+        if not self._notifiers:
+            main.warning((), "there is no [[notifier]], so nobody is told")
+        for exchange in exchanges:
+            if exchange.settings.poll_every_ms >= settings.stale_after_ms:
+                scope = next(e.scope for e in self._exchanges if e.name == exchange.settings.name)
+                scope.warning(
+                    ("poll_every",),
+                    "is not shorter than stale_after",
+                    "it would be told as stale between readings",
+                )
+
+
+def _chosen(models: Mapping[str, type[Model]], key: str, entry: Entry) -> type[Model] | None:
+    """The model that one key of the table chooses, or None after that key was refused."""
+    word = entry.table.get(key)
+    if word is None:
+        entry.scope.problem_of_key((key,), "is required and missing", one_of(models))
+    elif not isinstance(word, str):
+        entry.scope.problem((key,), f"must be text, not {kind_of(word)}", one_of(models))
+    elif key == "type" and word in LATER_TYPES:
+        entry.scope.problem((key,), f"{shown(word)} is {NOT_YET}")
+    elif word not in models:
+        entry.scope.problem((key,), f"{shown(word)} is not known here", either(word, models))
+    else:
+        return models[word]
+    return None
+
+
+def _without(entry: Entry, key: str) -> dict[str, Any]:
+    return {name: value for name, value in entry.table.items() if name != key}

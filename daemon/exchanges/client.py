@@ -1,0 +1,105 @@
+"""A venue's client as the poller sees it: the Protocol of base.py over the calls of calling.py."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from typing import ClassVar
+
+from daemon.exchanges.base import Answer, Task
+from daemon.exchanges.calling import Caller
+from daemon.exchanges.errors import CallError
+from daemon.exchanges.gates import Gate
+from daemon.exchanges.restart import Record
+from rules.model import ClockSeen
+
+
+class Client(Caller):
+    """What the three venues have in common. A venue adds its tasks, its listing and its look at the key."""
+
+    ACCOUNTS_POOLS: ClassVar[frozenset[str]]  # with one task per account: many go at once
+
+    def _perform(self, task: Task, *, urgent: bool) -> AsyncGenerator[Answer, None]:
+        raise NotImplementedError
+
+    def _listing(self) -> AsyncGenerator[Answer, None]:
+        raise NotImplementedError
+
+    def _examine(self) -> AsyncGenerator[Answer, None]:
+        """After the clock: the status of the venue, and the key."""
+        raise NotImplementedError
+
+    async def open(self) -> None:
+        await self._http.open()
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    def width(self, pool: str) -> int:
+        """Enough calls under way for answers that take a second; a task over all accounts goes alone."""
+        if pool not in self.ACCOUNTS_POOLS:
+            return 1
+        known = self._pools[pool]
+        return max(2, min(known.slots, int(known.slots / known.window_seconds) + 2))
+
+    async def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
+        async for answer in self._answers(self._perform(task, urgent=urgent)):
+            yield answer
+
+    async def listing(self) -> AsyncIterator[Answer]:
+        async for answer in self._answers(self._listing()):
+            yield answer
+
+    async def examine(self) -> AsyncIterator[Answer]:
+        """Asks also while the exchange is stopped: this is how a mended key is found."""
+        self._stopped = None
+        async for answer in self._answers(self._clock_and_key()):
+            yield answer
+
+    async def _answers(self, answers: AsyncGenerator[Answer, None]) -> AsyncIterator[Answer]:
+        async with aclosing(answers):
+            if self._stopped is not None:
+                yield replace(self._stopped, at_ms=self._now_ms())
+                return
+            try:
+                async for answer in answers:
+                    yield answer
+            except CallError as error:
+                yield error.failure
+
+    async def _clock_and_key(self) -> AsyncGenerator[Answer, None]:
+        await self._clock.relearn(self._clock.generation)
+        yield ClockSeen(self.name, self._now_ms(), self._clock.offset_ms)
+        async with aclosing(self._examine()) as answers:
+            async for answer in answers:
+                yield answer
+
+    def spent(self) -> Mapping[str, object]:
+        now, now_ms = self._timeline.time(), self._now_ms()
+        holds = {
+            name: now_ms + int((gate.until - now) * 1000)
+            for name, gate in self._gates().items()
+            if gate.until > now
+        }
+        used = {name: pool.used for name, pool in self._pools.items() if pool.used}
+        return Record(self._digest, self._worked, now_ms, holds, used).as_json()
+
+    def restore(self, spent: Mapping[str, object]) -> None:
+        """Windows of at most 10 s are waited out; longer ones begin with the count of the record."""
+        record = Record.of(spent)
+        same_key = record.key == self._digest
+        self._worked = self._worked or (same_key and record.worked)
+        now_ms = self._now_ms()
+        for name, gate in self._gates().items():
+            seconds = record.held_seconds(name, now_ms)
+            if seconds > 0 and (same_key or gate is self._host_gate):
+                gate.hold(self._timeline.time() + seconds)
+        for name, pool in self._pools.items() if same_key else ():
+            calls, seconds = record.use_of(name, pool.slots, pool.window_seconds, now_ms)
+            if calls:
+                pool.assume_used(calls, seconds)
+
+    def _gates(self) -> dict[str, Gate]:
+        pools = {f"pool {name}": pool.gate for name, pool in self._pools.items()}
+        return {"host": self._host_gate, "key": self._key_gate, **pools}

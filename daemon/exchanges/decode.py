@@ -1,0 +1,170 @@
+"""Bytes of a venue to exact text: amounts are never a float, and what is not understood is refused (law 9).
+
+Strings are decoded straight into msgspec structs of `str`. Where a venue sends numbers instead (Binance v3,
+numeric ids of Bitget), the slower path keeps each number's own digits.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+
+from daemon.exchanges.errors import Malformed
+from rules.model import Row
+
+T = TypeVar("T")
+
+AMOUNT_CHARACTERS = 100
+EXPONENT_MOST = 60
+NAME_CHARACTERS = 100
+WHOLE_DIGITS = 18
+MEMO_MOST = 50_000
+
+_PLAIN = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+_EXPONENT = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)[eE]([+-]?[0-9]{1,3})")
+
+UNSET = msgspec.UNSET
+Given = str | None | msgspec.UnsetType
+
+
+def decoder(shape: type[T]) -> Callable[[bytes], T]:
+    """A function from a body to `shape`; it raises Malformed."""
+    fast = msgspec.json.Decoder(shape)
+
+    def decode(body: bytes) -> T:
+        try:
+            return fast.decode(body)
+        except msgspec.ValidationError:
+            pass  # perhaps only numbers in place of strings
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise Malformed("the answer is not JSON") from None
+        try:
+            return msgspec.convert(exact(body), shape)
+        except msgspec.ValidationError as error:
+            # The text names types and the path, never a value.
+            raise Malformed(f"the answer has another shape: {error}") from None
+
+    return decode
+
+
+def exact(body: bytes) -> Any:  # noqa: ANN401  JSON of any shape
+    """JSON with every number as the text it was written in. Raises Malformed."""
+    try:
+        return json.loads(body, parse_float=str, parse_int=str, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise Malformed("the answer is not JSON") from None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+def amount(text: str) -> str:
+    """The wire's own text of one amount; an exponent is written out exactly. Raises Malformed."""
+    if len(text) <= AMOUNT_CHARACTERS:
+        if _PLAIN.fullmatch(text):
+            return sys.intern(text) if text[0] == "0" and not text.strip("0.") else text
+        parts = _EXPONENT.fullmatch(text)
+        if parts and abs(int(parts[2])) <= EXPONENT_MOST:
+            # The constructor is exact whatever the context; "f" writes every digit.
+            return format(Decimal(text), "f")
+    raise Malformed(f"{text[:40]!r} is not an amount")
+
+
+def whole(given: int | str) -> int:
+    """A count or a time in ms, from a number or its text. Raises Malformed."""
+    text = str(given)
+    if not (text.isascii() and text.isdigit() and len(text) <= WHOLE_DIGITS):
+        raise Malformed(f"{text[:40]!r} is not a whole number")
+    return int(text)
+
+
+def required(value: Given) -> str | None:
+    """An amount of a venue whose pages allow no empty one: absent is unknown, "" and null are refused."""
+    if value is UNSET:
+        return None
+    if not isinstance(value, str):
+        raise Malformed("an amount is null")
+    return amount(value)
+
+
+def allowed_empty(value: Given) -> str | None:
+    """An amount of a venue whose pages allow "": that and null are given as not known."""
+    if value is UNSET:
+        return None
+    if not isinstance(value, str) or not value:
+        return ""
+    return amount(value)
+
+
+def asset_name(text: str) -> str:
+    """A coin code, interned; it need not be ASCII. Raises Malformed."""
+    if not text or len(text) > NAME_CHARACTERS or not text.isprintable() or text != text.strip():
+        raise Malformed(f"{text[:40]!r} is not the name of an asset")
+    return sys.intern(text)
+
+
+def table(
+    rows: Iterable[tuple[str, tuple[Given, ...]]],
+    read: Callable[[Given], str | None],
+    before: Mapping[str, Row],
+) -> dict[str, Row]:
+    """Assets to rows. What equals the row `before` is that very row, and was validated then.
+
+    Identical repetitions merge; an asset with two different amounts raises Malformed.
+    """
+    found: dict[str, Row] = {}
+    for name, given in rows:
+        known = before.get(name)
+        if known is not None and known == given:
+            asset, row = name, known
+        else:
+            asset, row = asset_name(name), tuple(read(value) for value in given)
+            if row == known:
+                row = known
+            elif all(value is None for value in row):
+                raise Malformed(f"{asset} has no amounts")
+        twin = found.setdefault(asset, row)
+        if twin is not row and not same_amounts(twin, row):
+            raise Malformed(f"{asset} is listed twice with different amounts")
+    return found
+
+
+def same_amounts(one: Row, other: Row) -> bool:
+    """Whether two rows say the same, however they are written."""
+    return all(a == b or bool(a and b and Decimal(a) == Decimal(b)) for a, b in zip(one, other, strict=True))
+
+
+class Memo:
+    """The last body of each wallet and what it said: the very same bytes give the very same rows."""
+
+    __slots__ = ("_seen",)
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, ...], tuple[bytes, Any]] = {}
+
+    def recall(self, key: tuple[str, ...], body: bytes, read: Callable[[bytes, T | None], T]) -> T:
+        """What `body` says. `read` gets what was last said under `key`, or None."""
+        seen = self._seen.get(key)
+        if seen is not None and seen[0] == body:
+            said: T = seen[1]
+            return said
+        before: T | None = None if seen is None else seen[1]
+        now = read(body, before)
+        if before is not None and now == before:
+            now = before  # other bytes, the same facts
+        self._seen[key] = (body, now)
+        if len(self._seen) > MEMO_MOST:
+            del self._seen[next(iter(self._seen))]  # accounts that are gone take no memory for ever
+        return now
+
+    def keep_only(self, keys: set[tuple[str, ...]]) -> None:
+        """Forget all others."""
+        if len(self._seen) > len(keys):
+            self._seen = {key: seen for key, seen in self._seen.items() if key in keys}

@@ -1,0 +1,241 @@
+"""Law 11: a pool of slots for each limit of a venue, as the venue counts it.
+
+A slot is taken before a call and comes free one window after its *response*: requests bunch on their way, so
+that even spacing at the limit still draws refusals, while this draws none on fixed, sliding and bucket
+servers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from itertools import islice
+from typing import Literal, Protocol
+
+from daemon.exchanges.gates import Breaker, Gate, Outcome
+
+MANY = 10  # from here on a share of the slots is precise enough; below, the window is stretched instead
+BUNDLE_MOST = 10  # slots released by one wake-up
+BUNDLE_SHARE = 200  # a release waits for its followers for at most this part of the window
+
+
+class Timer(Protocol):
+    """What is left of a call that was asked for."""
+
+    def cancel(self) -> None: ...
+
+
+class Timeline(Protocol):
+    """Monotonic seconds and calls at a time: the running loop, or a test's own."""
+
+    def time(self) -> float: ...
+
+    def call_at(self, when: float, callback: Callable[[], None], /) -> Timer: ...
+
+
+class LoopTimeline:
+    """The event loop's own clock, readable before the loop runs."""
+
+    def time(self) -> float:
+        return time.monotonic()
+
+    def call_at(self, when: float, callback: Callable[[], None], /) -> Timer:
+        return asyncio.get_running_loop().call_at(when, callback)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`calls` per window as documented (a weight limit over one call's weight), per user id or per IP."""
+
+    calls: int
+    window_seconds: int
+    per: Literal["uid", "ip"] = "uid"
+
+    def lawful(self, budget: Decimal) -> tuple[int, float]:
+        """Slots, and the seconds after its response when a slot is free again."""
+        if self.calls * budget >= MANY:
+            return int(self.calls * budget), self.window_seconds
+        stretched_us = (self.window_seconds * 1_000_000 / budget).to_integral_value(ROUND_CEILING)
+        return self.calls, int(stretched_us) / 1_000_000
+
+
+class Ticket:
+    """One slot in use. `close` when the response has come, or never will."""
+
+    __slots__ = ("_pool", "probe", "urgent")
+
+    def __init__(self, pool: Pool, *, urgent: bool, probe: bool) -> None:
+        self._pool: Pool | None = pool
+        self.urgent = urgent
+        self.probe = probe
+
+    def close(self, outcome: Outcome = Outcome.NEUTRAL) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.closed(self, outcome)
+
+
+class Pool:
+    """The slots of one limit. Urgent callers pass ordinary ones but hold at most half of the slots."""
+
+    def __init__(
+        self,
+        slots: int,
+        window_seconds: float,
+        *,
+        gates: tuple[Gate, ...] = (),
+        timeline: Timeline | None = None,
+        backoff_most_seconds: float = 60,
+    ) -> None:
+        self.slots = slots
+        self.window_seconds = window_seconds
+        self.gate = Gate()
+        self.breaker = Breaker(backoff_most_seconds)
+        self.gates = (self.gate, *gates)
+        self._timeline: Timeline = timeline or LoopTimeline()
+        self._under_way = 0
+        self._urgent = 0  # slots of urgent callers, in use or cooling
+        self._cooling: deque[tuple[float, bool]] = deque()  # free again at, urgent; in order of time
+        self._others = 0
+        self._others_until = -math.inf
+        self._queues: dict[bool, deque[asyncio.Future[Ticket]]] = {True: deque(), False: deque()}
+        self._timer: Timer | None = None
+        self._timer_at = math.inf
+
+    async def take(self, *, urgent: bool = False) -> Ticket:
+        """Wait for a slot, for as long as the venue wants."""
+        now = self._timeline.time()
+        self._expire(now)
+        ahead = self._queues[True] or (not urgent and self._queues[False])
+        if not ahead and self._open(now) and self._fits(urgent=urgent):
+            return self._start(urgent=urgent)
+        waiting: asyncio.Future[Ticket] = asyncio.get_running_loop().create_future()
+        self._queues[urgent].append(waiting)
+        self._arm(now)
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            if waiting.done() and not waiting.cancelled():
+                self._undo(waiting.result())
+            else:
+                self._queues[urgent].remove(waiting)
+            raise
+
+    def closed(self, ticket: Ticket, outcome: Outcome) -> None:
+        """The response of a ticket's call has come: its slot is free one window from now."""
+        now = self._timeline.time()
+        self._under_way -= 1
+        self._cooling.append((now + self.window_seconds, ticket.urgent))
+        self.breaker.note(outcome, probe=ticket.probe, now=now)
+        self._pump()
+
+    def seen_by_venue(self, calls: int) -> None:
+        """Obey a usage header: what it counts beyond our own calls is in use by others for a window."""
+        now = self._timeline.time()
+        self._expire(now)
+        self._others = max(0, calls - self._own)
+        self._others_until = now + self.window_seconds
+
+    def assume_used(self, calls: int, seconds: float) -> None:
+        """Begin with slots in use, after a restart; the first usage header corrects it."""
+        until = self._timeline.time() + min(seconds, self.window_seconds)
+        self._others, self._others_until = max(calls, self._others), max(until, self._others_until)
+
+    def tighten(self, slots: int, window_seconds: float) -> None:
+        """Share with somebody whose budget is smaller: the smaller rate counts for both."""
+        if slots * self.window_seconds < self.slots * window_seconds:
+            self.slots, self.window_seconds = slots, window_seconds
+
+    @property
+    def used(self) -> int:
+        """Slots not free now."""
+        self._expire(self._timeline.time())
+        return min(self.slots, self._own + self._others)
+
+    @property
+    def _own(self) -> int:
+        return self._under_way + len(self._cooling)
+
+    def _expire(self, now: float) -> None:
+        cooling = self._cooling
+        while cooling and cooling[0][0] <= now:
+            self._urgent -= cooling.popleft()[1]
+        if self._others and self._others_until <= now:
+            self._others = 0
+
+    def _ready_at(self) -> float:
+        return max(self.breaker.ready_at(), *(gate.until for gate in self.gates))
+
+    def _open(self, now: float) -> bool:
+        return self._ready_at() <= now
+
+    def _fits(self, *, urgent: bool) -> bool:
+        free = self.slots - self._own - self._others
+        if urgent:
+            return free > 0 and self._urgent < max(1, self.slots // 2)
+        # A wide pool keeps a few slots back: when a burst has used up a minute's worth, a confirming read
+        # still goes.
+        return free > self.slots // BUNDLE_SHARE
+
+    def _start(self, *, urgent: bool) -> Ticket:
+        self._under_way += 1
+        self._urgent += urgent
+        probe = self.breaker.broken
+        self.breaker.probing |= probe
+        return Ticket(self, urgent=urgent, probe=probe)
+
+    def _undo(self, ticket: Ticket) -> None:
+        self._under_way -= 1
+        self._urgent -= ticket.urgent
+        self.breaker.note(Outcome.NEUTRAL, probe=ticket.probe, now=self._timeline.time())
+        self._pump()
+
+    def _pump(self) -> None:
+        now = self._timeline.time()
+        self._expire(now)
+        for urgent in (True, False):
+            queue = self._queues[urgent]
+            while queue and self._open(now) and self._fits(urgent=urgent):
+                waiting = queue.popleft()
+                if not waiting.done():
+                    waiting.set_result(self._start(urgent=urgent))
+        self._arm(now)
+
+    def _arm(self, now: float) -> None:
+        """One timer at most, and none while nobody waits. One that fires too early arms again."""
+        waiting = self._queues[True] or self._queues[False]
+        when = (
+            max(self._ready_at(), now if self._could_go() else self._next_release()) if waiting else math.inf
+        )
+        if self._timer is not None:
+            if waiting and self._timer_at <= when:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if when < math.inf:
+            self._timer_at = when
+            self._timer = self._timeline.call_at(when, self._fire)
+
+    def _could_go(self) -> bool:
+        return any(bool(self._queues[urgent]) and self._fits(urgent=urgent) for urgent in (True, False))
+
+    def _next_release(self) -> float:
+        """When it pays to look again: the next slot, or about ten slots where they come close together."""
+        others = self._others_until if self._others else math.inf
+        if not self._cooling:
+            return others
+        when = first = self._cooling[0][0]
+        if not self._queues[True]:
+            latest = first + self.window_seconds / BUNDLE_SHARE
+            many = min(BUNDLE_MOST, len(self._queues[False]), len(self._cooling))
+            when = max(at for at, _ in islice(self._cooling, many) if at <= latest)
+        return min(when, others)
+
+    def _fire(self) -> None:
+        self._timer = None
+        self._pump()

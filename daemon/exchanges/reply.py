@@ -1,0 +1,70 @@
+"""What any answer may hold beside its data: the venue's code and words, its status, and how long to wait."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from daemon.exchanges.decode import exact
+from daemon.exchanges.errors import BANNED, LIMITED, TRANSIENT, Malformed, Verdict, fatal
+from daemon.exchanges.http import Headers
+from rules.model import FailureKind
+
+OK = 200
+BAN = 418
+
+WAIT_MOST_SECONDS = 7 * 24 * 3600  # Binance's longest ban is 3 days
+WORDS_BYTES = 400
+
+
+def code_and_words(body: bytes) -> tuple[str | None, str]:
+    """The code of an error body as text, if it has one, and what it says, as the venue wrote it."""
+    try:
+        said = exact(body)
+    except Malformed:
+        return None, _plain(body)
+    if not isinstance(said, dict):
+        # An older gateway of OKX answers with the bare number.
+        return (said, "") if isinstance(said, str) and said.lstrip("-").isdigit() else (None, "")
+    code, words = said.get("code"), said.get("msg") or said.get("message")
+    known = isinstance(code, str) and bool(code)
+    return (code if known else None), words if isinstance(words, str) else ""
+
+
+def _plain(body: bytes) -> str:
+    text = body[:WORDS_BYTES].decode("utf-8", "replace").strip()
+    return "an HTML page" if text.startswith("<") else text
+
+
+def retry_after_seconds(headers: Headers, now_ms: int) -> int | None:
+    """Retry-After in whole seconds, from its number or its date; None where it is missing or unreadable."""
+    text = (headers.get("Retry-After") or "").strip()
+    if not text:
+        return None
+    if text.isascii() and text.isdigit():
+        seconds = int(text[:12])
+    else:
+        try:
+            at = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        seconds = int(at.timestamp() - now_ms / 1000) + 1
+    return min(max(seconds, 1), WAIT_MOST_SECONDS)
+
+
+# A firewall's page is a ban of a kind, but no venue says for how long.
+_BY_STATUS = {
+    429: LIMITED,
+    BAN: BANNED,
+    403: Verdict(FailureKind.BANNED, "the venue's firewall refuses us; check the network that we call from"),
+    404: Verdict(
+        FailureKind.ENDPOINT, "the venue does not know this address; check base_url", account_wide=False
+    ),
+    451: fatal("the venue does not serve this location"),
+}
+
+
+def by_status(status: int) -> Verdict:
+    """The verdict on an answer that is no success, where no known code tells."""
+    return _BY_STATUS.get(status, TRANSIENT)

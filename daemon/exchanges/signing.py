@@ -1,0 +1,81 @@
+"""Request targets and signatures: the very text that is signed goes on the wire.
+
+Sources: binance/binance-spot-api-docs rest-api.md (Signed endpoint security; percent-encode, then sign, since
+2026-01-15), OKX docs-v5 "Making Requests", Bitget api-doc common/signature.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from daemon.exchanges.errors import CredentialsError
+
+Params = Iterable[tuple[str, str]]
+
+
+def query(params: Params) -> str:
+    """Percent-encoded once, in the order given; only unreserved characters stay as they are."""
+    return "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in params)
+
+
+def target(path: str, params: Params) -> str:
+    """Path and query; without parameters there is no `?`."""
+    text = query(params)
+    return f"{path}?{text}" if text else path
+
+
+def hmac_hex(secret: str, payload: str) -> str:
+    """HMAC-SHA256 in hexadecimal (Binance)."""
+    return hmac.digest(secret.encode(), payload.encode(), "sha256").hex()
+
+
+def hmac_base64(secret: str, payload: str) -> str:
+    """HMAC-SHA256 in Base64 (OKX, Bitget). The secret is text, even where it looks like hexadecimal."""
+    return base64.b64encode(hmac.digest(secret.encode(), payload.encode(), "sha256")).decode()
+
+
+def binance_signer(secret: str) -> Callable[[str], str]:
+    """From a payload to the value of `signature` in the address: HMAC, or Ed25519 for a PEM secret."""
+    if not secret.lstrip().startswith("-----BEGIN"):
+        return lambda payload: hmac_hex(secret, payload)
+    key = _ed25519(secret)
+    return lambda payload: quote(base64.b64encode(key.sign(payload.encode())).decode(), safe="-_.~")
+
+
+def _ed25519(pem: str) -> Ed25519PrivateKey:
+    text = pem.strip().replace("\\n", "\n")  # a PEM that came through one line of an environment file
+    try:
+        key = load_pem_private_key(text.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise CredentialsError("api_secret begins like a PEM key but is none that can be read") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise CredentialsError("api_secret is a PEM key, but not an Ed25519 one")
+    return key
+
+
+def iso_ms(at_ms: int) -> str:
+    """UTC with exactly three digits of milliseconds and a Z (OKX)."""
+    seconds, milliseconds = divmod(at_ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+
+
+def digest(api_key: str) -> str:
+    """A short name for a key that tells nothing of it: who has the same key shares its budgets."""
+    return hashlib.sha256(b"subtally:" + api_key.encode()).hexdigest()[:8]
+
+
+def header_safe(name: str, value: str) -> str:
+    """A credential as a header holds it. Raises CredentialsError where it could not be one."""
+    text = value.strip("\r\n")
+    if not text or not text.isascii() or not text.isprintable():
+        raise CredentialsError(f"{name} is empty or holds characters that no key has")
+    return text

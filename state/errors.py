@@ -1,0 +1,146 @@
+"""What can go wrong with the state file, and the one place that reads SQLite's own errors.
+
+    StateError              nothing was changed
+    ├── BusyError           another process holds the database: retry
+    ├── DiskFullError       no room to write: retry, the operator makes room meanwhile
+    ├── ReadOnlyError       the file may not be written: retry, the operator repairs it meanwhile
+    ├── DiskError           the disk failed to read or write: retry
+    ├── MissingError        the folder, the file or the row asked for is not there: stop
+    ├── WriterRunningError  another daemon owns this state: stop
+    ├── SchemaError         made by an older or newer Subtally: stop
+    ├── CorruptError        damaged, or no database of ours: stop
+    └── StatementError      SQLite refused what we asked, which is a fault of ours: stop
+
+`retry` on each class says whether the same operation may succeed later.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+__all__ = [
+    "BusyError",
+    "CorruptError",
+    "DiskError",
+    "DiskFullError",
+    "MissingError",
+    "ReadOnlyError",
+    "SchemaError",
+    "StateError",
+    "StatementError",
+    "WriterRunningError",
+    "telling",
+]
+
+
+class StateError(Exception):
+    """`operation` is what was tried, `reason` what happened, `hint` how to repair it."""
+
+    retry: ClassVar[bool] = False
+
+    def __init__(self, operation: str, path: Path, reason: str, hint: str) -> None:
+        super().__init__(f"{operation} {path}: {reason}; {hint}")
+        self.operation = operation
+        self.path = path
+        self.reason = reason
+        self.hint = hint
+
+
+class BusyError(StateError):
+    """Another process holds the database."""
+
+    retry = True
+
+
+class DiskFullError(StateError):
+    """There is no room to write."""
+
+    retry = True
+
+
+class ReadOnlyError(StateError):
+    """The file may not be written."""
+
+    retry = True
+
+
+class DiskError(StateError):
+    """The disk failed to read or write."""
+
+    retry = True
+
+
+class MissingError(StateError):
+    """The folder, the file or the row asked for is not there."""
+
+
+class WriterRunningError(StateError):
+    """Another daemon, of process id `pid`, owns this state."""
+
+    def __init__(self, path: Path, pid: int | None) -> None:
+        who = "another process" if pid is None else f"process {pid}"
+        super().__init__(
+            "lock", path, f"{who} already runs on this state", "stop it first, or name another [daemon] state"
+        )
+        self.pid = pid
+
+
+class SchemaError(StateError):
+    """The file has schema version `found`, the program needs `needed`."""
+
+    def __init__(self, path: Path, found: int, needed: int) -> None:
+        if found > needed:
+            hint = "update this Subtally, or restore a backup made before the update"
+        else:
+            hint = "start `subtally run` once, it updates the state"
+        reason = f"schema version {found}, but this program needs {needed}"
+        super().__init__("open", path, reason, hint)
+        self.found = found
+        self.needed = needed
+
+
+class CorruptError(StateError):
+    """Damaged, or no database of ours."""
+
+
+class StatementError(StateError):
+    """SQLite refused what we asked."""
+
+
+_RESTORE = "stop the daemon, keep a copy of the file, and restore a backup or start with an empty state"
+
+# By primary result code: https://www.sqlite.org/rescode.html
+_BY_CODE: dict[int, tuple[type[StateError], str]] = {
+    sqlite3.SQLITE_BUSY: (BusyError, "see who has it open (`fuser` names the process); it is tried again"),
+    sqlite3.SQLITE_LOCKED: (BusyError, "see who has it open (`fuser` names the process); it is tried again"),
+    sqlite3.SQLITE_FULL: (DiskFullError, "make room on that disk; it is tried again"),
+    sqlite3.SQLITE_READONLY: (ReadOnlyError, "make file and folder writable for the daemon's user"),
+    sqlite3.SQLITE_PERM: (ReadOnlyError, "make file and folder writable for the daemon's user"),
+    sqlite3.SQLITE_IOERR: (DiskError, "look at the disk (`dmesg`, `df -h`); it is tried again"),
+    sqlite3.SQLITE_CANTOPEN: (
+        MissingError,
+        "the daemon's user must be able to read and write file and folder",
+    ),
+    sqlite3.SQLITE_CORRUPT: (CorruptError, _RESTORE),
+    sqlite3.SQLITE_NOTADB: (
+        CorruptError,
+        "name the right file as [daemon] state; this one is left untouched",
+    ),
+}
+
+
+@contextmanager
+def telling(operation: str, path: Path) -> Iterator[None]:
+    """Turn what SQLite raises inside into the StateError that says what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        kind, hint = _BY_CODE.get(
+            -1 if code is None else code & 0xFF, (StatementError, "this is a bug: please report it")
+        )
+        raise kind(operation, path, str(error), hint) from error

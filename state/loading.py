@@ -1,0 +1,98 @@
+"""The World as the last commit left it."""
+
+from __future__ import annotations
+
+import sqlite3
+from sys import intern
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from rules.model import Row
+from rules.ruleset import Ruleset
+from rules.world import Account, Alert, AlertKey, Blind, ExchangeState, Holding, TrailPoint, Valuation, World
+from state.codec import from_json
+
+T = TypeVar("T")
+
+_row = msgspec.json.Decoder(tuple[str | None, ...]).decode
+
+_SHARED_LENGTH: Final = 48
+_SHARED_ROWS: Final = 20_000
+
+
+def load_world(db: sqlite3.Connection, ruleset: Ruleset) -> World:
+    """Everything the engine knew. The ruleset is the caller's: texts are kept, not their meaning."""
+    world = World(ruleset=ruleset)
+    names = dict(db.execute("SELECT id, text FROM names"))
+    world.accounts.restore(_bodies(db, "SELECT key, body FROM accounts ORDER BY key", Account))
+    world.exchanges.restore(_bodies(db, "SELECT name, body FROM exchanges ORDER BY name", ExchangeState))
+    world.holdings.restore(_holdings(db, names))
+    world.valuations.restore(
+        {
+            (account, names[wallet]): from_json(Valuation, body)
+            for account, wallet, body in db.execute("SELECT account, wallet, body FROM valuations")
+        }
+    )
+    opened = db.execute("SELECT body FROM alerts WHERE ended_ms IS NULL ORDER BY seq")
+    alerts = [from_json(Alert, body) for (body,) in opened]
+    world.alerts.restore({alert.key: alert for alert in alerts})
+    world.trails.restore(_keyed(db, "SELECT key, body FROM trails", tuple[TrailPoint, ...]))
+    world.blind.restore(_keyed(db, "SELECT key, body FROM blind", Blind))
+    judged = db.execute("SELECT exchange, rule_key, at_ms FROM judged_rules")
+    world.judged_rules.restore({(exchange, rule_key): at_ms for exchange, rule_key, at_ms in judged})
+    meta = load_meta(db)
+    world.next_account = int(meta.get("next_account", "1"))
+    world.started_ms = int(meta.get("started_ms", "0"))
+    world.index.rebuild()
+    world.index.ids.update(row[0] for row in db.execute("SELECT DISTINCT alert FROM transitions"))
+    world.index.ids.update(row[0] for row in db.execute("SELECT id FROM alerts"))
+    return world
+
+
+def load_meta(db: sqlite3.Connection) -> dict[str, str]:
+    """The single values that no table of their own holds."""
+    return dict(db.execute("SELECT key, value FROM meta"))
+
+
+def _bodies(db: sqlite3.Connection, sql: str, kind: type[T]) -> dict[Any, T]:
+    return {key: from_json(kind, body) for key, body in db.execute(sql)}
+
+
+def _keyed(db: sqlite3.Connection, sql: str, kind: type[T]) -> dict[AlertKey, T]:
+    return {from_json(AlertKey, key): from_json(kind, body) for key, body in db.execute(sql)}
+
+
+def _holdings(db: sqlite3.Connection, names: dict[int, str]) -> dict[tuple[int, str], Holding]:
+    rows: dict[tuple[int, int], dict[str, Row]] = {}
+    asset_of = {str(number): text for number, text in names.items()}.__getitem__
+    row_of = _Rows().__getitem__
+    # One result a wallet, not one an asset, which takes half the time. JSON has no line feed of its own.
+    for account, wallet, assets, amounts in db.execute(
+        "SELECT account, wallet, group_concat(asset), group_concat(amounts, char(10)) FROM balances"
+        " GROUP BY account, wallet"
+    ):
+        pairs = zip(map(asset_of, assets.split(",")), map(row_of, amounts.split("\n")), strict=True)
+        rows[account, wallet] = dict(pairs)
+    holdings: dict[tuple[int, str], Holding] = {}
+    fields: dict[int, tuple[str, ...]] = {}
+    for account, wallet, number, began_ms, ended_ms, whole_ms in db.execute(
+        "SELECT account, wallet, fields, began_ms, ended_ms, whole_ms FROM holdings"
+    ):
+        if number not in fields:
+            fields[number] = from_json(tuple[str, ...], names[number])
+        held = rows.get((account, wallet), {})
+        holdings[account, names[wallet]] = Holding(fields[number], held, None, began_ms, ended_ms, whole_ms)
+    return holdings
+
+
+class _Rows(dict[str, Row]):
+    """Rows by their JSON text. Of half a million most are the same few zeros, for which one object will do."""
+
+    def __missing__(self, text: str) -> Row:
+        row = tuple(
+            amount if amount is None or amount.strip("0.") else intern(amount) for amount in _row(text)
+        )
+        if len(text) <= _SHARED_LENGTH and len(self) < _SHARED_ROWS:
+            self[text] = row
+        return row

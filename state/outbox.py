@@ -1,0 +1,271 @@
+"""The outbox: what must be told to whom, kept until it is delivered or dead (laws 6, 7 and 8).
+
+The order is the safety. 1. The rows are committed with the verdict they follow from. 2. `claim` commits a
+message id and its member rows. 3. Only then is it sent. 4. What became of it is committed. A kill between 2
+and 4 leaves a message of unknown outcome, which `recover` sends again under the same id.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from rules.ids import derive
+from rules.outcome import Notification
+from state.codec import from_json, to_json
+from state.prepared import Entry, Parameters
+
+Statement = tuple[str, Sequence[Parameters]]
+
+_NEVER: Final = 2**63 - 1
+
+PUT_NOTIFICATION: Final = (
+    "INSERT INTO notifications (alert, notifier, batch, created_ms, body) VALUES (?, ?, ?, ?, ?)"
+)
+_CANCEL_MESSAGES: Final = (
+    "UPDATE messages SET state = 'cancelled', settled_ms = ?"
+    " WHERE notifier = ? AND state IN ('sending', 'waiting')"
+)
+_CANCEL_ROWS: Final = (
+    "UPDATE notifications SET state = 'cancelled', settled_ms = ?"
+    " WHERE notifier = ? AND state IN ('queued', 'claimed')"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One notification under its id."""
+
+    id: int
+    notification: Notification
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is sent in one go. `attempt` counts from 1; with `perhaps` an earlier attempt may have arrived."""
+
+    id: str
+    notifier: str
+    claimed_ms: int
+    attempt: int
+    perhaps: bool
+    rows: tuple[OutboxRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows not yet claimed, claimed and not settled, and given up; `oldest_ms` is of the first two."""
+
+    queued: int
+    claimed: int
+    dead: int
+    oldest_ms: int | None
+
+
+def outbox_statements(batch: Sequence[Entry]) -> list[Statement]:
+    """The rows that follow from a batch; a removed notifier's rows up to its removal are cancelled."""
+    statements: list[Statement] = []
+    rows: list[Parameters] = []
+    for entry in batch:
+        if entry.outcome.cancelled:
+            gone = [(entry.now_ms, notifier) for notifier in entry.outcome.cancelled]
+            statements += [(PUT_NOTIFICATION, rows), (_CANCEL_MESSAGES, gone), (_CANCEL_ROWS, gone)]
+            rows = []
+        rows += (put_parameters(notification) for notification in entry.outcome.notifications)
+    return [*statements, (PUT_NOTIFICATION, rows)]
+
+
+def put_parameters(told: Notification) -> Parameters:
+    """One row as PUT_NOTIFICATION takes it."""
+    return told.alert, told.notifier, told.batch, told.created_ms, to_json(told)
+
+
+def claim(db: sqlite3.Connection, notifier: str, now_ms: int, gather_ms: int, limit: int) -> Message | None:
+    """The next message for a notifier, durable under its id; None where nothing is due. In a transaction."""
+    waiting = db.execute(
+        "SELECT id FROM messages WHERE notifier = ? AND state = 'waiting' AND not_before_ms <= ?"
+        " ORDER BY claimed_ms, id LIMIT 1",
+        (notifier, now_ms),
+    ).fetchone()
+    if waiting is not None:
+        db.execute("UPDATE messages SET state = 'sending', attempts = attempts + 1 WHERE id = ?", waiting)
+        return _message(db, waiting[0])
+    if _gathers_until(db, notifier, now_ms, gather_ms) > now_ms:
+        return None
+    rows = _due_rows(db, notifier, now_ms, limit)
+    if not rows:
+        return None
+    taken: Callable[[str], bool] = lambda id_: _state(db, id_) is not None  # noqa: E731
+    message = derive("M", f"{notifier}\x1f{rows}", taken)
+    db.execute(
+        "INSERT INTO messages (id, notifier, state, claimed_ms, attempts, not_before_ms)"
+        " VALUES (?, ?, 'sending', ?, 1, 0)",
+        (message, notifier, now_ms),
+    )
+    db.executemany(
+        "UPDATE notifications SET state = 'claimed', message = ? WHERE id = ?",
+        [(message, row) for row in rows],
+    )
+    return _message(db, message)
+
+
+def _gathers_until(db: sqlite3.Connection, notifier: str, now_ms: int, gather_ms: int) -> int:
+    """Until when events are gathered: `gather_ms` after the last message was claimed for the notifier."""
+    last = db.execute("SELECT max(claimed_ms) FROM messages WHERE notifier = ?", (notifier,)).fetchone()[0]
+    # A claim in the future means that the clock went back: it must not hold anything up.
+    return 0 if last is None or last > now_ms else int(last) + gather_ms
+
+
+def _due_rows(db: sqlite3.Connection, notifier: str, now_ms: int, limit: int) -> list[int]:
+    """Row ids in order. A row waits while an earlier one of its alert waits or is in an unsettled message."""
+    found = db.execute(
+        "SELECT id, batch FROM notifications AS n WHERE notifier = :notifier AND state = 'queued'"
+        " AND not_before_ms <= :now AND (alert = '' OR NOT EXISTS (SELECT 1 FROM notifications AS e"
+        "  WHERE e.notifier = n.notifier AND e.alert = n.alert AND e.id < n.id"
+        "  AND e.state IN ('queued', 'claimed') AND (e.state = 'claimed' OR e.not_before_ms > :now)))"
+        " ORDER BY id LIMIT :limit",
+        {"notifier": notifier, "now": now_ms, "limit": limit},
+    ).fetchall()
+    rows = [row for row, _ in found]
+    for batch in {batch for _, batch in found if batch}:
+        rows += _rest_of_batch(db, notifier, batch, set(rows), now_ms)
+    return sorted(rows)
+
+
+def _rest_of_batch(
+    db: sqlite3.Connection, notifier: str, batch: str, chosen: set[int], now_ms: int
+) -> list[int]:
+    """The rows of a batch beyond the limit: they go too, but never before an earlier row of their alert."""
+    rest = db.execute(
+        "SELECT id, alert FROM notifications WHERE batch = ? AND notifier = ? AND state = 'queued'"
+        " AND not_before_ms <= ? ORDER BY id",
+        (batch, notifier, now_ms),
+    ).fetchall()
+    added: list[int] = []
+    for row, alert in rest:
+        earlier = db.execute(
+            "SELECT id FROM notifications WHERE notifier = ? AND alert = ? AND id < ? AND alert <> ''"
+            " AND state IN ('queued', 'claimed')",
+            (notifier, alert, row),
+        )
+        if row not in chosen and all(other in chosen or other in added for (other,) in earlier):
+            added.append(row)
+    return added
+
+
+def _message(db: sqlite3.Connection, message: str) -> Message:
+    notifier, claimed_ms, attempts, perhaps = db.execute(
+        "SELECT notifier, claimed_ms, attempts, perhaps FROM messages WHERE id = ?", (message,)
+    ).fetchone()
+    rows = db.execute("SELECT id, body FROM notifications WHERE message = ? ORDER BY id", (message,))
+    members = tuple(OutboxRow(row, from_json(Notification, body)) for row, body in rows)
+    return Message(message, notifier, claimed_ms, attempts, bool(perhaps), members)
+
+
+def _state(db: sqlite3.Connection, message: str) -> str | None:
+    found = db.execute("SELECT state FROM messages WHERE id = ?", (message,)).fetchone()
+    return None if found is None else str(found[0])
+
+
+def settle(
+    db: sqlite3.Connection, message: str, now_ms: int, outcome: Literal["delivered", "dead"], reason: str = ""
+) -> bool:
+    """The message is over, and so are its rows; False where there is none of that id. In a transaction.
+
+    One that was cancelled in flight is still recorded as delivered where it was: that is what happened.
+    """
+    if not _attempt(db, message, now_ms, outcome, reason):
+        return False
+    over = ("sending", "waiting", "cancelled" if outcome == "delivered" else "sending")
+    updated = db.execute(
+        "UPDATE messages SET state = ?, settled_ms = ?, reason = ? WHERE id = ? AND state IN (?, ?, ?)",
+        (outcome, now_ms, reason, message, *over),
+    )
+    if updated.rowcount:
+        db.execute(
+            "UPDATE notifications SET state = ?, settled_ms = ? WHERE message = ?", (outcome, now_ms, message)
+        )
+    return True
+
+
+def postpone(
+    db: sqlite3.Connection,
+    message: str,
+    now_ms: int,
+    next_ms: int,
+    outcome: Literal["failed", "unknown"],
+    reason: str,
+) -> bool:
+    """The same message, under the same id, again at `next_ms`; False where there is none."""
+    if not _attempt(db, message, now_ms, outcome, reason):
+        return False
+    db.execute(
+        "UPDATE messages SET state = 'waiting', not_before_ms = ?, reason = ?, perhaps = max(perhaps, ?)"
+        " WHERE id = ? AND state = 'sending'",
+        (next_ms, reason, outcome == "unknown", message),
+    )
+    return True
+
+
+def _attempt(db: sqlite3.Connection, message: str, now_ms: int, outcome: str, reason: str) -> bool:
+    added = db.execute(
+        "INSERT INTO attempts (message, notifier, at_ms, outcome, reason)"
+        " SELECT id, notifier, ?, ?, ? FROM messages WHERE id = ?",
+        (now_ms, outcome, reason, message),
+    )
+    return added.rowcount > 0
+
+
+def recover(db: sqlite3.Connection, now_ms: int) -> list[str]:
+    """After a start: what was being sent may or may not have arrived, and goes again. In a transaction."""
+    found = db.execute("SELECT id FROM messages WHERE state = 'sending' ORDER BY claimed_ms, id").fetchall()
+    lost = [str(message) for (message,) in found]
+    for message in lost:
+        postpone(db, message, now_ms, now_ms, "unknown", "the daemon stopped while it was being sent")
+    return lost
+
+
+def revive(db: sqlite3.Connection, message: str, now_ms: int) -> bool:
+    """A dead message is sent again because a person says so; False where there is no dead one."""
+    updated = db.execute(
+        "UPDATE messages SET state = 'waiting', not_before_ms = ?, settled_ms = NULL"
+        " WHERE id = ? AND state = 'dead'",
+        (now_ms, message),
+    )
+    if not updated.rowcount:
+        return False
+    db.execute("UPDATE notifications SET state = 'claimed', settled_ms = NULL WHERE message = ?", (message,))
+    return True
+
+
+def due(db: sqlite3.Connection, now_ms: int, gather_ms: int) -> dict[str, int]:
+    """When each notifier has something to claim next, now or later; those with nothing are absent."""
+    times: dict[str, int] = dict(
+        db.execute(
+            "SELECT notifier, min(not_before_ms) FROM messages WHERE state = 'waiting' GROUP BY notifier"
+        )
+    )
+    queued = db.execute(
+        "SELECT notifier, min(due_ms) FROM (SELECT notifier, state,"
+        "  max(CASE state WHEN 'claimed' THEN :never ELSE not_before_ms END)"
+        "  OVER (PARTITION BY notifier, alert, CASE alert WHEN '' THEN id END ORDER BY id) AS due_ms"
+        "  FROM notifications WHERE state IN ('queued', 'claimed'))"
+        " WHERE state = 'queued' AND due_ms < :never GROUP BY notifier",
+        {"never": _NEVER},
+    )
+    for notifier, due_ms in queued:
+        at_ms = max(due_ms, _gathers_until(db, notifier, now_ms, gather_ms))
+        times[notifier] = min(at_ms, times.get(notifier, at_ms))
+    return times
+
+
+def counts(db: sqlite3.Connection) -> dict[str, Counts]:
+    """Per notifier, for the metrics."""
+    found = db.execute(
+        "SELECT notifier, sum(state = 'queued'), sum(state = 'claimed'), sum(state = 'dead'),"
+        " min(CASE WHEN state <> 'dead' THEN created_ms END)"
+        " FROM notifications WHERE state IN ('queued', 'claimed', 'dead') GROUP BY notifier"
+    )
+    return {notifier: Counts(*numbers) for notifier, *numbers in found}

@@ -1,0 +1,249 @@
+"""From judged inputs to the statements of one transaction: the hot path, pure of any I/O (laws 6 and 13)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, TypeVar
+
+import msgspec
+
+from rules.model import Identity
+from rules.outcome import BalanceChange
+from rules.ruleset import RulesAccepted
+from rules.world import Holding, Table, Valuation, World
+from state.alerts import alert_statements
+from state.codec import to_json
+from state.interned import Interned
+from state.log import LogWriter
+from state.outbox import outbox_statements
+from state.prepared import Entry, Parameters, Prepared
+
+K = TypeVar("K")
+V = TypeVar("V")
+Statement = tuple[str, Sequence[Parameters]]
+WalletKey = tuple[int, str]
+
+PUT_NAME: Final = "INSERT INTO names (id, text) VALUES (?, ?)"
+PUT_IDENTITY: Final = "INSERT INTO identities (id, venue_id, email, name, alias) VALUES (?, ?, ?, ?, ?)"
+PUT_LOG: Final = "INSERT INTO log (seq, at_ms, records, body) VALUES (?, ?, ?, ?)"
+PUT_META: Final = (
+    "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
+PUT_RULES: Final = (
+    "INSERT INTO rules (digest, sources, accepted_ms) VALUES (?, ?, ?)"
+    " ON CONFLICT (digest) DO UPDATE SET accepted_ms = excluded.accepted_ms"
+)
+_PUT_ACCOUNT = (
+    "INSERT INTO accounts (key, exchange, label, venue_id, email, name, alias, body)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (key) DO UPDATE SET exchange = excluded.exchange, label = excluded.label,"
+    " venue_id = excluded.venue_id, email = excluded.email, name = excluded.name, alias = excluded.alias,"
+    " body = excluded.body"
+)
+_DROP_ACCOUNT = "DELETE FROM accounts WHERE key = ?"
+_PUT_EXCHANGE = (
+    "INSERT INTO exchanges (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body"
+)
+_DROP_EXCHANGE = "DELETE FROM exchanges WHERE name = ?"
+_PUT_HOLDING = (
+    "INSERT INTO holdings (account, wallet, fields, began_ms, ended_ms, whole_ms) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (account, wallet) DO UPDATE SET fields = excluded.fields, began_ms = excluded.began_ms,"
+    " ended_ms = excluded.ended_ms, whole_ms = excluded.whole_ms"
+)
+_DROP_HOLDING = "DELETE FROM holdings WHERE account = ? AND wallet = ?"
+_DROP_BALANCES = "DELETE FROM balances WHERE account = ? AND wallet = ?"
+_PUT_BALANCE = (
+    "INSERT INTO balances (account, wallet, asset, amounts, changed_ms) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (account, wallet, asset) DO UPDATE SET amounts = excluded.amounts,"
+    " changed_ms = excluded.changed_ms"
+)
+_PUT_VALUATION = (
+    "INSERT INTO valuations (account, wallet, body) VALUES (?, ?, ?)"
+    " ON CONFLICT (account, wallet) DO UPDATE SET body = excluded.body"
+)
+_DROP_VALUATION = "DELETE FROM valuations WHERE account = ? AND wallet = ?"
+_PUT_TRAIL = (
+    "INSERT INTO trails (key, body) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body"
+)
+_DROP_TRAIL = "DELETE FROM trails WHERE key = ?"
+_PUT_BLIND = (
+    "INSERT INTO blind (key, body) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body"
+)
+_DROP_BLIND = "DELETE FROM blind WHERE key = ?"
+_PUT_JUDGED = (
+    "INSERT INTO judged_rules (exchange, rule_key, at_ms) VALUES (?, ?, ?)"
+    " ON CONFLICT (exchange, rule_key) DO UPDATE SET at_ms = excluded.at_ms"
+)
+_DROP_JUDGED = "DELETE FROM judged_rules WHERE exchange = ? AND rule_key = ?"
+
+_amounts = msgspec.json.Encoder().encode
+
+
+class Preparer:
+    """Lives on the event loop's thread beside the World, and never touches the database."""
+
+    def __init__(self, names: Interned[str], identities: Interned[Identity], next_seq: int) -> None:
+        self._names = names
+        self._identities = identities
+        self._log = LogWriter(names, identities)
+        self._next_seq = next_seq
+        # The fields that the stored rows of each wallet have: with others, all of its rows are written anew.
+        self._written: dict[WalletKey, int] = {}
+        self._meta: dict[str, str] = {}
+
+    def loaded(self, holdings: Mapping[WalletKey, Holding], meta: Mapping[str, str]) -> None:
+        """Learn what the database holds, so that only differences are written."""
+        self._written = {key: self._fields(holding) for key, holding in holdings.items()}
+        self._meta = dict(meta)
+
+    def prepare(self, batch: Sequence[Entry], world: World) -> Prepared:
+        """Everything that follows from the batch; afterwards nothing in the World counts as touched."""
+        body = [
+            *self._logged(batch),
+            *_drops_and_puts(world.exchanges, _DROP_EXCHANGE, _PUT_EXCHANGE, lambda key: (key,)),
+            *self._accounts(world),
+            *self._balances(batch, world),
+            *self._valuations(world.valuations),
+            *_drops_and_puts(world.trails, _DROP_TRAIL, _PUT_TRAIL, lambda key: (to_json(key),)),
+            *_drops_and_puts(world.blind, _DROP_BLIND, _PUT_BLIND, lambda key: (to_json(key),)),
+            *_judged(world.judged_rules),
+            *alert_statements(batch, world.alerts),
+            *outbox_statements(batch),
+            *self._changed_meta(world),
+        ]
+        head = [
+            (PUT_NAME, self._names.take_new()),
+            (PUT_IDENTITY, [_identity(number, value) for number, value in self._identities.take_new()]),
+        ]
+        for table in _tables(world):
+            table.touched.clear()
+        first = self._next_seq
+        self._next_seq += sum(len(rows) for sql, rows in body if sql is PUT_LOG)
+        return Prepared(first, self._next_seq - 1, tuple(part for part in (*head, *body) if part[1]))
+
+    def _logged(self, batch: Sequence[Entry]) -> Iterable[Statement]:
+        rules: list[Parameters] = []
+        current: list[Parameters] = []
+        for entry in batch:
+            self._log.add(entry.input, entry.now_ms)
+            if isinstance(entry.input, RulesAccepted):
+                ruleset = entry.input.ruleset
+                rules.append((ruleset.digest, to_json(ruleset.sources), entry.now_ms))
+                current = [("rules", ruleset.digest)]
+        chunks = enumerate(self._log.take(), self._next_seq)
+        return (
+            (PUT_LOG, [(seq, chunk.at_ms, chunk.records, chunk.body) for seq, chunk in chunks]),
+            (PUT_RULES, rules),
+            (PUT_META, current),
+        )
+
+    def _accounts(self, world: World) -> Iterable[Statement]:
+        puts: list[Parameters] = []
+        drops: list[Parameters] = []
+        for key in world.accounts.touched:
+            account = world.accounts.get(key)
+            if account is None:
+                drops.append((key,))
+            else:
+                who = account.identity
+                puts.append(
+                    (
+                        key,
+                        account.exchange,
+                        account.label,
+                        who.venue_id,
+                        who.email,
+                        who.name,
+                        who.alias,
+                        to_json(account),
+                    )
+                )
+        return (_DROP_ACCOUNT, drops), (_PUT_ACCOUNT, puts)
+
+    def _balances(self, batch: Sequence[Entry], world: World) -> Iterable[Statement]:
+        """The touched wallets with their changed rows; all rows where the wallet or its fields are new."""
+        names = self._names.id
+        puts: list[Parameters] = []
+        drops: list[Parameters] = []
+        rows: list[Parameters] = []
+        anew: set[WalletKey] = set()
+        for key in world.holdings.touched:
+            holding = world.holdings.get(key)
+            where = (key[0], names(key[1]))
+            if holding is None:
+                drops.append(where)
+                self._written.pop(key, None)
+                continue
+            fields = self._fields(holding)
+            puts.append((*where, fields, holding.began_ms, holding.ended_ms, holding.whole_ms))
+            if self._written.get(key) != fields:
+                anew.add(key)
+                self._written[key] = fields
+                rows += (
+                    (*where, names(asset), _amounts(row).decode(), holding.ended_ms)
+                    for asset, row in holding.rows.items()
+                )
+        changes = (change for entry in batch for change in entry.outcome.changes)
+        rows += self._changed_rows(changes, anew, world.holdings)
+        emptied = drops + [(account, names(wallet)) for account, wallet in anew]
+        return (_DROP_BALANCES, emptied), (_DROP_HOLDING, drops), (_PUT_HOLDING, puts), (_PUT_BALANCE, rows)
+
+    def _changed_rows(
+        self, changes: Iterable[BalanceChange], anew: set[WalletKey], holdings: Mapping[WalletKey, Holding]
+    ) -> Iterable[Parameters]:
+        """Each changed row once, as memory now has it: the last change of a batch counts."""
+        latest = {(change.account, change.wallet, change.asset): change.at_ms for change in changes}
+        for (account, wallet, asset), at_ms in latest.items():
+            holding = holdings.get((account, wallet))
+            if holding is None or (account, wallet) in anew or asset not in holding.rows:
+                continue
+            amounts = _amounts(holding.rows[asset]).decode()
+            yield account, self._names.id(wallet), self._names.id(asset), amounts, at_ms
+
+    def _fields(self, holding: Holding) -> int:
+        return self._names.id(to_json(holding.fields))
+
+    def _valuations(self, valuations: Table[WalletKey, Valuation]) -> Iterable[Statement]:
+        return _drops_and_puts(
+            valuations, _DROP_VALUATION, _PUT_VALUATION, lambda key: (key[0], self._names.id(key[1]))
+        )
+
+    def _changed_meta(self, world: World) -> Iterable[Statement]:
+        """What the World derives from its inputs and no table of its own holds."""
+        derived = {"next_account": str(world.next_account), "started_ms": str(world.started_ms)}
+        changed = [(key, value) for key, value in derived.items() if self._meta.get(key) != value]
+        self._meta.update(changed)
+        return ((PUT_META, changed),)
+
+
+def _tables(world: World) -> tuple[Table[object, object], ...]:
+    """Every table of the World, also one that is new there: its rows must not pile up as touched."""
+    found = (getattr(world, name) for name in World.__dataclass_fields__ if hasattr(world, name))
+    return tuple(table for table in found if isinstance(table, Table))
+
+
+def _drops_and_puts(
+    table: Table[K, V], drop: str, put: str, key_of: Callable[[K], Parameters]
+) -> tuple[Statement, Statement]:
+    """What was touched in a table of values that are stored whole."""
+    drops: list[Parameters] = []
+    puts: list[Parameters] = []
+    for key in table.touched:
+        value = table.get(key)
+        if value is None:
+            drops.append(key_of(key))
+        else:
+            puts.append((*key_of(key), to_json(value)))
+    return (drop, drops), (put, puts)
+
+
+def _judged(table: Table[tuple[str, str], int]) -> Iterable[Statement]:
+    values = {key: table.get(key) for key in table.touched}
+    return (
+        (_DROP_JUDGED, [key for key, at_ms in values.items() if at_ms is None]),
+        (_PUT_JUDGED, [(*key, at_ms) for key, at_ms in values.items() if at_ms is not None]),
+    )
+
+
+def _identity(number: int, who: Identity) -> Parameters:
+    return number, who.venue_id, who.email, who.name, who.alias

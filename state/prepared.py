@@ -1,0 +1,35 @@
+"""What a commit will write, made on the event loop's thread while the database's thread is elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from rules.outcome import Outcome
+
+if TYPE_CHECKING:  # the type alone: reading the state needs no judge
+    from rules.judge import Input
+
+Parameters: TypeAlias = "tuple[Any, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One input, when it was judged, and what followed."""
+
+    input: Input
+    now_ms: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One transaction as statements in their order, each with its rows. It holds no reference into the World.
+
+    `first_seq` and `last_seq` are its rows in the log, by which a repeated write finds that it was done.
+    """
+
+    first_seq: int
+    last_seq: int
+    statements: tuple[tuple[str, Sequence[Parameters]], ...]

@@ -1,0 +1,212 @@
+"""What the commands and the web pages read: bounded pages of plain values."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from rules.facts import Facts
+from rules.outcome import Notification, Transition
+from rules.world import Account, Alert, ExchangeState
+from state.codec import from_json
+
+T = TypeVar("T")
+
+MOST_ROWS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows; `after` is the cursor that asks for the next ones, None on the last page."""
+
+    rows: tuple[T, ...]
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """An alert as last judged. `state` is pending, firing, resolved or closed; `ending` what its end told."""
+
+    alert: Alert
+    state: str
+    ended_ms: int | None
+    reason: str
+    ending: Facts | None
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceRow:
+    """The last known quantities of one asset; an amount of None or "" is not known, which is not zero."""
+
+    account: int
+    exchange: str
+    label: str
+    wallet: str
+    asset: str
+    amounts: Mapping[str, str | None]
+    changed_ms: int
+    read_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationRow:
+    """One outbox row. `state` is queued, claimed, delivered, dead or cancelled; `message` once claimed."""
+
+    id: int
+    notification: Notification
+    state: str
+    message: str | None
+    attempts: int
+    reason: str
+    settled_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to deliver: `outcome` is delivered, failed, unknown or dead, `reason` in words."""
+
+    message: str
+    notifier: str
+    at_ms: int
+    outcome: str
+    reason: str
+
+
+def alerts(db: sqlite3.Connection, *, state: str | None, after: str | None, limit: int) -> Page[AlertRow]:
+    """The newest first. `state` may also be "open"."""
+    found = db.execute(
+        "SELECT seq, state, ended_ms, reason, ending, body FROM alerts WHERE seq < :after"
+        " AND (:state IS NULL OR state = :state OR (:state = 'open' AND ended_ms IS NULL))"
+        " ORDER BY seq DESC LIMIT :limit",
+        {"after": _newest(after), "state": state, "limit": _bounded(limit)},
+    ).fetchall()
+    return Page(tuple(_alert(*row[1:]) for row in found), _cursor(found, limit))
+
+
+def alert(db: sqlite3.Connection, alert_id: str) -> AlertRow | None:
+    """One alert by its id, open or ended."""
+    found = db.execute(
+        "SELECT state, ended_ms, reason, ending, body FROM alerts WHERE id = ?", (alert_id,)
+    ).fetchone()
+    return None if found is None else _alert(*found)
+
+
+def transitions(db: sqlite3.Connection, alert_id: str) -> tuple[Transition, ...]:
+    """The life of one alert, from its begin; of a very long one the last part."""
+    found = db.execute(
+        "SELECT body FROM transitions WHERE alert = ? ORDER BY seq DESC LIMIT ?", (alert_id, MOST_ROWS)
+    ).fetchall()
+    return tuple(from_json(Transition, body) for (body,) in reversed(found))
+
+
+def accounts(db: sqlite3.Connection, *, exchange: str | None, after: str | None, limit: int) -> Page[Account]:
+    """In the order of their keys."""
+    found = db.execute(
+        "SELECT key, body FROM accounts WHERE key > :after AND (:exchange IS NULL OR exchange = :exchange)"
+        " ORDER BY key LIMIT :limit",
+        {"after": int(after or 0), "exchange": exchange, "limit": _bounded(limit)},
+    ).fetchall()
+    return Page(tuple(from_json(Account, body) for _, body in found), _cursor(found, limit))
+
+
+def exchanges(db: sqlite3.Connection) -> tuple[ExchangeState, ...]:
+    """By name; there are never many."""
+    return tuple(
+        from_json(ExchangeState, body) for (body,) in db.execute("SELECT body FROM exchanges ORDER BY name")
+    )
+
+
+def balances(
+    db: sqlite3.Connection,
+    *,
+    exchange: str | None,
+    account: int | None,
+    asset: str | None,
+    after: str | None,
+    limit: int,
+) -> Page[BalanceRow]:
+    """By account, wallet and asset as the database numbers them. `asset` is compared without case."""
+    place = tuple(int(part) for part in after.split(".")) if after else (0, 0, 0)
+    found = db.execute(
+        "SELECT b.account, b.wallet, b.asset, a.exchange, a.label, w.text, c.text, f.text, b.amounts,"
+        " b.changed_ms, h.ended_ms FROM balances AS b"
+        " JOIN accounts AS a ON a.key = b.account"
+        " JOIN holdings AS h ON h.account = b.account AND h.wallet = b.wallet"
+        " JOIN names AS w ON w.id = b.wallet"
+        " JOIN names AS c ON c.id = b.asset"
+        " JOIN names AS f ON f.id = h.fields"
+        " WHERE (b.account, b.wallet, b.asset) > (?, ?, ?)"
+        " AND (?4 IS NULL OR a.exchange = ?4) AND (?5 IS NULL OR b.account = ?5)"
+        " AND (?6 IS NULL OR c.text = ?6 COLLATE NOCASE)"
+        " ORDER BY b.account, b.wallet, b.asset LIMIT ?7",
+        (*place, exchange, account, asset, _bounded(limit)),
+    ).fetchall()
+    rows = tuple(_balance(row) for row in found)
+    last = ".".join(str(part) for part in found[-1][:3]) if len(found) == _bounded(limit) else None
+    return Page(rows, last)
+
+
+def notifications(
+    db: sqlite3.Connection,
+    *,
+    state: str | None,
+    alert_id: str | None,
+    notifier: str | None,
+    after: str | None,
+    limit: int,
+) -> Page[NotificationRow]:
+    """The newest first."""
+    found = db.execute(
+        "SELECT n.id, n.body, n.state, n.message, coalesce(m.attempts, 0), coalesce(m.reason, ''),"
+        " n.settled_ms"
+        " FROM notifications AS n LEFT JOIN messages AS m ON m.id = n.message WHERE n.id < :after"
+        " AND (:state IS NULL OR n.state = :state) AND (:alert IS NULL OR n.alert = :alert)"
+        " AND (:notifier IS NULL OR n.notifier = :notifier) ORDER BY n.id DESC LIMIT :limit",
+        {
+            "after": _newest(after),
+            "state": state,
+            "alert": alert_id,
+            "notifier": notifier,
+            "limit": _bounded(limit),
+        },
+    ).fetchall()
+    rows = tuple(
+        NotificationRow(number, from_json(Notification, body), *rest) for number, body, *rest in found
+    )
+    return Page(rows, _cursor(found, limit))
+
+
+def attempts(db: sqlite3.Connection, message: str) -> tuple[Attempt, ...]:
+    """Every try to deliver one message, from the first; of very many the last."""
+    found = db.execute(
+        "SELECT message, notifier, at_ms, outcome, reason FROM attempts WHERE message = ?"
+        " ORDER BY seq DESC LIMIT ?",
+        (message, MOST_ROWS),
+    ).fetchall()
+    return tuple(Attempt(*row) for row in reversed(found))
+
+
+def _alert(state: str, ended_ms: int | None, reason: str, ending: str | None, body: str) -> AlertRow:
+    told = None if ending is None else from_json(Facts, ending)
+    return AlertRow(from_json(Alert, body), state, ended_ms, reason, told)
+
+
+def _balance(found: tuple[Any, ...]) -> BalanceRow:
+    account, _, _, exchange, label, wallet, asset, fields, amounts, changed_ms, read_ms = found
+    names = from_json(tuple[str, ...], fields)
+    known = dict(zip(names, from_json(tuple[str | None, ...], amounts), strict=False))
+    return BalanceRow(account, exchange, label, wallet, asset, known, changed_ms, read_ms)
+
+
+def _bounded(limit: int) -> int:
+    return max(1, min(limit, MOST_ROWS))
+
+
+def _newest(after: str | None) -> int:
+    return int(after) if after else 2**63 - 1
+
+
+def _cursor(found: list[tuple[object, ...]], limit: int) -> str | None:
+    return str(found[-1][0]) if len(found) == _bounded(limit) else None

@@ -1,0 +1,81 @@
+"""Forgetting what is older than `retention`, in bounded steps so that no commit waits long for it.
+
+Open alerts, what is still to be told, and dead notifications younger than that stay. The log is a chain of
+differences: what its deleted beginning amounts to is folded into `log_base`, so that the rest stays readable.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from rules.model import Identity
+from rules.ruleset import Ruleset
+from state.codec import to_json
+from state.interned import Interned
+from state.log import LogReader, LogWriter
+from state.reading import base_record, identity_of, name_of
+
+_VACUUM_PAGES: Final = 256
+
+_STEPS: Final = """
+DELETE FROM transitions WHERE seq IN (
+    SELECT seq FROM transitions WHERE at_ms < :before
+        AND alert NOT IN (SELECT id FROM alerts WHERE ended_ms IS NULL) LIMIT :batch);
+DELETE FROM alerts WHERE seq IN (SELECT seq FROM alerts WHERE ended_ms < :before LIMIT :batch);
+DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE settled_ms < :before LIMIT :batch);
+DELETE FROM attempts WHERE seq IN (
+    SELECT a.seq FROM messages AS m JOIN attempts AS a ON a.message = m.id WHERE m.settled_ms < :before
+        AND NOT EXISTS (SELECT 1 FROM notifications WHERE message = m.id) LIMIT :batch);
+DELETE FROM messages WHERE id IN (
+    SELECT id FROM messages AS m WHERE settled_ms < :before
+        AND NOT EXISTS (SELECT 1 FROM notifications WHERE message = m.id)
+        AND NOT EXISTS (SELECT 1 FROM attempts WHERE message = m.id) LIMIT :batch)
+"""
+
+
+def forget(
+    db: sqlite3.Connection, names: Interned[str], identities: Interned[Identity], before_ms: int, batch: int
+) -> int:
+    """One step of at most `batch` rows of each kind; how many went. In a transaction."""
+    gone = _forget_log(db, names, identities, before_ms, batch)
+    for statement in _STEPS.split(";\n"):
+        gone += db.execute(statement, {"before": before_ms, "batch": batch}).rowcount
+    return gone
+
+
+def vacuum(db: sqlite3.Connection) -> None:
+    """Give some freed pages back to the disk. Outside of a transaction."""
+    # executescript: execute stops at the first of this statement's empty rows, each of which is one page.
+    db.executescript(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")
+
+
+def _forget_log(
+    db: sqlite3.Connection, names: Interned[str], identities: Interned[Identity], before_ms: int, batch: int
+) -> int:
+    """Delete the oldest chunks, about `batch` records of them. The newest stays: it tells the next `seq`."""
+    reader = LogReader(name_of(db), identity_of(db), lambda digest: Ruleset(digest=digest), base_record(db))
+    records = chunks = last_seq = 0
+    # One look bounds the step; a clock that once ran ahead delays what follows it, and deletes nothing early.
+    for seq, at_ms, count, body in db.execute(
+        "SELECT seq, at_ms, records, body FROM log WHERE seq < (SELECT max(seq) FROM log)"
+        " ORDER BY seq LIMIT ?",
+        (batch,),
+    ):
+        if at_ms >= before_ms or (chunks and records + count > batch):
+            break
+        for _ in reader.read(at_ms, body):
+            pass
+        records += count
+        chunks += 1
+        last_seq = seq
+    for key, entry in reader.last.items():
+        writer = LogWriter(names, identities)  # of its own: each base record is whole
+        writer.add(entry, 0)
+        db.execute(
+            "INSERT INTO log_base (key, body) VALUES (?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET body = excluded.body",
+            (to_json(key), writer.take()[0].body),
+        )
+    db.execute("DELETE FROM log WHERE seq <= ?", (last_seq,))
+    return chunks

@@ -1,0 +1,166 @@
+"""The tables, and the migrations that made them.
+
+Amounts are TEXT, exact as the venue wrote them; times are INTEGER milliseconds of UTC; a `body` is the core's
+value as JSON, so that a field added to it needs no migration. Only the daemon migrates.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from state.errors import CorruptError, MissingError, SchemaError, telling
+
+APPLICATION_ID: Final = 0x53554254  # "SUBT": this file is ours
+SCHEMA_VERSION: Final = 1
+
+_TABLES_1: Final = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+-- What repeats, under the integers that balances and log refer to it by.
+CREATE TABLE names (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;
+CREATE TABLE identities (id INTEGER PRIMARY KEY, venue_id TEXT, email TEXT, name TEXT, alias TEXT) STRICT;
+
+-- The inputs of the engine; body is one chunk as state.log writes it. log_base is what retention folded away:
+-- the records that the oldest ones in log are written against.
+CREATE TABLE log (
+    seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, records INTEGER NOT NULL, body BLOB NOT NULL
+) STRICT;
+CREATE TABLE log_base (key TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE rules (
+    digest TEXT PRIMARY KEY, sources TEXT NOT NULL, accepted_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE limits (
+    scope TEXT PRIMARY KEY, body TEXT NOT NULL, at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The tables of rules.world.World. holdings.fields names the amounts in that wallet's balances.
+CREATE TABLE accounts (
+    key INTEGER PRIMARY KEY, exchange TEXT NOT NULL, label TEXT NOT NULL,
+    venue_id TEXT, email TEXT, name TEXT, alias TEXT, body TEXT NOT NULL
+) STRICT;
+CREATE INDEX accounts_by_exchange ON accounts (exchange);
+CREATE TABLE exchanges (name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE holdings (
+    account INTEGER, wallet INTEGER, fields INTEGER NOT NULL,
+    began_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL, whole_ms INTEGER,
+    PRIMARY KEY (account, wallet)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE balances (
+    account INTEGER, wallet INTEGER, asset INTEGER, amounts TEXT NOT NULL, changed_ms INTEGER NOT NULL,
+    PRIMARY KEY (account, wallet, asset)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE valuations (
+    account INTEGER, wallet INTEGER, body TEXT NOT NULL, PRIMARY KEY (account, wallet)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE trails (key TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE blind (key TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE judged_rules (
+    exchange TEXT, rule_key TEXT, at_ms INTEGER NOT NULL, PRIMARY KEY (exchange, rule_key)
+) STRICT, WITHOUT ROWID;
+
+-- Alerts, open (ended_ms IS NULL) and ended; ending is the facts that the end was told with.
+CREATE TABLE alerts (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, key TEXT NOT NULL, rule TEXT NOT NULL,
+    exchange TEXT NOT NULL, state TEXT NOT NULL, severity TEXT NOT NULL, since_ms INTEGER NOT NULL,
+    fired_ms INTEGER, ended_ms INTEGER, reason TEXT NOT NULL DEFAULT '', ending TEXT, body TEXT NOT NULL
+) STRICT;
+CREATE INDEX alerts_open ON alerts (key) WHERE ended_ms IS NULL;
+CREATE INDEX alerts_ended ON alerts (ended_ms) WHERE ended_ms IS NOT NULL;
+CREATE TABLE transitions (
+    seq INTEGER PRIMARY KEY, alert TEXT NOT NULL, at_ms INTEGER NOT NULL, body TEXT NOT NULL
+) STRICT;
+CREATE INDEX transitions_of_alert ON transitions (alert);
+CREATE INDEX transitions_by_time ON transitions (at_ms);
+
+-- The outbox. AUTOINCREMENT: message ids derive from these ids, which must never come again.
+CREATE TABLE messages (
+    id TEXT PRIMARY KEY, notifier TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('sending', 'waiting', 'delivered', 'dead', 'cancelled')),
+    claimed_ms INTEGER NOT NULL, attempts INTEGER NOT NULL, not_before_ms INTEGER NOT NULL,
+    perhaps INTEGER NOT NULL DEFAULT 0, settled_ms INTEGER, reason TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+CREATE INDEX messages_by_claim ON messages (notifier, claimed_ms);
+CREATE INDEX messages_unsettled ON messages (notifier, not_before_ms) WHERE settled_ms IS NULL;
+CREATE INDEX messages_settled ON messages (settled_ms) WHERE settled_ms IS NOT NULL;
+CREATE TABLE notifications (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, alert TEXT NOT NULL, notifier TEXT NOT NULL, batch TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued'
+        CHECK (state IN ('queued', 'claimed', 'delivered', 'dead', 'cancelled')),
+    created_ms INTEGER NOT NULL, not_before_ms INTEGER NOT NULL DEFAULT 0,
+    message TEXT REFERENCES messages (id), settled_ms INTEGER, body TEXT NOT NULL
+) STRICT;
+CREATE INDEX notifications_queued ON notifications (notifier, id) WHERE state = 'queued';
+CREATE INDEX notifications_order ON notifications (notifier, alert, id) WHERE state IN ('queued', 'claimed');
+CREATE INDEX notifications_counted ON notifications (notifier, state, created_ms)
+    WHERE state IN ('queued', 'claimed', 'dead');
+CREATE INDEX notifications_of_alert ON notifications (alert);
+CREATE INDEX notifications_of_message ON notifications (message);
+CREATE INDEX notifications_of_batch ON notifications (batch, notifier) WHERE batch <> '';
+CREATE INDEX notifications_settled ON notifications (settled_ms) WHERE settled_ms IS NOT NULL;
+CREATE TABLE attempts (
+    seq INTEGER PRIMARY KEY, message TEXT NOT NULL REFERENCES messages (id), notifier TEXT NOT NULL,
+    at_ms INTEGER NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL
+) STRICT;
+CREATE INDEX attempts_of_message ON attempts (message);
+"""
+
+migrations = Migrations("subtally")
+
+
+@migrations(name="1 first")
+def _first(db: Database) -> None:
+    # Not executescript: it would end the transaction that all migrations share.
+    for statement in _TABLES_1.split(";\n"):
+        db.conn.execute(statement)
+
+
+def migrate(db: Database, path: Path) -> None:
+    """Bring the file to this program's schema, in one transaction. The caller holds the writer's lock."""
+    found = _version(db, path)
+    if found > SCHEMA_VERSION:
+        raise SchemaError(path, found, SCHEMA_VERSION)
+    if found == SCHEMA_VERSION:
+        return
+    with telling("migrate", path):
+        if not found:  # only before the first table
+            db.conn.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        db.conn.execute("PRAGMA journal_mode = WAL")
+        db.conn.execute("BEGIN IMMEDIATE")
+        try:
+            migrations.apply(db)
+            db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            db.conn.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            db.conn.execute("COMMIT")
+        except BaseException:
+            if db.conn.in_transaction:
+                db.conn.execute("ROLLBACK")
+            raise
+
+
+def require(db: Database, path: Path) -> None:
+    """Refuse a file that is not ours, or of another schema version."""
+    found = _version(db, path)
+    if not found:
+        raise MissingError(
+            "open", path, "the state is empty", "start `subtally run` once, it makes the state"
+        )
+    if found != SCHEMA_VERSION:
+        raise SchemaError(path, found, SCHEMA_VERSION)
+
+
+def _version(db: Database, path: Path) -> int:
+    """The schema version of the file, 0 where it is empty."""
+    with telling("open", path):
+        owner = int(db.conn.execute("PRAGMA application_id").fetchone()[0])
+        version = int(db.conn.execute("PRAGMA user_version").fetchone()[0])
+        tables = int(db.conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    if owner != APPLICATION_ID and tables:
+        reason = "this is the database of another program"
+        raise CorruptError(
+            "open", path, reason, "name another file as [daemon] state; this one is left untouched"
+        )
+    return version if tables else 0

@@ -1,0 +1,259 @@
+"""The state file: what the daemon knows, what it read, and what it must still tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from sqlite3 import Connection
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from sqlite_utils import Database
+
+from rules.model import Identity
+from rules.outcome import Notification
+from rules.ruleset import Ruleset
+from rules.world import World
+from state import outbox, retention, schema
+from state.codec import from_json, to_json
+from state.connection import WriterLock, connect, transaction
+from state.errors import CorruptError, MissingError, telling
+from state.interned import Interned
+from state.loading import load_meta, load_world
+from state.log import LogDamageError
+from state.outbox import Message
+from state.prepare import PUT_META, PUT_RULES, Preparer
+from state.prepared import Entry, Prepared
+from state.reading import read_log
+from state.reads import Reads
+
+if TYPE_CHECKING:  # the type alone: reading the state needs no judge
+    from rules.judge import Input
+
+_PUT_LIMITS: Final = (
+    "INSERT INTO limits (scope, body, at_ms) VALUES (?, ?, ?)"
+    " ON CONFLICT (scope) DO UPDATE SET body = excluded.body, at_ms = excluded.at_ms"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedRules:
+    """The texts in force, as (name, text), by their digest (law 10)."""
+
+    digest: str
+    sources: tuple[tuple[str, str], ...]
+    accepted_ms: int
+
+
+class Store(Reads):
+    """Synchronous, one connection, for one thread; `AsyncStore` awaits it. Every method raises StateError.
+
+    `prepare` alone runs elsewhere, beside the World, and touches no connection.
+    """
+
+    def __init__(self, path: Path, db: Database, lock: WriterLock) -> None:
+        self.path = path
+        self._db = db
+        self._lock = lock
+        self._names: Interned[str] = Interned()
+        self._identities: Interned[Identity] = Interned()
+        self._preparer: Preparer | None = None
+
+    @classmethod
+    def open(cls, path: str | Path, *, migrate: bool = False, readonly: bool = False) -> Self:
+        """Open the state. `migrate` is for the daemon: it takes the writer's lock, makes or updates the file.
+
+        Everybody else gets the file as it is and refuses one of another schema version.
+        """
+        path = Path(path)
+        lock = WriterLock(path)
+        if migrate and path.parent.is_dir():
+            lock.take()
+        db: Database | None = None
+        try:
+            db = connect(path, create=migrate, readonly=readonly)
+            if migrate:
+                schema.migrate(db, path)
+            schema.require(db, path)
+            store = cls(path, db, lock)
+            if migrate:
+                store._begin_writing()
+        except BaseException:
+            if db is not None:
+                db.conn.close()
+            lock.release()
+            raise
+        return store
+
+    def lock_writer(self) -> None:
+        """Own the state as its daemon. Raises WriterRunningError, which names the process that does."""
+        self._lock.take()
+
+    def close(self) -> None:
+        """Nothing is lost without it: every commit is on disk when it returns."""
+        with telling("close", self.path):
+            self._db.conn.close()
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _begin_writing(self) -> None:
+        with telling("read", self.path):
+            db = self._db.conn
+            self._names = Interned(db.execute("SELECT id, text FROM names"))
+            people = db.execute("SELECT id, venue_id, email, name, alias FROM identities")
+            self._identities = Interned((number, Identity(*who)) for number, *who in people)
+            last = db.execute("SELECT max(seq) FROM log").fetchone()[0]
+        self._preparer = Preparer(self._names, self._identities, (last or 0) + 1)
+
+    # What the engine knows
+
+    def load(self, ruleset: Ruleset) -> World:
+        """The World as the last commit left it."""
+        with telling("load", self.path):
+            db = self._db.conn
+            db.execute("BEGIN")  # one moment, whoever else writes
+            try:
+                world = load_world(db, ruleset)
+                meta = load_meta(db)
+            finally:
+                db.execute("ROLLBACK")
+        if self._preparer is not None:
+            self._preparer.loaded(world.holdings, meta)
+        return world
+
+    def prepare(self, batch: Sequence[Entry], world: World) -> Prepared:
+        """Turn judged inputs into one transaction, on the World's thread; then nothing counts as touched.
+
+        What is prepared must be written, in this order: the next is prepared against it.
+        """
+        if self._preparer is None:
+            raise RuntimeError("only a store opened with migrate=True is written by the engine")
+        return self._preparer.prepare(batch, world)
+
+    def write(self, prepared: Prepared) -> None:
+        """Commit it (law 6). To be repeated until it succeeds: one that was already written is left alone."""
+        with transaction(self._db, "write", self.path) as db:
+            if prepared.last_seq >= prepared.first_seq:
+                known = db.execute("SELECT 1 FROM log WHERE seq = ?", (prepared.first_seq,)).fetchone()
+                if known is not None:
+                    return
+            for statement, rows in prepared.statements:
+                db.executemany(statement, rows)
+
+    def commit(self, batch: Sequence[Entry], world: World) -> None:
+        """Prepare and write in one, where one thread does both and an error is the end."""
+        self.write(self.prepare(batch, world))
+
+    def log(self, ruleset_of: Callable[[str], Ruleset]) -> Iterator[tuple[int, int, Input]]:
+        """(seq, judged at, input) of every input kept, the oldest first. `ruleset_of` takes a digest."""
+        with telling("read the log of", self.path):
+            try:
+                yield from read_log(self._db.conn, ruleset_of)
+            except LogDamageError as error:
+                hint = "restore a backup to replay it; the daemon itself does not need the log"
+                raise CorruptError("read the log of", self.path, str(error), hint) from error
+
+    # Rules and limits
+
+    def save_rules(self, sources: tuple[tuple[str, str], ...], digest: str, at_ms: int) -> None:
+        """Keep an accepted text and make it the one in force. A committed RulesAccepted does so by itself."""
+        with transaction(self._db, "write", self.path) as db:
+            db.execute(PUT_RULES, (digest, to_json(sources), at_ms))
+            db.execute(PUT_META, ("rules", digest))
+
+    def accepted_rules(self) -> AcceptedRules | None:
+        """The texts in force, None where none were ever accepted."""
+        with self._reading() as db:
+            found = db.execute("SELECT value FROM meta WHERE key = 'rules'").fetchone()
+        return None if found is None else self.rules_of(found[0])
+
+    def rules_of(self, digest: str) -> AcceptedRules | None:
+        """The texts of any digest that the log names."""
+        with self._reading() as db:
+            found = db.execute(
+                "SELECT sources, accepted_ms FROM rules WHERE digest = ?", (digest,)
+            ).fetchone()
+        return (
+            None
+            if found is None
+            else AcceptedRules(digest, from_json(tuple[tuple[str, str], ...], found[0]), found[1])
+        )
+
+    def save_limits(self, scope: str, body: str, at_ms: int) -> None:
+        """Keep what is spent of a venue's budget, as JSON text, for the next start (law 11)."""
+        with transaction(self._db, "write", self.path) as db:
+            db.execute(_PUT_LIMITS, (scope, body, at_ms))
+
+    def limits(self, scope: str) -> str | None:
+        """What `save_limits` kept last."""
+        with self._reading() as db:
+            found = db.execute("SELECT body FROM limits WHERE scope = ?", (scope,)).fetchone()
+        return None if found is None else str(found[0])
+
+    # The outbox
+
+    def tell(self, notifications: Sequence[Notification]) -> None:
+        """Queue what no input of the engine gave rise to, such as a test message."""
+        with transaction(self._db, "write", self.path) as db:
+            db.executemany(outbox.PUT_NOTIFICATION, [outbox.put_parameters(told) for told in notifications])
+
+    def claim(self, notifier: str, now_ms: int, gather_ms: int, limit: int) -> Message | None:
+        """The next message to send, its id and members committed; None where nothing is due.
+
+        At most `limit` rows, but for those of one batch, which go together.
+        """
+        with transaction(self._db, "claim from", self.path) as db:
+            return outbox.claim(db, notifier, now_ms, gather_ms, limit)
+
+    def delivered(self, message_id: str, now_ms: int) -> None:
+        """It arrived."""
+        self._settle(lambda db: outbox.settle(db, message_id, now_ms, "delivered"), message_id)
+
+    def dead(self, message_id: str, now_ms: int, reason: str) -> None:
+        """It is given up; it stays, and counts as dead."""
+        self._settle(lambda db: outbox.settle(db, message_id, now_ms, "dead", reason), message_id)
+
+    def failed(self, message_id: str, now_ms: int, reason: str, next_ms: int) -> None:
+        """It did not arrive and is sent again at `next_ms`."""
+        self._settle(
+            lambda db: outbox.postpone(db, message_id, now_ms, next_ms, "failed", reason), message_id
+        )
+
+    def unknown(self, message_id: str, now_ms: int, reason: str, next_ms: int) -> None:
+        """It perhaps arrived and is sent again at `next_ms` under the same id."""
+        self._settle(
+            lambda db: outbox.postpone(db, message_id, now_ms, next_ms, "unknown", reason), message_id
+        )
+
+    def revive(self, message_id: str, now_ms: int) -> None:
+        """A dead one is sent again, because a person says so."""
+        self._settle(lambda db: outbox.revive(db, message_id, now_ms), message_id)
+
+    def recover(self, now_ms: int) -> list[str]:
+        """At a start, before any claim: messages in flight when the last run ended go again; their ids."""
+        with transaction(self._db, "recover", self.path) as db:
+            return outbox.recover(db, now_ms)
+
+    def _settle(self, change: Callable[[Connection], bool], message_id: str) -> None:
+        with transaction(self._db, "write", self.path) as db:
+            if not change(db):
+                hint = "`subtally notifications` lists them"
+                raise MissingError("write", self.path, f"there is no such message {message_id}", hint)
+
+    # Age
+
+    def retention(self, now_ms: int, keep_ms: int, batch: int = 1000) -> int:
+        """One bounded step of forgetting what is older than `keep_ms`; how much went, 0 when done."""
+        with transaction(self._db, "clean", self.path) as db:
+            gone = retention.forget(db, self._names, self._identities, now_ms - keep_ms, batch)
+        with telling("clean", self.path):
+            retention.vacuum(self._db.conn)
+        return gone

@@ -1,0 +1,99 @@
+"""The Store awaited: one thread owns the connection, and the event loop never waits for the disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from rules.world import World
+from state.prepared import Entry, Prepared
+from state.store import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _awaited(
+    method: Callable[Concatenate[Store, P], T],
+) -> Callable[Concatenate[AsyncStore, P], Coroutine[Any, Any, T]]:
+    async def call(self: AsyncStore, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.run(method, *args, **kwargs)
+
+    call.__doc__ = method.__doc__
+    return call
+
+
+class AsyncStore:
+    """The methods of Store, each awaited; they run one after the other in the order of their calls.
+
+    A cancelled wait does not undo the call: it still takes place.
+    """
+
+    def __init__(self, store: Store, executor: ThreadPoolExecutor) -> None:
+        self._store = store
+        self._executor = executor
+
+    @classmethod
+    async def open(cls, path: str | Path, *, migrate: bool = False, readonly: bool = False) -> Self:
+        """As Store.open, on the thread that from then on owns the connection."""
+        executor = ThreadPoolExecutor(1, thread_name_prefix="state")
+        loop = asyncio.get_running_loop()
+        try:
+            store = await loop.run_in_executor(
+                executor, lambda: Store.open(path, migrate=migrate, readonly=readonly)
+            )
+        except BaseException:
+            executor.shutdown(wait=False)
+            raise
+        return cls(store, executor)
+
+    async def run(self, method: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Any function of the Store on its thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, lambda: method(self._store, *args, **kwargs))
+
+    async def close(self) -> None:
+        """After what was asked for before."""
+        try:
+            await self.run(Store.close)
+        finally:
+            self._executor.shutdown()
+
+    def prepare(self, batch: Sequence[Entry], world: World) -> Prepared:
+        """Not awaited: it belongs to the thread of the World."""
+        return self._store.prepare(batch, world)
+
+    @property
+    def path(self) -> Path:
+        return self._store.path
+
+    lock_writer = _awaited(Store.lock_writer)
+    load = _awaited(Store.load)
+    write = _awaited(Store.write)
+    save_rules = _awaited(Store.save_rules)
+    accepted_rules = _awaited(Store.accepted_rules)
+    rules_of = _awaited(Store.rules_of)
+    save_limits = _awaited(Store.save_limits)
+    limits = _awaited(Store.limits)
+    tell = _awaited(Store.tell)
+    claim = _awaited(Store.claim)
+    delivered = _awaited(Store.delivered)
+    failed = _awaited(Store.failed)
+    unknown = _awaited(Store.unknown)
+    dead = _awaited(Store.dead)
+    revive = _awaited(Store.revive)
+    recover = _awaited(Store.recover)
+    due = _awaited(Store.due)
+    counts = _awaited(Store.counts)
+    retention = _awaited(Store.retention)
+    alerts = _awaited(Store.alerts)
+    alert = _awaited(Store.alert)
+    transitions = _awaited(Store.transitions)
+    accounts = _awaited(Store.accounts)
+    exchanges = _awaited(Store.exchanges)
+    balances = _awaited(Store.balances)
+    notifications = _awaited(Store.notifications)
+    attempts = _awaited(Store.attempts)

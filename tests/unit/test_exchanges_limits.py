@@ -1,0 +1,380 @@
+"""Law 11: slots are freed by responses, and no venue's window is ever exceeded."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.exchanges import lawful_read_us, not_watched, read_words, wallets_of
+from daemon.exchanges.gates import PROBE_AFTER, Breaker, Gate, Outcome, backoff_seconds
+from daemon.exchanges.limits import Limit, Pool, Ticket
+from daemon.exchanges.shared import Shared
+from daemon.simulator.limits import Limit as ServerLimit
+from daemon.simulator.limits import Limiter, WindowStyle
+from tests.contract.clients_support import CLIENTS, HandTime, settle
+
+BUDGET = Decimal("0.8")
+
+
+class Callers:
+    """Tasks that wait for a slot, and the tickets they got, in order."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.tickets: list[tuple[str, Ticket]] = []
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def ask(self, *names: str, urgent: bool = False) -> None:
+        for name in names:
+            self.tasks[name] = asyncio.create_task(self._take(name, urgent=urgent))
+        await settle()
+
+    async def _take(self, name: str, *, urgent: bool) -> None:
+        self.tickets.append((name, await self.pool.take(urgent=urgent)))
+
+    @property
+    def through(self) -> list[str]:
+        return [name for name, _ in self.tickets]
+
+    def answer_all(self, outcome: Outcome = Outcome.ANSWERED) -> None:
+        for _, ticket in self.tickets:
+            ticket.close(outcome)
+
+    def cancel(self) -> None:
+        for task in self.tasks.values():
+            task.cancel()
+
+
+@pytest.fixture
+def hand() -> HandTime:
+    return HandTime()
+
+
+@contextlib.contextmanager
+def callers(pool: Pool) -> Iterator[Callers]:
+    waiting = Callers(pool)
+    try:
+        yield waiting
+    finally:
+        waiting.cancel()
+
+
+def numbered(count: int, start: int = 0) -> list[str]:
+    return [str(n) for n in range(start, start + count)]
+
+
+@pytest.mark.parametrize(
+    "limit, budget, slots, window",
+    [
+        (Limit(6, 2), "0.8", 6, 2.5),  # OKX balances
+        (Limit(10, 1), "0.8", 10, 1.25),  # Bitget: 8 < 10
+        (Limit(10, 1), "1", 10, 1),
+        (Limit(3000, 60), "0.8", 2400, 60),  # Binance v4
+        (Limit(200, 60, "ip"), "0.8", 160, 60),
+        (Limit(1, 5, "ip"), "0.8", 1, 6.25),
+        (Limit(2, 2), "0.8", 2, 2.5),
+        (Limit(1, 1), "0.001", 1, 1000),  # never none
+        (Limit(20, 1), "0.51", 10, 1),
+    ],
+)
+def test_law_11_slots_and_windows(limit: Limit, budget: str, slots: int, window: float) -> None:
+    assert limit.lawful(Decimal(budget)) == (slots, window)
+
+
+@given(st.integers(1, 10_000), st.integers(1, 60), st.decimals("0.01", "1", places=2))
+def test_law_11_the_rate_never_exceeds_the_budget_and_is_never_none(
+    calls: int, window: int, budget: Decimal
+) -> None:
+    slots, seconds = Limit(calls, window).lawful(budget)
+    assert slots >= 1
+    assert Decimal(slots) / Decimal(str(seconds)) <= calls * budget / window
+    assert slots <= calls
+
+
+@pytest.mark.parametrize("slots, window", [(6, 2.5), (10, 1.25)])
+async def test_law_11_a_slot_is_free_one_window_after_its_response(
+    hand: HandTime, slots: int, window: float
+) -> None:
+    pool = Pool(slots, window, timeline=hand)
+    with callers(pool) as calls:
+        await calls.ask(*numbered(slots + 3))
+        assert len(calls.through) == slots
+        await hand.advance(100)  # answers take their time: nothing is freed by sending
+        assert len(calls.through) == slots
+        calls.tickets[0][1].close()
+        await hand.advance(window - 0.01)
+        assert len(calls.through) == slots
+        await hand.advance(0.03)
+        assert len(calls.through) == slots + 1
+
+
+async def test_law_11_binance_2400_slots_a_minute(hand: HandTime) -> None:
+    slots, window = CLIENTS["binance"].ENDPOINTS["assets"].limit.lawful(BUDGET)
+    pool = Pool(slots, window, timeline=hand)
+    with callers(pool) as calls:
+        await calls.ask(*numbered(3000))
+        assert 2380 <= len(calls.through) <= 2400
+        calls.answer_all()
+        await hand.advance(59.9)
+        assert len(calls.through) <= 2400
+        await hand.advance(0.5)
+        assert len(calls.through) == 3000
+
+
+async def test_urgent_callers_pass_ordinary_ones_with_at_most_half_of_the_slots(hand: HandTime) -> None:
+    pool = Pool(6, 2.5, timeline=hand)
+    with callers(pool) as calls:
+        await calls.ask(*numbered(6))
+        calls.answer_all()
+        await calls.ask("o1", "o2", "o3", "o4")
+        await calls.ask("u1", "u2", "u3", "u4", "u5", urgent=True)
+        await hand.advance(2.6)
+        assert calls.through[6:] == ["u1", "u2", "u3", "o1", "o2", "o3"]
+        calls.answer_all()
+        await hand.advance(2.6)
+        assert calls.through[12:] == ["u4", "u5", "o4"]
+
+
+async def test_a_confirming_read_goes_at_once_though_a_sweep_has_used_up_the_minute(hand: HandTime) -> None:
+    pool = Pool(2400, 60, timeline=hand)
+    with callers(pool) as calls:
+        await calls.ask(*numbered(3000))
+        await calls.ask("u", urgent=True)
+        assert calls.through[-1] == "u"
+
+
+async def test_a_caller_that_goes_away_leaves_its_place_and_its_slot(hand: HandTime) -> None:
+    pool = Pool(1, 1, timeline=hand)
+    with callers(pool) as calls:
+        await calls.ask("a", "b", "c")
+        calls.tasks["b"].cancel()
+        calls.answer_all()
+        await hand.advance(1.1)
+        assert calls.through == ["a", "c"]
+        assert pool.used == 1
+
+
+async def test_a_slot_given_to_one_who_leaves_at_that_moment_is_not_lost(hand: HandTime) -> None:
+    pool = Pool(1, 1, timeline=hand)
+    with callers(pool) as calls:
+        await calls.ask("a", "b")
+        calls.answer_all()
+        hand.now += 1.1
+        pool._fire()  # b has the slot, but has not run yet
+        calls.tasks["b"].cancel()
+        await settle()
+        await calls.ask("c")
+        assert calls.through == ["a", "c"]
+
+
+async def test_releases_are_bundled_about_ten_to_a_wake_up(hand: HandTime) -> None:
+    pool = Pool(2400, 60, timeline=hand)
+    with callers(pool) as calls:
+        await calls.ask(*numbered(2388))
+        for _, ticket in list(calls.tickets):
+            ticket.close()
+            hand.now += 1 / 40
+        before = len(calls.through)
+        await calls.ask(*numbered(1000, 5000))
+        hand.wakes, got = 0, len(calls.through)
+        await hand.advance(10)
+        released = len(calls.through) - got
+        assert released >= 375
+        assert hand.wakes <= released / 8
+        assert before == 2388
+
+
+async def test_nobody_waits_no_timer(hand: HandTime) -> None:
+    pool = Pool(6, 2.5, timeline=hand)
+    with callers(pool) as calls:
+        await calls.ask(*numbered(6))
+        calls.answer_all()
+        assert hand.next_due() is None
+
+
+async def test_usage_headers_hold_back_what_others_have_used(hand: HandTime) -> None:
+    pool = Pool(100, 60, timeline=hand)
+    with callers(pool) as calls:
+        await calls.ask(*numbered(10))
+        pool.seen_by_venue(95)  # as each response says, before its slot is given back
+        calls.answer_all()
+        await calls.ask(*numbered(20, 10))
+        assert len(calls.through) == 15
+        pool.seen_by_venue(15)  # the others have gone
+        calls.answer_all()
+        await calls.ask("x")
+        assert len(calls.through) == 31
+        pool.seen_by_venue(10_000)
+        calls.answer_all()
+        await calls.ask("y")
+        assert "y" not in calls.through
+        await hand.advance(60.5)
+        assert "y" in calls.through
+
+
+async def test_after_a_restart_the_first_header_corrects_the_count(hand: HandTime) -> None:
+    pool = Pool(100, 60, timeline=hand)
+    pool.assume_used(99, 40)
+    with callers(pool) as calls:
+        await calls.ask("a", "b")
+        assert calls.through == ["a"]
+        pool.seen_by_venue(3)
+        calls.answer_all()
+        await settle()
+        assert calls.through == ["a", "b"]
+    pool = Pool(100, 60, timeline=hand)
+    pool.assume_used(100, 40)
+    with callers(pool) as calls:
+        await calls.ask("c")
+        await hand.advance(39)
+        assert calls.through == []
+        await hand.advance(2)
+        assert calls.through == ["c"]
+
+
+async def test_a_closed_gate_lets_nobody_through_until_its_second(hand: HandTime) -> None:
+    host = Gate()
+    pool, other = Pool(5, 1, gates=(host,), timeline=hand), Pool(5, 1, timeline=hand)
+    host.hold(hand.now + 100)
+    with callers(pool) as calls, callers(other) as free:
+        await calls.ask("a", urgent=True)
+        await calls.ask("b")
+        await free.ask("c")
+        await hand.advance(50)
+        host.hold(hand.now + 100)  # longer now
+        host.hold(hand.now + 1)  # never shorter
+        await hand.advance(99.99)
+        assert (calls.through, free.through) == ([], ["c"])
+        await hand.advance(0.01)
+        assert calls.through == ["a", "b"]
+
+
+def test_refusals_of_one_burst_are_one_strike() -> None:
+    gate = Gate()
+    assert gate.strike(began=1) == 1
+    gate.hold(10)
+    assert [gate.strike(began=b) for b in (1.5, 2, 9.9)] == [1, 1, 1]
+    assert gate.strike(began=10) == 2
+    gate.passed(began=9)
+    assert gate.strike(began=10) == 3
+    gate.passed(began=11)
+    assert gate.strike(began=12) == 1
+
+
+async def test_an_outage_is_probed_by_one_call_at_a_time_later_and_later(hand: HandTime) -> None:
+    pool = Pool(1000, 1, timeline=hand, backoff_most_seconds=10)
+    with callers(pool) as calls:
+        await calls.ask(*numbered(300), *())
+        first = len(calls.through)
+        calls.answer_all(Outcome.FAILED)
+        await calls.ask(*numbered(300, 1000))
+        assert len(calls.through) == first
+        for _ in range(100):
+            known = len(calls.through)
+            await hand.advance(1)
+            assert len(calls.through) - known <= 1
+            calls.answer_all(Outcome.FAILED)
+        assert 9 <= len(calls.through) - first <= 20  # 100 s at up to 10 s each
+        await hand.advance(10)
+        calls.answer_all(Outcome.ANSWERED)
+        await hand.advance(2)
+        assert len(calls.through) == 600
+
+
+async def test_a_cancelled_probe_makes_room_for_the_next(hand: HandTime) -> None:
+    pool = Pool(10, 1, timeline=hand)
+    pool.breaker.failures = PROBE_AFTER
+    with callers(pool) as calls:
+        await calls.ask("a", "b")
+        assert calls.through == ["a"]
+        calls.tickets[0][1].close()
+        await hand.advance(2)
+        assert calls.through == ["a", "b"]
+
+
+def test_one_failing_account_among_others_does_not_open_the_breaker() -> None:
+    breaker = Breaker(10)
+    for _ in range(100):
+        breaker.note(Outcome.FAILED, probe=False, now=0)
+        breaker.note(Outcome.ANSWERED, probe=False, now=0)
+    assert not breaker.broken
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1), st.integers(10, 3600))
+def test_law_11_the_backoff_is_capped(tries: int, chance: float, most: int) -> None:
+    assert 0.75 <= backoff_seconds(tries, most, lambda: chance) <= most
+
+
+def test_exchanges_of_one_key_share_their_pools_and_the_smaller_budget() -> None:
+    shared = Shared(HandTime())
+    one = shared.pool(("okx", "h", "k", "/p"), Limit(6, 2), Decimal("0.8"), (), 10)
+    same = shared.pool(("okx", "h", "k", "/p"), Limit(6, 2), Decimal("0.5"), (), 10)
+    other = shared.pool(("okx", "h", "k2", "/p"), Limit(6, 2), Decimal("0.8"), (), 10)
+    assert one is same is not other
+    assert (one.slots, one.window_seconds) == (6, 4)
+    shared.pool(("okx", "h", "k", "/p"), Limit(6, 2), Decimal(1), (), 10)
+    assert (one.slots, one.window_seconds) == (6, 4)
+
+
+def test_facts_about_kinds() -> None:
+    assert [lawful_read_us(kind, BUDGET) for kind in ("binance", "okx", "bitget")] == [25_000, 416_667, 2_500]
+    assert read_words("okx") == (("funding", "trading", "master"), ("funding", "trading"))
+    assert wallets_of("binance", ("summary", "assets", "wallets")) == ("spot",)
+    assert not_watched("okx", ("funding",)) == ("trading", "earn")
+    assert not_watched("binance", ("assets",)) == ("futures", "margin", "funding", "earn")
+
+
+class ServerClock:
+    def __init__(self, hand: HandTime) -> None:
+        self.hand = hand
+
+    def now_ms(self) -> int:
+        return int(self.hand.now * 1000)
+
+    def monotonic_ns(self) -> int:
+        return round(self.hand.now * 1_000_000_000)
+
+    async def sleep(self, seconds: float) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("style", ["fixed", "sliding", "bucket"])
+@pytest.mark.parametrize("limit, budget", [(Limit(6, 2), "1"), (Limit(10, 1), "1"), (Limit(6, 2), "0.8")])
+async def test_law_11_no_server_refuses_us_under_jitter_and_the_rate_is_reached(
+    hand: HandTime, style: WindowStyle, limit: Limit, budget: str
+) -> None:
+    slots, window = limit.lawful(Decimal(budget))
+    pool = Pool(slots, window, timeline=hand)
+    server = Limiter(ServerClock(hand), style, 1, count_refused=True)
+    dice, seen, refused = random.Random(7), 0, 0
+    trips: list[float] = []
+
+    async def poll() -> None:
+        nonlocal seen, refused
+        while True:
+            ticket = await pool.take()
+            out, back = dice.uniform(0.02, 0.3), dice.uniform(0.02, 0.3)
+            trips.append(out + back)
+            moment = asyncio.Event()
+            hand.call_at(hand.now + out, moment.set)
+            await moment.wait()
+            refused += not server.take("p", ServerLimit(limit.calls, limit.window_seconds)).allowed
+            seen += 1
+            answered = asyncio.Event()
+            hand.call_at(hand.now + back, answered.set)
+            await answered.wait()
+            ticket.close(Outcome.ANSWERED)
+
+    tasks = [asyncio.create_task(poll()) for _ in range(2 * slots)]
+    await settle()
+    await hand.advance(240)
+    for task in tasks:
+        task.cancel()
+    assert refused == 0
+    reached = seen / (240 * slots / (window + sum(trips) / len(trips)))
+    assert reached >= 0.98

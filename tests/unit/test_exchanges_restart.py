@@ -1,0 +1,129 @@
+"""Law 11 across restarts: bans and budgets are taken up where they were."""
+
+import json
+from typing import Any
+
+import pytest
+
+from daemon.exchanges import Credentials
+from daemon.exchanges.errors import BANNED, CallError, Refusal
+from daemon.exchanges.restart import Record
+from daemon.exchanges.shared import Shared
+from rules.model import FailureKind
+from tests.contract.clients_support import HandTime, client_at
+
+
+class Wall:
+    now = 1_700_000_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+def client(wall: Wall, hand: HandTime, *, key: str = "key", kind: str = "binance", shared: Any = None) -> Any:
+    shared = shared or Shared(hand)
+    return client_at(kind, "http://127.0.0.1:9", Credentials(key, "s", "p"), clock=wall, shared=shared)
+
+
+def through_json(value: object) -> Any:
+    return json.loads(json.dumps(value))
+
+
+def banned(wall: Wall, hand: HandTime, seconds: int = 1000) -> Any:
+    one = client(wall, hand)
+    one._act(one.ENDPOINTS["assets"], one._pools["assets"], Refusal(BANNED, "no", seconds), hand.now)
+    return one
+
+
+async def test_law_11_a_ban_outlives_a_restart_to_the_second_for_every_key_of_the_host() -> None:
+    wall, hand = Wall(), HandTime()
+    spent = through_json(banned(wall, hand).spent())
+    wall.now += 400_000
+    for key in ("key", "another"):
+        later = HandTime()
+        two = client(wall, later, key=key)
+        two.restore(spent)
+        assert two._host_gate.until == pytest.approx(later.now + 600)
+        assert all(not pool._open(later.now + 599.9) for pool in two._pools.values())
+        assert all(pool._open(later.now + 600.1) for pool in two._pools.values())
+
+
+async def test_a_hold_from_before_the_restart_is_told_once() -> None:
+    wall, hand = Wall(), HandTime()
+    two = client(wall, hand)
+    two.restore(banned(wall, HandTime()).spent())
+    with pytest.raises(CallError) as caught:
+        await two.call("summary", (), bytes)
+    failure = caught.value.failure
+    assert (failure.kind, failure.account, failure.stops) == (FailureKind.BANNED, None, False)
+    assert failure.until_ms == pytest.approx(wall.now + 1_000_000, abs=5)
+    two._tell_held(two._pools["summary"])
+
+
+async def test_another_exchange_on_the_host_is_told_of_the_ban_too() -> None:
+    wall, hand = Wall(), HandTime()
+    shared = Shared(hand)
+    one, two = client(wall, hand, shared=shared), client(wall, hand, key="another", shared=shared)
+    one._act(one.ENDPOINTS["assets"], one._pools["assets"], Refusal(BANNED, "no", 60), hand.now)
+    one._tell_held(one._pools["assets"])
+    with pytest.raises(CallError):
+        two._tell_held(two._pools["assets"])
+
+
+async def test_a_ban_that_is_over_holds_nothing() -> None:
+    wall, hand = Wall(), HandTime()
+    spent = banned(wall, hand).spent()
+    wall.now += 1_000_001
+    two = client(wall, HandTime())
+    two.restore(spent)
+    assert all(pool._open(hand.now) for pool in two._pools.values())
+
+
+async def test_long_windows_begin_with_the_count_and_short_ones_are_waited_out() -> None:
+    wall, hand = Wall(), HandTime()
+    one = client(wall, hand)
+    for _ in range(5):
+        await one._pools["assets"].take()
+    spent = through_json(one.spent())
+    wall.now += 20_000
+    two = client(wall, hand)
+    two.restore(spent)
+    assert two._pools["assets"].used == 5
+    await hand.advance(40.1)
+    assert two._pools["assets"].used == 0
+
+    okx = client(wall, hand, kind="okx")
+    await okx._pools["funding"].take()
+    spent = through_json(okx.spent())
+    again = client(wall, hand, kind="okx")
+    again.restore(spent)
+    assert again._pools["funding"].used == 6
+    await hand.advance(2.6)
+    assert again._pools["funding"].used == 0
+
+
+async def test_old_records_and_other_keys_say_nothing_of_budgets() -> None:
+    wall, hand = Wall(), HandTime()
+    one = client(wall, hand)
+    await one._pools["assets"].take()
+    spent = through_json(one.spent())
+    stranger = client(wall, hand, key="another")
+    stranger.restore(spent)
+    wall.now += 3_600_000
+    two = client(wall, hand)
+    two.restore(spent)
+    assert [c._pools["assets"].used for c in (stranger, two)] == [0, 0]
+
+
+async def test_law_12_the_record_tells_nothing_of_the_key() -> None:
+    one = client(Wall(), HandTime(), key="a-very-secret-key")
+    assert "secret" not in json.dumps(one.spent())
+
+
+@pytest.mark.parametrize(
+    "spent", [{}, {"at_ms": "x", "holds": [], "used": {"assets": "many"}, "worked": 1, "key": None}]
+)
+def test_a_record_of_a_wrong_form_is_no_record(spent: dict[str, object]) -> None:
+    record = Record.of(spent)
+    assert (record.worked, record.at_ms, record.holds, record.used) == (False, 0, {}, {})
+    client(Wall(), HandTime()).restore(spent)

@@ -1,0 +1,92 @@
+from pathlib import Path
+
+from rules.model import Start
+from rules.outcome import Outcome
+from rules.ruleset import Ruleset
+from state import Entry, Store
+from tests.unit.test_state_support import KEY, absorb, alert, fresh, notification, reading, transition
+
+DAY = 86_400_000
+
+
+def forget_all(store: Store, now_ms: int, batch: int = 1_000) -> int:
+    steps = 0
+    while store.retention(now_ms, DAY, batch):
+        steps += 1
+        assert steps < 1_000
+    return steps
+
+
+def test_the_log_stays_readable_when_its_beginning_is_deleted(tmp_path: Path) -> None:
+    with fresh(tmp_path) as store:
+        world = store.load(Ruleset())
+        inputs = []
+        for day in range(6):
+            read = reading({"BTC": (str(day), "0"), "ETH": ("7.000000000000000001", "0")}, day * DAY + 1_000)
+            if day == 4:
+                read = reading({"BTC": ("4", "0")}, day * DAY + 1_000)
+            inputs.append(read)
+            store.commit([absorb(world, read, read.ended_ms)], world)
+        assert forget_all(store, 4 * DAY, batch=1) > 1
+        kept = [entry for _, _, entry in store.log(lambda digest: Ruleset(digest=digest))]
+    assert kept == inputs[3:]
+
+
+def test_settled_things_go_and_unsettled_ones_stay(tmp_path: Path) -> None:
+    with fresh(tmp_path) as store:
+        world = store.load(Ruleset())
+        world.put_alert(alert("A0NEW"))
+        outcome = Outcome(
+            transitions=[
+                transition("", "firing", "A0NEW", 1),
+                transition("", "firing", "A0OLD", 1),
+                transition("firing", "resolved", "A0OLD", 2, KEY._replace(rule="other")),
+            ],
+            notifications=[notification("A0OLD"), notification("A0NEW", "telegram")],
+        )
+        store.commit([Entry(Start(1), 1, outcome)], world)
+        message = store.claim("slack", 10, 0, 10)
+        assert message is not None
+        store.failed(message.id, 11, "500", 12)
+        assert store.claim("slack", 12, 0, 10) is not None
+        store.delivered(message.id, 13)
+        forget_all(store, 10 * DAY, batch=1)
+        assert [row.alert.id for row in store.alerts().rows] == ["A0NEW"]
+        assert store.transitions("A0OLD") == ()
+        assert len(store.transitions("A0NEW")) == 1
+        assert [row.state for row in store.notifications().rows] == ["queued"]
+        assert store.attempts(message.id) == ()
+        assert store._db["messages"].count == 0
+
+
+def test_young_things_stay(tmp_path: Path) -> None:
+    with fresh(tmp_path) as store:
+        world = store.load(Ruleset())
+        for day in (1, 2):
+            outcome = Outcome(transitions=[transition("", "firing", at_ms=day * DAY)])
+            store.commit([Entry(Start(day * DAY), day * DAY, outcome)], world)
+        assert store.retention(2 * DAY, DAY) == 0
+        assert len(list(store.log(lambda digest: Ruleset(digest=digest)))) == 2
+
+
+def test_the_numbers_of_the_log_do_not_come_again(tmp_path: Path) -> None:
+    with fresh(tmp_path) as store:
+        world = store.load(Ruleset())
+        for at_ms in (1, 2, 3):
+            store.commit([Entry(Start(at_ms), at_ms, Outcome())], world)
+        forget_all(store, 10 * DAY)
+    with fresh(tmp_path) as store:
+        world = store.load(Ruleset())
+        store.commit([Entry(Start(4), 4, Outcome())], world)
+        assert [seq for seq, _, _ in store.log(lambda digest: Ruleset(digest=digest))] == [3, 4]
+
+
+def test_deleted_pages_return_to_the_disk(tmp_path: Path) -> None:
+    with fresh(tmp_path) as store:
+        store.tell([notification(f"A{number}") for number in range(3_000)])
+        message = store.claim("slack", 1, 0, 3_000)
+        assert message is not None
+        store.delivered(message.id, 2)
+        before = store._db.conn.execute("PRAGMA page_count").fetchone()[0]
+        forget_all(store, 10 * DAY)
+        assert store._db.conn.execute("PRAGMA page_count").fetchone()[0] < before / 2
