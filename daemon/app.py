@@ -30,7 +30,8 @@ log = structlog.get_logger(__name__)
 EXAMINE_SECONDS = 60
 RETENTION_SECONDS = 3600
 DRAIN_SECONDS = 8.0
-DISPATCH_LEAST_SECONDS = 1.0
+
+_EVENT_OF = {"firing": "alert.firing", "resolved": "alert.resolved", "closed": "alert.closed"}
 
 
 class App:
@@ -215,9 +216,9 @@ class App:
         for entry in batch:
             for moved in entry.outcome.transitions:
                 self.transitions[moved.after] += 1
-                if moved.after not in {"pending", "inactive"}:
+                if moved.after in _EVENT_OF:
                     log.info(
-                        f"alert.{moved.after}",
+                        _EVENT_OF[moved.after],
                         alert=moved.alert,
                         rule=moved.rule,
                         severity=moved.severity,

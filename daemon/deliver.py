@@ -17,7 +17,7 @@ from daemon.engine import Engine
 from notifiers.message import Item, Message
 from notifiers.outcome import Result, SendOutcome
 from notifiers.sending import Sender
-from notifiers.wording import word
+from notifiers.wording import fitting, is_first_look, word
 from rules.ruleset import Settings
 from state import outbox
 from state.errors import StateError
@@ -59,6 +59,7 @@ class Lane:
         self._wake = asyncio.Event()
         self._closing = False
         self._sending = False
+        self._more = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -82,9 +83,7 @@ class Lane:
     async def _run(self) -> None:
         while not self._closing:
             try:
-                message = await self._store.claim(
-                    self.name, self._engine.clock(), self._settings().gather_ms, CLAIM_MOST
-                )
+                message = await self._claim()
             except StateError as error:
                 log.error("deliver.state", notifier=self.name, reason=str(error))
                 await asyncio.sleep(IDLE_SECONDS)
@@ -98,6 +97,29 @@ class Lane:
                 await self._deliver(message)
             finally:
                 self._sending = False
+
+    async def _claim(self) -> outbox.Message | None:
+        """The next message, with no more alerts than it can name: the rest follows at once (law 7)."""
+        settings = self._settings()
+        gather_ms = 0 if self._more else settings.gather_ms
+        message = await self._store.claim(self.name, self._engine.clock(), gather_ms, CLAIM_MOST)
+        self._more = False
+        if message is None or message.attempt > 1:
+            return message
+        items = as_message(message).items
+        if is_first_look(items):
+            return message
+        room = fitting(
+            items,
+            timezone=settings.timezone,
+            public_url=settings.public_url,
+            now_ms=self._engine.clock(),
+            limit_units=self.sender.limit_units,
+        )
+        if room < len(items):
+            self._more = True
+            message = await self._store.shorten(message.id, room)
+        return message
 
     async def _pause(self) -> None:
         try:

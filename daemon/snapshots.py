@@ -30,7 +30,7 @@ async def snapshot(app: App) -> Snapshot:
         rules_digest=world.ruleset.digest,
         rules=len(world.ruleset.rules),
         exchanges=exchanges,
-        alerts=tuple(alert for _, alert in sorted(world.alerts.items())),
+        alerts=tuple(world.alerts.values()),
         notifiers=notifiers,
         unready=tuple(unready),
         warnings=tuple(_warnings(app, exchanges, notifiers)),

@@ -4,45 +4,52 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rules.model import MASTER, MASTER_IDENTITY, Identity
+from rules.model import MASTER_IDENTITY, Identity
+from rules.records import Account
 from rules.step import Step
-from rules.world import Account
 
 
 def find(step: Step, exchange: str, identity: Identity) -> Account | None:
     """The account that an identity means: by the stable id first, then by e-mail or name.
 
-    An e-mail or name whose account has another stable id means somebody else: names are used again.
+    An e-mail or name whose account has another stable id means somebody else: names are used again. A
+    sub-account that is called "master" is not the master: only the clients' own word for it is.
     """
-    index = step.world.index.by_identifier
+    index, accounts = step.world.index.by_identifier, step.world.accounts
+    if is_master(identity):
+        key = index.get((exchange, "master", ""))
+        return None if key is None else accounts[key]
     if identity.venue_id:
         key = index.get((exchange, "id", identity.venue_id))
         if key is not None:
-            return step.world.accounts[key]
+            return accounts[key]
     for kind, value in (("email", identity.email), ("name", identity.name)):
         key = index.get((exchange, kind, value)) if value else None
         if key is None:
             continue
-        account = step.world.accounts[key]
-        known = account.identity.venue_id
-        if known and identity.venue_id and known != identity.venue_id:
-            continue
-        if kind == "name" and account.identity.venue_id != identity.venue_id and account.identity.venue_id:
-            continue  # a name without the id that we know is no proof
-        return account
+        known = accounts[key].identity.venue_id
+        if known and known != identity.venue_id and (identity.venue_id or kind == "name"):
+            continue  # another id, or a name alone where we know better: no proof
+        return accounts[key]
     return None
 
 
-def ensure(step: Step, exchange: str, identity: Identity) -> Account:
-    """The account of an identity, made when it is new. What the identity adds is adopted: that is no event."""
+def ensure(step: Step, exchange: str, identity: Identity, *, renames: bool = False) -> Account:
+    """The account of an identity, made when it is new. What the identity adds is adopted: that is no event.
+
+    Only a listing `renames`: a reading carries the names under which it was asked for, which may be old.
+    """
     account = find(step, exchange, identity)
     if account is None:
         account = _new(step, exchange, identity)
         step.world.put_account(account)
         step.outcome.accounts_changed.add(exchange)
         return account
-    merged = _merged(account.identity, identity)
-    if merged != account.identity:
+    known = account.identity
+    if known is identity or known == identity:
+        return account
+    merged = _merged(identity, known) if renames else _merged(known, identity)
+    if merged != known:
         account = replace(account, identity=merged)
         step.world.put_account(account)
         step.outcome.accounts_changed.add(exchange)
@@ -54,6 +61,20 @@ def is_master(identity: Identity) -> bool:
     return identity == MASTER_IDENTITY
 
 
+def speaks_for_another(step: Step, account: Account) -> bool:
+    """Whether the account's e-mail or name now belongs to another account.
+
+    The venue's own call is made by that name: what it says is no longer about this account.
+    """
+    index = step.world.index.by_identifier
+    for kind, value in (("email", account.identity.email), ("name", account.identity.name)):
+        if value and not account.master:
+            owner = index.get((account.exchange, kind, value))
+            if owner is not None and owner != account.key:
+                return True
+    return False
+
+
 def _new(step: Step, exchange: str, identity: Identity) -> Account:
     key = step.world.next_account
     step.world.next_account = key + 1
@@ -61,12 +82,11 @@ def _new(step: Step, exchange: str, identity: Identity) -> Account:
     return Account(key, exchange, identity, master=master, announced=master, first_seen_ms=step.now_ms)
 
 
-def _merged(known: Identity, said: Identity) -> Identity:
-    if known.name == MASTER and known == said:
-        return known
+def _merged(first: Identity, second: Identity) -> Identity:
+    """What the first says, completed by the second."""
     return Identity(
-        said.venue_id or known.venue_id,
-        said.email or known.email,
-        said.name or known.name,
-        said.alias or known.alias,
+        first.venue_id or second.venue_id,
+        first.email or second.email,
+        first.name or second.name,
+        first.alias or second.alias,
     )

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rules import telling
+from rules.plan import is_read, is_valued, plan_of, quantity_wallets, valued_wallets
+from rules.records import Account, Alert, Baseline
 from rules.ruleset import MINUTE_MS, ExchangeSettings, Rule
-from rules.step import Step, selected
+from rules.step import Step
 from rules.types.base import Family
-from rules.world import Alert, Baseline
 
 LONGEST_MS = MINUTE_MS
 """A digest waits no longer than this after the first reading."""
+
+VALUE_OF = "value of "
+"""Marks a valuation among the wallets that a first judgement waits for."""
 
 HELD_FAMILIES = frozenset({Family.LEVEL, Family.STALE})
 
@@ -41,15 +45,12 @@ def begin(step: Step, exchange: str, at_ms: int) -> None:
 
 def was_read(step: Step, settings: ExchangeSettings, account: int, wallet: str) -> None:
     """One wallet was looked at completely; when none is left and none wavers, the digest leaves."""
-    state = step.state(settings.name)
-    if state.baseline is None:
-        return
-    unread = step.world.index.unread.get(settings.name)
-    if unread is None:
-        unread = step.world.index.unread[settings.name] = _all_wallets(step, settings)
-    unread.discard((account, wallet))
-    if not unread:
-        finish(step, settings.name)
+    _looked_at(step, settings, (account, wallet))
+
+
+def was_valued(step: Step, settings: ExchangeSettings, account: int, wallet: str) -> None:
+    """As `was_read`, for a valuation."""
+    _looked_at(step, settings, (account, VALUE_OF + wallet))
 
 
 def finish(step: Step, exchange: str, *, late: bool = False) -> None:
@@ -64,10 +65,9 @@ def finish(step: Step, exchange: str, *, late: bool = False) -> None:
         step.world.judged_rules[exchange, key] = step.now_ms
     step.world.exchanges[exchange] = replace(state, baseline=None)
     step.world.index.unread.pop(exchange, None)
-    rules = {rule.key: rule for rule in step.ruleset.rules}
     batch = f"{exchange}@{step.now_ms}"
     for alert in _held(step, exchange):
-        step.world.put_alert(telling.tell(step, rules.get(alert.key.rule), alert, batch))
+        step.world.put_alert(telling.tell(step, step.rule(alert.key.rule), alert, batch))
 
 
 def _is_new(step: Step, rule: Rule, exchange: str) -> bool:
@@ -76,23 +76,46 @@ def _is_new(step: Step, rule: Rule, exchange: str) -> bool:
     return (exchange, rule.key) not in step.world.judged_rules
 
 
-def _all_wallets(step: Step, settings: ExchangeSettings) -> set[tuple[int, str]]:
+def _looked_at(step: Step, settings: ExchangeSettings, pair: tuple[int, str]) -> None:
+    state = step.state(settings.name)
+    if state.baseline is None:
+        return
+    unread = step.world.index.unread.get(settings.name)
+    if unread is None:
+        unread = step.world.index.unread[settings.name] = _awaited(step, settings, state.baseline)
+    unread.discard(pair)
+    if not unread:
+        finish(step, settings.name)
+
+
+def _awaited(step: Step, settings: ExchangeSettings, baseline: Baseline) -> set[tuple[int, str]]:
+    """The wallets not yet looked at that the new rules speak of. The master's are known only once they came."""
     judged = step.world.index.judged
-    return {
-        (account.key, wallet)
-        for account in step.accounts_of(settings.name)
-        if not account.master and selected(settings, account)
-        for wallet in settings.wallets
-        if (account.key, wallet) not in judged
-    }
+    awaited: set[tuple[int, str]] = set()
+    for account in step.accounts_of(settings.name):
+        if account.master or not is_read(step, account):
+            continue
+        quantities, values = _wanted(step, account, baseline)
+        if quantities:
+            pairs = ((account.key, wallet) for wallet in quantity_wallets(settings))
+            awaited |= {pair for pair in pairs if pair not in judged}
+        if values:
+            pairs = ((account.key, wallet) for wallet in valued_wallets(settings))
+            awaited |= {(key, VALUE_OF + wallet) for key, wallet in pairs}
+    return awaited
+
+
+def _wanted(step: Step, account: Account, baseline: Baseline) -> tuple[bool, bool]:
+    """Whether the new rules judge quantities of the account, and whether its valuation."""
+    rules = [rule for key, rule in plan_of(step, account).by_key.items() if key in baseline.rules]
+    return any(not is_valued(rule) for rule in rules), any(is_valued(rule) for rule in rules)
 
 
 def _wavering(step: Step, exchange: str, baseline: Baseline) -> bool:
     """Whether a confirming reading is still awaited."""
-    rules = {rule.key: rule for rule in step.ruleset.rules}
     return any(
         alert.state == "pending"
-        and (rule := rules.get(key.rule)) is not None
+        and (rule := step.rule(key.rule)) is not None
         and alert.held_ms >= rule.for_ms
         for key, alert in step.world.alerts.items()
         if key.subject.exchange in (exchange, "") and key.rule in baseline.rules

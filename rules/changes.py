@@ -9,14 +9,15 @@ from typing import cast
 from rules import health
 from rules.facts import Facts
 from rules.figures import Arrival, Look, facts_of, look_at
-from rules.lifecycle import Evidence, look
+from rules.lifecycle import Evidence, look, withdraw
+from rules.plan import is_valued
+from rules.records import Alert, AlertKey, TrailPoint
 from rules.ruleset import ExchangeSettings, Rule
 from rules.step import Step
 from rules.sweep import gap_cap_ms
 from rules.types.balance_change import BalanceChange
 from rules.types.base import Verdict, Zone
 from rules.values import EXACT
-from rules.world import AlertKey, TrailPoint
 
 TRAIL_MOST = 512
 """Points kept of one subject: beyond it the second oldest goes, so the reference is never older than true."""
@@ -25,14 +26,20 @@ TRAIL_MOST = 512
 def judge(step: Step, settings: ExchangeSettings, rule: Rule, key: AlertKey, arrival: Arrival) -> None:
     """One look at one subject: compare with the window, then remember the figure that was left."""
     seen = look_at(step, rule, key, arrival)
-    health.seen(step, rule, key, arrival, known=seen.value is not None)
+    health.seen(step, rule, key, arrival, seen)
     if seen.value is None:
         return
+    pending = step.world.alerts.get(key)
     trail = _extended(step, rule, key, seen)
-    reference = _reference(cast("BalanceChange", rule.spec), trail, seen.value, arrival.ended_ms)
+    reference = _reference(
+        cast("BalanceChange", rule.spec), _compared(rule, trail, seen, arrival, pending), seen.value
+    )
     verdict = Verdict(Zone.CLEAR, rule.severity, seen.value)
     if reference is not None:
         verdict = replace(verdict, zone=Zone.QUALIFIES, threshold=reference)
+        headline = "fell" if seen.value < reference else "rose"
+        if pending is not None and pending.facts.headline != headline:
+            withdraw(step, rule, pending)  # it turned round: the other way needs a row of its own
     evidence = Evidence(
         verdict,
         seen.began_ms,
@@ -42,11 +49,30 @@ def judge(step: Step, settings: ExchangeSettings, rule: Rule, key: AlertKey, arr
         gap_cap_ms(step, settings),
         lambda: _facts(step, rule, key, arrival, seen, verdict, trail),
         event=True,
+        mixed=seen.began_ms < arrival.began_ms,
+        valued=is_valued(rule),
     )
     alert = look(step, rule, key, evidence)
     if alert is not None and alert.state == "firing":
         # Told: what comes next is measured from here, so that one change is one event.
         step.world.trails[key] = (TrailPoint(format(seen.value, "f"), arrival.ended_ms),)
+
+
+def _compared(
+    rule: Rule, trail: tuple[TrailPoint, ...], seen: Look, arrival: Arrival, pending: Alert | None
+) -> list[Decimal]:
+    """The figures to compare with: those inside the window, else the last one before it.
+
+    The window of a pending event ends at its onset: a confirming reading may come much later.
+    """
+    at_ms = arrival.ended_ms if pending is None else pending.since_ms
+    since = at_ms - cast("BalanceChange", rule.spec).within_ms
+    inside = [Decimal(point.value) for point in trail if point.last_ms >= since]
+    if inside:
+        return inside
+    if pending is not None:
+        return [Decimal(point.value) for point in trail[-1:]]
+    return [] if seen.before is None else [seen.before]
 
 
 def _extended(step: Step, rule: Rule, key: AlertKey, seen: Look) -> tuple[TrailPoint, ...]:
@@ -66,24 +92,16 @@ def _extended(step: Step, rule: Rule, key: AlertKey, seen: Look) -> tuple[TrailP
     return step.world.trails[key]
 
 
-def _reference(
-    spec: BalanceChange, trail: tuple[TrailPoint, ...], value: Decimal, now_ms: int
-) -> Decimal | None:
-    """The figure inside the window from which the change is enough; the last one before it where none is inside."""
-    inside = [Decimal(point.value) for point in trail if point.last_ms >= now_ms - spec.within_ms]
-    if not inside and trail:
-        inside = [Decimal(trail[-1].value)]
-    if not inside:
-        return None
-    highest, lowest = max(inside), min(inside)
-    if (
-        spec.drop is not None
-        and value < highest
-        and spec.drop.reached(EXACT.subtract(highest, value), highest)
-    ):
-        return highest
-    if spec.rise is not None and value > lowest and spec.rise.reached(EXACT.subtract(value, lowest), lowest):
-        return lowest
+def _reference(spec: BalanceChange, figures: list[Decimal], value: Decimal) -> Decimal | None:
+    """The figure from which the change is enough: for a drop the highest such, for a rise the lowest."""
+    if spec.drop is not None:
+        for one in sorted(figures, reverse=True):
+            if value < one and spec.drop.reached(EXACT.subtract(one, value), one):
+                return one
+    if spec.rise is not None:
+        for one in sorted(figures):
+            if value > one and spec.rise.reached(EXACT.subtract(value, one), one):
+                return one
     return None
 
 

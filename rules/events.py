@@ -7,9 +7,9 @@ from dataclasses import replace
 from rules.facts import Facts
 from rules.ids import derive
 from rules.lifecycle import fire
+from rules.records import Account, Alert, AlertKey, Subject
 from rules.ruleset import Rule
 from rules.step import Step
-from rules.world import Account, Alert, AlertKey, Subject
 
 
 def tell(

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import cast
+from typing import TypeAlias, cast
 
+from rules.accounts import find
 from rules.facts import Facts
-from rules.plan import concerns, field_of, is_valued, quote_of, wallets_of
+from rules.model import MASTER_IDENTITY
+from rules.plan import concerns, field_of, is_read, is_valued, quote_of, wallets_of
+from rules.records import Account, AlertKey, Holding, Valuation
 from rules.ruleset import ExchangeSettings, Rule
-from rules.step import Step, selected
+from rules.sources import primary
+from rules.step import Step
 from rules.types.base import LevelSpec, Verdict
 from rules.values import add, figure, text_of, valued
-from rules.world import Account, AlertKey, Holding, Valuation
+
+Part: TypeAlias = tuple[int, str]
+"""An account's key and a wallet."""
 
 ALSO_MOST = 6
 
@@ -32,22 +38,41 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One figure of one subject, with the figure before this arrival and the parts that it is made of."""
+    """One figure of one subject, with the figure before this arrival and the parts that it is made of.
+
+    `blind` is the part that was read and does not tell the figure; None where the figure is known, or where
+    it is only not read yet.
+    """
 
     value: Decimal | None
     before: Decimal | None
     before_ms: int | None
     began_ms: int
-    parts: tuple[tuple[int, str], ...]
+    parts: tuple[Part, ...]
+    blind: Part | None = None
 
 
 def look_at(step: Step, rule: Rule, key: AlertKey, arrival: Arrival) -> Look:
     """The judged figure of a subject; unknown while any part is."""
-    parts = tuple(_parts(step, rule, key, arrival))
-    now = _sum(step, rule, key.subject.asset, parts, None)
-    before = _sum(step, rule, key.subject.asset, parts, arrival)
-    began = min((_began(step, rule, part, arrival) for part in parts), default=arrival.began_ms)
-    return Look(now, before, _before_ms(rule, arrival), began, parts)
+    parts = parts_of(step, rule, key, arrival.account)
+    before_ms = _before_ms(rule, arrival)
+    figures: list[Decimal] = []
+    for part in parts:
+        one = _figure(step, rule, key.subject.asset, part)
+        if one is None:
+            blind = part if _was_read(step, rule, part) else None
+            return Look(None, None, before_ms, arrival.began_ms, parts, blind)
+        figures.append(one)
+    if not figures:
+        return Look(None, None, before_ms, arrival.began_ms, parts)
+    value = figures[0] if len(figures) == 1 else add(figures)
+    mine = (arrival.account.key, arrival.wallet)
+    old = _figure_before(rule, key.subject.asset, arrival) if mine in parts else None
+    before = None
+    if old is not None:
+        before = add([*(one for part, one in zip(parts, figures, strict=True) if part != mine), old])
+    began = min(_began(step, rule, part, arrival) for part in parts)
+    return Look(value, before, before_ms, began, parts)
 
 
 def facts_of(step: Step, rule: Rule, key: AlertKey, arrival: Arrival, look: Look, verdict: Verdict) -> Facts:
@@ -90,53 +115,61 @@ def verdict_of(rule: Rule, look: Look, account: Account) -> Verdict:
     return cast("LevelSpec", rule.spec).verdict(look.value, rule.severity, account.identity.identifiers)
 
 
-def _parts(step: Step, rule: Rule, key: AlertKey, arrival: Arrival) -> Iterator[tuple[int, str]]:
-    by_value = is_valued(rule)
-    for account in _accounts(step, rule, key, arrival):
-        settings = step.exchange(account.exchange)
-        if settings is None:
-            continue
-        for wallet in wallets_of(step, account, settings, valued=by_value):
-            if key.subject.wallet:
-                if wallet == key.subject.wallet:
-                    yield account.key, wallet
-            elif rule.wallet is None or rule.wallet.match(wallet):
-                yield account.key, wallet
+def parts_of(step: Step, rule: Rule, key: AlertKey, account: Account | None) -> tuple[Part, ...]:
+    """The wallets that a subject's figure is the sum of; `account` is the subject's own where it has one."""
+    if key.subject.account is not None and account is not None:
+        return tuple(_wallets(step, rule, key, account))
+    kept = step.world.index.parts
+    found = kept.get(key)
+    if found is None:
+        found = tuple(part for one in _accounts(step, rule, key) for part in _wallets(step, rule, key, one))
+        kept[key] = found
+    return found
 
 
-def _accounts(step: Step, rule: Rule, key: AlertKey, arrival: Arrival) -> Iterator[Account]:
-    if key.subject.account is not None:
-        yield arrival.account
+def _wallets(step: Step, rule: Rule, key: AlertKey, account: Account) -> Iterator[Part]:
+    settings = step.exchange(account.exchange)
+    if settings is None:
         return
+    for wallet in wallets_of(step, account, settings, valued=is_valued(rule)):
+        if key.subject.wallet:
+            if wallet == key.subject.wallet:
+                yield account.key, wallet
+        elif rule.wallet is None or rule.wallet.match(wallet):
+            yield account.key, wallet
+
+
+def _accounts(step: Step, rule: Rule, key: AlertKey) -> Iterator[Account]:
     names = [key.subject.exchange] if key.subject.exchange else sorted(step.ruleset.exchanges)
     for name in names:
-        settings = step.exchange(name)
-        if settings is None:
+        if step.exchange(name) is None:
             continue
         for account in step.accounts_of(name):
-            if account.present and selected(settings, account) and concerns(rule, account):
+            if is_read(step, account) and concerns(rule, account):
                 yield account
 
 
-def _sum(
-    step: Step, rule: Rule, asset: str, parts: tuple[tuple[int, str], ...], before: Arrival | None
-) -> Decimal | None:
-    field, by_value = field_of(rule), is_valued(rule)
-    figures: list[Decimal] = []
-    for part in parts:
-        old = before is not None and part == (before.account.key, before.wallet)
-        if by_value:
-            valuation = before.before_valuation if old and before else step.world.valuations.get(part)
-            one = valued(valuation, quote_of(rule))
-        else:
-            one = figure(before.before if old and before else step.world.holdings.get(part), asset, field)
-        if one is None:
-            return None
-        figures.append(one)
-    return add(figures) if figures else None
+def _figure(step: Step, rule: Rule, asset: str, part: Part) -> Decimal | None:
+    if is_valued(rule):
+        return valued(step.world.valuations.get(part), quote_of(rule))
+    return figure(step.world.holdings.get(part), asset, field_of(rule))
 
 
-def _began(step: Step, rule: Rule, part: tuple[int, str], arrival: Arrival) -> int:
+def _figure_before(rule: Rule, asset: str, arrival: Arrival) -> Decimal | None:
+    if is_valued(rule):
+        return valued(arrival.before_valuation, quote_of(rule))
+    return figure(arrival.before, asset, field_of(rule))
+
+
+def _was_read(step: Step, rule: Rule, part: Part) -> bool:
+    """Whether a part that is unknown was read: then the venue does not give the figure."""
+    if is_valued(rule):
+        return part in step.world.valuations
+    holding = step.world.holdings.get(part)
+    return holding is not None and holding.whole_ms is not None
+
+
+def _began(step: Step, rule: Rule, part: Part, arrival: Arrival) -> int:
     if part == (arrival.account.key, arrival.wallet):
         return arrival.began_ms
     table = step.world.valuations if is_valued(rule) else step.world.holdings
@@ -149,7 +182,7 @@ def _before_ms(rule: Rule, arrival: Arrival) -> int | None:
     return None if known is None else known.ended_ms
 
 
-def _exchange(step: Step, part: tuple[int, str]) -> str:
+def _exchange(step: Step, part: Part) -> str:
     return step.world.accounts[part[0]].exchange
 
 
@@ -166,7 +199,7 @@ def _also(
     asset, judged = key.subject.asset, field_of(rule)
     for wallet in sorted(step.world.index.wallets.get(account.key, ())):
         holding = step.world.holdings[account.key, wallet]
-        same = [name for name in holding.fields if name != judged and name != "total"]
+        same = [name for name in holding.fields if name not in {judged, "total"}]
         for name in same:
             value = figure(holding, asset, name) if asset in holding.rows else None
             if value and given < ALSO_MOST:
@@ -184,17 +217,28 @@ def _also(
                 yield wallet, name, "total", format(value, "f")
 
 
+def still_listed(step: Step, account: Account) -> bool:
+    """Whether a complete list, begun since balances of the account were last named, still names the account."""
+    listings = step.state(account.exchange).listings
+    source = primary(listings)
+    if source is None or source not in account.listed_by or account.missing:
+        return False
+    return (listings[source].began_ms or 0) >= (account.absent_since_ms or 0)
+
+
 def _details(step: Step, rule: Rule, key: AlertKey, account: Account) -> Iterator[str]:
-    if account.absent_passes and step.state(account.exchange).listings == {}:
-        yield "The account is no longer named by the venue: drained or unlisted; the venue does not tell which."
-    elif account.absent_passes:
-        yield "The venue names no balance of this account any more; it is still listed."
+    if account.absent_passes and key.subject.account is not None:
+        yield (
+            "The venue names no balance of this account any more; it is still listed."
+            if still_listed(step, account)
+            else "The account is no longer named by the venue: drained or unlisted; the venue does not tell which."
+        )
     if rule.type != "low_balance" or is_valued(rule) or account.master:
         return
-    for master in step.accounts_of(account.exchange):
-        if not master.master:
-            continue
-        for wallet in sorted(step.world.index.wallets.get(master.key, ())):
-            free = figure(step.world.holdings[master.key, wallet], key.subject.asset, "free")
-            if free:
-                yield f"The master has {free:,f} {key.subject.asset} free in {wallet}."
+    master = find(step, account.exchange, MASTER_IDENTITY)
+    if master is None:
+        return
+    for wallet in sorted(step.world.index.wallets.get(master.key, ())):
+        free = figure(step.world.holdings[master.key, wallet], key.subject.asset, "free")
+        if free:
+            yield f"The master has {free:,f} {key.subject.asset} free in {wallet}."

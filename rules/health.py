@@ -1,114 +1,108 @@
-"""Silence is not health (law 14): the built-in alerts on exchanges, accounts, the key, the clock and blind rules."""
+"""Silence is not health (law 14): what succeeds, what fails, and what the shell and the venue say of themselves."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from rules import telling
-from rules.facts import Facts
-from rules.figures import Arrival
-from rules.ids import derive
-from rules.lifecycle import end, fire
+from rules.blindness import seen
+from rules.builtin import (
+    BAN,
+    CLOCK,
+    KEY_RIGHTS,
+    PREFIX,
+    RULES_FILE,
+    STALE_ACCOUNT,
+    STALE_EXCHANGE,
+    UNKNOWN,
+    raise_alert,
+    renew,
+    settle,
+)
 from rules.model import ClockSeen, Failure, FailureKind, Maintenance, MasterSeen, RulesRejected, Severity
-from rules.plan import field_of
-from rules.ruleset import HOUR_MS, Rule
+from rules.records import Account, AlertKey, ExchangeState, Subject
+from rules.ruleset import HOUR_MS, MINUTE_MS
 from rules.step import Step
-from rules.world import Account, Alert, AlertKey, Blind, Subject
 
-STALE_EXCHANGE = "subtally/stale-exchange"
-STALE_ACCOUNT = "subtally/stale-account"
-RULES_FILE = "subtally/rules-file"
-KEY_RIGHTS = "subtally/key-rights"
-BAN = "subtally/ban"
-CLOCK = "subtally/clock"
-UNKNOWN = "subtally/unknown"
+__all__ = [
+    "BAN",
+    "BUILT_IN",
+    "CLOCK",
+    "KEY_RIGHTS",
+    "RULES_FILE",
+    "STALE_ACCOUNT",
+    "STALE_EXCHANGE",
+    "UNKNOWN",
+    "account_failed",
+    "account_read",
+    "clock_seen",
+    "failed",
+    "maintenance",
+    "master_seen",
+    "rules_accepted",
+    "rules_rejected",
+    "seen",
+    "stale_exchange",
+    "stale_exchange_after_ms",
+    "stopped",
+    "succeeded",
+]
 
+BUILT_IN = PREFIX
 CLOCK_OFF_MS = 5_000
 CLOCK_FINE_MS = 2_500
 
+STORED_EVERY_MS = 1_000
+"""How often the time of the last success goes into the table; the index has it to the millisecond."""
 
-def raise_alert(
-    step: Step,
-    name: str,
-    subject: Subject,
-    severity: Severity,
-    headline: str,
-    label: str = "",
-    **more: object,
-) -> None:
-    """Open a built-in alert, or renew what it says. It needs no second reading: it is about readings."""
-    key = AlertKey(name, subject)
-    alert = step.world.alerts.get(key)
-    facts = Facts(
-        rule=name,
-        type="subtally",
-        exchange=subject.exchange,
-        severity=severity,
-        label=label,
-        headline=headline,
-        since_ms=step.now_ms if alert is None else alert.since_ms,
-        fired_ms=step.now_ms if alert is None else alert.fired_ms,
-    )
-    facts = replace(facts, **more)  # type: ignore[arg-type]
-    if alert is not None:
-        if alert.facts != facts:
-            step.world.put_alert(replace(alert, facts=facts, last_ms=step.now_ms))
-        return
-    ident = derive("A", f"{key.rule}|{subject}|{step.now_ms}", lambda text: text in step.world.index.ids)
-    now = step.now_ms
-    alert = Alert(
-        key, ident, name, "subtally", "pending", severity, facts, since_ms=now, last_ms=now, counted_ms=now
-    )
-    step.moved(alert, "", "pending")
-    fire(step, None, alert, event=False)
+BAN_SLACK_MS = 1_000
+
+OF_THE_ACCOUNT = frozenset({FailureKind.ACCOUNT, FailureKind.DENIED})
 
 
-def settle(step: Step, name: str, subject: Subject, reason: str = "") -> None:
-    """End a built-in alert where it is open."""
-    alert = step.world.alerts.get(AlertKey(name, subject))
-    if alert is not None:
-        end(step, None, alert, reason, alert.facts, closed=False)
-
-
-def succeeded(step: Step, exchange: str, at_ms: int) -> None:
+def succeeded(step: Step, exchange: str, began_ms: int, ended_ms: int) -> None:
     """Something of an exchange succeeded: what was said of its silence is over."""
-    state = step.state(exchange)
-    last = state.last_success_ms
-    gap = last is None or at_ms - last > step.settings.stale_after_ms // 4
-    up_since = at_ms if gap else state.up_since_ms
-    moved = last is None or at_ms > last
-    if not moved and not state.trouble and state.banned_until_ms is None:
-        return
-    step.world.exchanges[exchange] = replace(
-        state,
-        last_success_ms=at_ms if moved else last,
-        up_since_ms=up_since,
-        trouble="",
-        banned_until_ms=None,
-    )
-    settle(step, STALE_EXCHANGE, Subject(exchange))
-    settle(step, BAN, Subject(exchange))
+    index, state = step.world.index, step.state(exchange)
+    last = step.last_success_ms(exchange)
+    latest = ended_ms if last is None or ended_ms < last - MINUTE_MS else max(ended_ms, last)
+    index.last_success_ms[exchange] = latest
+    gap = last is None or latest - last > _gap_ms(step, exchange)
+    banned = _is_banned(step, state, began_ms)
+    stored = state.last_success_ms
+    due = stored is None or not 0 <= latest - stored < STORED_EVERY_MS
+    spoken = bool(state.trouble) and not banned
+    if gap or due or spoken or (state.banned_until_ms is not None and not banned):
+        step.world.exchanges[exchange] = replace(
+            state,
+            last_success_ms=latest,
+            up_since_ms=ended_ms if gap else state.up_since_ms,
+            trouble=state.trouble if banned else "",
+            banned_until_ms=state.banned_until_ms if banned else None,
+        )
+    if (exchange, None) in index.open_of:
+        if AlertKey(STALE_EXCHANGE, Subject(exchange)) in step.world.alerts:
+            settle(step, STALE_EXCHANGE, Subject(exchange))
+            index.look_soon()  # what was held back is due now
+        if not banned:
+            settle(step, BAN, Subject(exchange))
 
 
 def failed(step: Step, failure: Failure) -> None:
     """A call told nothing: remember why, for the message that may follow. No verdict changes (law 1)."""
     state = step.state(failure.exchange)
-    if failure.exchange not in step.ruleset.exchanges or failure.kind is FailureKind.ENDPOINT:
+    if failure.kind is FailureKind.ENDPOINT and not failure.stops:
         step.note("endpoint.refused", failure.exchange, failure.reason)
         return
-    if failure.account is not None and failure.kind not in (
-        FailureKind.BANNED,
-        FailureKind.KEY,
-        FailureKind.CLOCK,
-    ):
-        return
-    state = replace(state, trouble=failure.reason)
-    if failure.kind is FailureKind.BANNED:
-        state = replace(state, banned_until_ms=failure.until_ms)
-    if failure.stops:
-        state = replace(state, stopped=failure.reason)
-    step.world.exchanges[failure.exchange] = state
-    if failure.kind is FailureKind.BANNED:
+    banned = failure.kind is FailureKind.BANNED
+    if failure.kind not in OF_THE_ACCOUNT or failure.stops:
+        said = replace(
+            state,
+            trouble=failure.reason,
+            banned_until_ms=failure.until_ms if banned else state.banned_until_ms,
+            stopped=failure.reason if failure.stops else state.stopped,
+        )
+        if said != state:
+            step.world.exchanges[failure.exchange] = said
+    if banned:
         raise_alert(
             step,
             BAN,
@@ -125,9 +119,10 @@ def failed(step: Step, failure: Failure) -> None:
 def account_failed(step: Step, account: Account, failure: Failure) -> Account:
     """One account could not be read: everything else goes on."""
     since = account.failing_since_ms if account.failing_since_ms is not None else failure.at_ms
-    account = replace(account, failing_since_ms=since, failing_reason=failure.reason)
-    step.world.put_account(account)
-    return account
+    failing = replace(account, failing_since_ms=since, failing_reason=failure.reason)
+    if failing != account:
+        step.world.put_account(failing)
+    return failing
 
 
 def account_read(step: Step, account: Account) -> Account:
@@ -139,16 +134,17 @@ def account_read(step: Step, account: Account) -> Account:
 
 
 def stopped(step: Step, exchange: str) -> None:
-    """An exchange is stopped until the key or the file changes: nobody waits for `stale_after` to hear it."""
+    """An exchange is stopped until the key or the file changes: nobody waits for `stale_after` to hear it.
+
+    Where it was told already that the exchange does not answer, that is closed and this is told: a person
+    who waits for the venue to come back would wait for ever.
+    """
+    subject, headline = Subject(exchange), "is stopped: nothing of it is watched"
     state = step.state(exchange)
-    raise_alert(
-        step,
-        STALE_EXCHANGE,
-        Subject(exchange),
-        Severity.CRITICAL,
-        "is stopped: nothing of it is watched",
-        details=(state.stopped,),
-    )
+    alert = step.world.alerts.get(AlertKey(STALE_EXCHANGE, subject))
+    if alert is not None and alert.facts.headline != headline:
+        renew(step, STALE_EXCHANGE, subject, f"the exchange is stopped: {state.stopped}")
+    raise_alert(step, STALE_EXCHANGE, subject, Severity.CRITICAL, headline, details=(state.stopped,))
 
 
 def master_seen(step: Step, seen: MasterSeen) -> None:
@@ -164,9 +160,13 @@ def master_seen(step: Step, seen: MasterSeen) -> None:
         step.world.exchanges[seen.exchange] = replace(state, stopped=reason, trouble=reason)
         stopped(step, seen.exchange)
         return
+    more = set(seen.rights) - set(state.rights)
     state = replace(state, master_id=seen.master_id or state.master_id, rights=seen.rights)
-    step.world.exchanges[seen.exchange] = state
+    if state != step.state(seen.exchange):
+        step.world.exchanges[seen.exchange] = state
     subject = Subject(seen.exchange)
+    if more:
+        renew(step, KEY_RIGHTS, subject, "the key has other rights now")
     if not seen.rights:
         settle(step, KEY_RIGHTS, subject)
         return
@@ -186,7 +186,8 @@ def clock_seen(step: Step, seen: ClockSeen) -> None:
     if seen.exchange not in step.ruleset.exchanges:
         return
     state = step.state(seen.exchange)
-    step.world.exchanges[seen.exchange] = replace(state, clock_offset_ms=seen.offset_ms)
+    if state.clock_offset_ms != seen.offset_ms:
+        step.world.exchanges[seen.exchange] = replace(state, clock_offset_ms=seen.offset_ms)
     off = abs(seen.offset_ms)
     subject = Subject(seen.exchange)
     if off >= CLOCK_OFF_MS:
@@ -211,20 +212,24 @@ def maintenance(step: Step, said: Maintenance) -> None:
         return
     state = step.state(said.exchange)
     since = (state.maintenance_since_ms or said.at_ms) if said.active else None
-    step.world.exchanges[said.exchange] = replace(
+    told = replace(
         state,
         maintenance=(said.reason or "announced") if said.active else "",
         maintenance_since_ms=since,
         maintenance_until_ms=said.until_ms if said.active else None,
     )
+    if told != state:
+        step.world.exchanges[said.exchange] = told
+        step.world.index.look_soon()
 
 
 def rules_rejected(step: Step, said: RulesRejected) -> None:
     """The file was refused: the accepted one stays in force, and one alert says where and why (law 10)."""
     subject = Subject("", asset=said.where)
-    for key in [key for key in step.world.alerts if key.rule == RULES_FILE and key.subject != subject]:
-        settle(step, RULES_FILE, key.subject, "another error took its place")
     details = (f"{said.where}: {said.reason}", "The last accepted rules stay in force.")
+    for key, alert in sorted(step.world.alerts.items()):
+        if key.rule == RULES_FILE and alert.facts.details != details:
+            renew(step, RULES_FILE, key.subject, "another error took its place")
     raise_alert(step, RULES_FILE, subject, Severity.WARNING, "the rules file was refused", details=details)
 
 
@@ -234,62 +239,15 @@ def rules_accepted(step: Step) -> None:
         settle(step, RULES_FILE, key.subject)
 
 
-def seen(step: Step, rule: Rule, key: AlertKey, arrival: Arrival, *, known: bool) -> None:
-    """Remember which subjects of a rule are unknown while their account is read."""
-    exchange, account = arrival.account.exchange, arrival.account.key
-    place = AlertKey(rule.key, Subject(exchange, None, key.subject.wallet, key.subject.asset))
-    blind = step.world.blind.get(place)
-    if known:
-        if blind is not None and account in blind.accounts:
-            left = blind.accounts - {account}
-            if left:
-                step.world.blind[place] = replace(blind, accounts=left)
-            else:
-                _sees_again(step, place)
-        return
-    if blind is None:
-        step.world.blind[place] = Blind(arrival.ended_ms, frozenset({account}))
-        step.world.index.due(arrival.ended_ms + step.settings.stale_after_ms)
-    elif account not in blind.accounts:
-        step.world.blind[place] = replace(blind, accounts=blind.accounts | {account})
-
-
-def _sees_again(step: Step, place: AlertKey) -> None:
-    del step.world.blind[place]
-    settle(step, UNKNOWN, place.subject._replace(event=place.rule))
-
-
-def blind_for_long(step: Step, rules: dict[str, Rule], place: AlertKey, blind: Blind) -> None:
-    """A rule has been blind for `stale_after`: say which field of which wallet it cannot see."""
-    rule = rules.get(place.rule)
-    if rule is None:
-        _sees_again(step, place)
-        return
-    exchange, wallet, asset = place.subject.exchange, place.subject.wallet, place.subject.asset
-    first = step.world.accounts[min(blind.accounts)]
-    where = f"wallet {wallet}" if wallet else "the wallets read"
-    others = f" and {len(blind.accounts) - 1} more accounts" if len(blind.accounts) > 1 else ""
-    raise_alert(
-        step,
-        UNKNOWN,
-        Subject(exchange, None, wallet, asset, place.rule),
-        Severity.WARNING,
-        f"rule “{rule.name}” cannot see {field_of(rule)} of {asset} in {where}",
-        first.label,
-        wallet=wallet,
-        asset=asset,
-        field=field_of(rule),
-        details=(
-            f"Unknown for {first.label}{others}: the venue does not give it. The rule is silent there.",
-        ),
-    )
-
-
 def stale_exchange_after_ms(step: Step, exchange: str) -> int:
     """When an exchange without a success is stale; announced maintenance widens it."""
     state = step.state(exchange)
-    since = max(state.last_success_ms or 0, step.world.started_ms, state.since_ms)
-    late = since + step.settings.stale_after_ms
+    since = max(step.last_success_ms(exchange) or 0, step.world.started_ms, state.since_ms)
+    settings = step.exchange(exchange)
+    # Nothing is asked for within poll_every: a longer one must not look like an outage.
+    patience = step.settings.stale_after_ms
+    patience = patience if settings is None else max(patience, 2 * settings.poll_every_ms)
+    late = since + patience
     if state.maintenance:
         until = state.maintenance_until_ms
         end_ms = until if until is not None else (state.maintenance_since_ms or step.now_ms) + HOUR_MS
@@ -312,23 +270,23 @@ def stale_exchange(step: Step, exchange: str) -> None:
         Subject(exchange),
         Severity.CRITICAL,
         f"is not answering: {count} accounts are unwatched",
-        read_ms=state.last_success_ms,
+        read_ms=step.last_success_ms(exchange),
         details=tuple(dict.fromkeys(reasons)) or ("No call succeeded.",),
     )
 
 
-def remind_all(step: Step, rules: dict[str, Rule]) -> None:
-    """Reminders that are due; a stale exchange holds those of its accounts back."""
-    for key, alert in sorted(step.world.alerts.items()):
-        if alert.remind_at_ms is None or alert.acked_ms is not None or alert.state != "firing":
-            continue
-        silent = (
-            key.rule != STALE_EXCHANGE
-            and AlertKey(STALE_EXCHANGE, Subject(key.subject.exchange)) in step.world.alerts
-        )
-        if silent:
-            continue
-        if alert.remind_at_ms > step.now_ms:
-            step.world.index.due(alert.remind_at_ms)
-            continue
-        step.world.put_alert(telling.remind(step, rules.get(key.rule), alert))
+def _gap_ms(step: Step, exchange: str) -> int:
+    """A silence of the whole exchange that is longer than its ordinary rhythm."""
+    settings, stale_ms = step.exchange(exchange), step.settings.stale_after_ms
+    poll_ms = 0 if settings is None else settings.poll_every_ms
+    return max(stale_ms // 4, poll_ms * 3 // 2)
+
+
+def _is_banned(step: Step, state: ExchangeState, began_ms: int) -> bool:
+    """Whether a success is only an answer that was under way when the ban came."""
+    if state.banned_until_ms is not None:
+        return began_ms < state.banned_until_ms - BAN_SLACK_MS
+    if (state.name, None) not in step.world.index.open_of:
+        return False
+    alert = step.world.alerts.get(AlertKey(BAN, Subject(state.name)))
+    return alert is not None and began_ms < alert.last_ms

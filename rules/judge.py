@@ -6,10 +6,11 @@ reads no clock, does no I/O, and iterates in an order that the inputs alone dete
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from rules import accounts, edits, health, presence, staleness, ticks
+from rules import accounts, edits, health, presence, ticks
 from rules.model import (
     ClockSeen,
     Failure,
@@ -48,30 +49,7 @@ Input: TypeAlias = (
 def judge(world: World, event: Input, now_ms: int) -> Outcome:
     """Fold one input into the world. The caller commits the outcome and the touched tables together."""
     step = Step(world, now_ms)
-    match event:
-        case Reading():
-            judge_reading(step, event)
-            _spoke(step, event)
-        case Failure():
-            _failure(step, event)
-        case Listing():
-            presence.judge_listing(step, event)
-        case Pass():
-            judge_pass(step, event)
-        case Tick():
-            ticks.tick(step)
-        case MasterSeen():
-            health.master_seen(step, event)
-        case ClockSeen():
-            health.clock_seen(step, event)
-        case Maintenance():
-            health.maintenance(step, event)
-        case RulesAccepted():
-            edits.accept(step, event)
-        case RulesRejected():
-            health.rules_rejected(step, event)
-        case Start():
-            _start(step, event)
+    _JUDGES[type(event)](step, event)
     return step.outcome
 
 
@@ -87,13 +65,6 @@ def _failure(step: Step, failure: Failure) -> None:
         presence.denied(step, failure)
 
 
-def _spoke(step: Step, reading: Reading) -> None:
-    settings = step.exchange(reading.exchange)
-    account = accounts.find(step, reading.exchange, reading.account)
-    if settings is not None and account is not None and reading.fields:
-        staleness.spoke(step, settings, account)
-
-
 def _start(step: Step, start: Start) -> None:
     """The daemon started: downtime does not count, and a stopped exchange gets another chance."""
     step.world.started_ms = start.at_ms
@@ -101,3 +72,18 @@ def _start(step: Step, start: Start) -> None:
     for name, state in sorted(step.world.exchanges.items()):
         if state.stopped:
             step.world.exchanges[name] = replace(state, stopped="")
+
+
+_JUDGES: dict[type, Callable[[Step, Any], None]] = {
+    Reading: judge_reading,
+    Failure: _failure,
+    Listing: presence.judge_listing,
+    Pass: judge_pass,
+    Tick: lambda step, _: ticks.tick(step),
+    MasterSeen: health.master_seen,
+    ClockSeen: health.clock_seen,
+    Maintenance: health.maintenance,
+    RulesAccepted: edits.accept,
+    RulesRejected: health.rules_rejected,
+    Start: _start,
+}

@@ -68,13 +68,17 @@ class BalanceChange:
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
-    """The confirming read that would settle a verdict now; the most severe first."""
+    """The confirming read that would settle a verdict now; the most severe first.
+
+    `valued` tells that the venue's valuation is wanted, not quantities.
+    """
 
     exchange: str
     account: int
     wallet: str
     severity: Severity
     reason: str = "confirm"  # or "presence"
+    valued: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rules import accounts, baseline, health, presence
+from rules import accounts, baseline, health, presence, staleness
 from rules.figures import Arrival
+from rules.holdings import zeroed
 from rules.model import Identity, Pass, Severity
 from rules.outcome import Recheck
-from rules.plan import plan_of
-from rules.readings import judge_assets, zeroed
+from rules.plan import is_read, plan_of
+from rules.readings import judge_assets
+from rules.records import Account, Holding
 from rules.ruleset import ExchangeSettings
-from rules.step import Step, selected
-from rules.world import Account, Holding
+from rules.sources import primary
+from rules.step import Step
 
 
 def judge_pass(step: Step, done: Pass) -> None:
@@ -23,7 +25,7 @@ def judge_pass(step: Step, done: Pass) -> None:
     if not done.complete:
         step.note("pass.incomplete", done.exchange, done.reason)
         return
-    health.succeeded(step, done.exchange, done.ended_ms)
+    health.succeeded(step, done.exchange, done.began_ms, done.ended_ms)
     state = step.state(done.exchange)
     step.world.exchanges[done.exchange] = replace(state, passes=state.passes + 1)
     _announce(step, done, first=state.passes == 0)
@@ -48,7 +50,7 @@ def _seen(step: Step, done: Pass) -> list[tuple[Account, frozenset[str]]]:
 
 def _announce(step: Step, done: Pass, *, first: bool) -> None:
     """New accounts wait for a listing to name them where there is one; else the pass itself is the proof."""
-    listed = presence.primary(step.state(done.exchange).listings) is not None
+    listed = primary(step.state(done.exchange).listings) is not None
     for account in step.accounts_of(done.exchange):
         if account.master or account.announced:
             continue
@@ -64,7 +66,7 @@ def _rest_of(
     step: Step, settings: ExchangeSettings, account: Account, done: Pass, named: frozenset[str]
 ) -> None:
     """The coins that the account's rows did not name are held no more."""
-    if not selected(settings, account):
+    if not is_read(step, account):
         return
     holding = step.world.holdings.get((account.key, done.wallet))
     if holding is None:
@@ -74,21 +76,22 @@ def _rest_of(
 
 def _absent(step: Step, settings: ExchangeSettings, account: Account, done: Pass) -> None:
     """An account that the pass lacks reads zero after `confirm` of them, unless the list says that it is gone."""
-    account = replace(
+    counted = replace(
         account,
-        absent_passes=account.absent_passes + 1,
+        absent_passes=min(account.absent_passes + 1, settings.confirm),
         absent_since_ms=account.absent_since_ms if account.absent_passes else done.began_ms,
     )
-    step.world.put_account(account)
-    since = account.absent_since_ms or done.began_ms
-    if not selected(settings, account):
+    if counted != account:
+        step.world.put_account(counted)
+    account = presence.absent_from_pass(step, settings, counted)
+    if not is_read(step, account):
         return
-    holding = step.world.holdings.get((account.key, done.wallet))
     if account.absent_passes < settings.confirm:
         _look_again(step, account, done.wallet)
         return
-    if not _still_there(step, account, since):
+    if not _still_there(step, account, account.absent_since_ms or done.began_ms):
         return
+    holding = step.world.holdings.get((account.key, done.wallet))
     if holding is None:
         holding = Holding(done.fields, {}, None, done.began_ms, done.ended_ms)
         step.world.put_holding(account.key, done.wallet, holding)
@@ -96,16 +99,18 @@ def _absent(step: Step, settings: ExchangeSettings, account: Account, done: Pass
 
 
 def _still_there(step: Step, account: Account, since: int) -> bool:
-    """Where a list exists, a complete one begun after the first lacking pass must still name the account."""
+    """Where a list speaks, a complete one begun after the first lacking pass must still name the account.
+
+    A list that has told nothing for `stale_after` speaks no more: better "drained or unlisted" than silence.
+    """
     listings = step.state(account.exchange).listings
-    source = presence.primary(listings)
-    if source is None:
-        return True
-    if source not in account.listed_by:
-        return True  # the list never knew this kind of account
-    if (listings[source].began_ms or 0) < since:
+    source = primary(listings)
+    if source is None or source not in account.listed_by:
+        return True  # there is no list, or it never knew this kind of account
+    listing = listings[source]
+    if (listing.began_ms or 0) < since:
         step.outcome.relist(account.exchange)
-        return False
+        return step.now_ms - (listing.ended_ms or 0) >= step.settings.stale_after_ms
     return account.missing == 0
 
 
@@ -113,7 +118,7 @@ def _look_again(step: Step, account: Account, wallet: str) -> None:
     step.outcome.rechecks.append(
         Recheck(account.exchange, account.key, wallet, Severity.CRITICAL, "presence")
     )
-    if presence.primary(step.state(account.exchange).listings) is not None:
+    if primary(step.state(account.exchange).listings) is not None:
         step.outcome.relist(account.exchange)
 
 
@@ -124,15 +129,16 @@ def _judge_whole(
     pair = (account.key, done.wallet)
     before = step.world.holdings[pair]
     account = health.account_read(step, account)
+    began = max(done.began_ms, before.began_ms)  # what the rows of this very pass said stays the newer word
     step.world.put_holding(
-        *pair, replace(before, whole_ms=done.ended_ms, ended_ms=done.ended_ms, began_ms=done.began_ms)
+        *pair, replace(before, whole_ms=done.ended_ms, ended_ms=done.ended_ms, began_ms=began)
     )
     arrival = Arrival(account, done.wallet, done.began_ms, done.ended_ms, before)
     changed = zeroed(step, arrival, absent, done.ended_ms)
-    named = frozenset(before.rows) - absent
-    unnamed = _Unnamed(named)
+    unnamed = _Unnamed(frozenset(before.rows) - absent)
     judge_assets(step, settings, plan_of(step, account), arrival, changed, named=unnamed, whole=True)
     baseline.was_read(step, settings, *pair)
+    staleness.spoke(step, settings, account)
 
 
 class _Unnamed(frozenset[str]):

@@ -6,25 +6,32 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
+from rules.filed import filed
 from rules.model import MASTER
+from rules.records import Account, AlertKey, Subject
 from rules.ruleset import ExchangeSettings, Rule
 from rules.step import Step
+from rules.types.account_status import AccountStatus
 from rules.types.balance_change import BalanceChange
 from rules.types.base import Family
 from rules.types.low_balance import LowBalance
-from rules.world import Account, AlertKey, Subject
 
 FIGURES = frozenset({Family.LEVEL, Family.CHANGE})
 
 
 @dataclass(slots=True)
 class AccountPlan:
-    """The rules on figures of one account: by the asset they name, and those that see any asset."""
+    """The rules on figures of one account: by the asset they name, and those that see any asset.
 
+    `by_key` finds the rules on figures; `read` tells whether the account's names are among those read.
+    """
+
+    read: bool
     literal: dict[str, list[Rule]] = field(default_factory=dict)
     any_asset: list[Rule] = field(default_factory=list)
     valued: list[Rule] = field(default_factory=list)
-    status: list[Rule] = field(default_factory=list)
+    drained: list[Rule] = field(default_factory=list)
+    by_key: dict[str, Rule] = field(default_factory=dict)
 
     def for_asset(self, asset: str) -> Iterator[Rule]:
         """The rules that judge this asset, each once."""
@@ -41,6 +48,11 @@ def plan_of(step: Step, account: Account) -> AccountPlan:
     if plan is None:
         plan = plans[account.key] = _compile(step, account)
     return plan
+
+
+def is_read(step: Step, account: Account) -> bool:
+    """Whether the account's quantities or valuations are read at all."""
+    return account.present and plan_of(step, account).read
 
 
 def concerns(rule: Rule, account: Account) -> bool:
@@ -65,15 +77,34 @@ def quote_of(rule: Rule) -> str:
     return str(getattr(rule.spec, "quote", ""))
 
 
+def field_of(rule: Rule) -> str:
+    """The field that a rule on figures judges."""
+    return cast("LowBalance | BalanceChange", rule.spec).field
+
+
+def quantity_wallets(settings: ExchangeSettings) -> tuple[str, ...]:
+    """The wallets of a sub-account whose quantities are read; Binance's summary alone reads none."""
+    if settings.kind == "binance" and "assets" not in settings.read:
+        return ()
+    return settings.wallets
+
+
+def valued_wallets(settings: ExchangeSettings) -> tuple[str, ...]:
+    """The wallets of a sub-account that the venue values."""
+    if settings.kind == "binance":
+        return ("spot",) if "summary" in settings.read else ()
+    return ("trading",) if "trading" in settings.wallets else ()
+
+
 def wallets_of(step: Step, account: Account, settings: ExchangeSettings, *, valued: bool) -> tuple[str, ...]:
     """The wallets of an account that are read: as configured, and for the master as the venue names them."""
     if account.master:
         index = step.world.index
         return tuple(sorted((index.valued if valued else index.wallets).get(account.key, ())))
-    return _valued(settings) if valued else settings.wallets
+    return valued_wallets(settings) if valued else quantity_wallets(settings)
 
 
-def subjects(step: Step, rule: Rule, account: Account, wallet: str, asset: str) -> Iterable[AlertKey]:
+def subjects(rule: Rule, account: Account, wallet: str, asset: str) -> Iterable[AlertKey]:
     """The subject of a rule that one asset in one wallet of one account belongs to, or none."""
     if rule.wallet is not None and not rule.wallet.match(wallet):
         return ()
@@ -87,22 +118,39 @@ def subjects(step: Step, rule: Rule, account: Account, wallet: str, asset: str) 
     return (AlertKey(rule.key, subject),)
 
 
-def _valued(settings: ExchangeSettings) -> tuple[str, ...]:
-    if settings.kind == "binance":
-        return ("spot",) if "summary" in settings.read else ()
-    return ("trading",) if "trading" in settings.wallets else ()
+def still_judges(rule: Rule, subject: Subject) -> bool:
+    """Whether a rule, perhaps edited since, still has subjects of this shape, wallet and asset."""
+    over = rule.sum_over
+    if (subject.exchange == "") != ("exchange" in over):
+        return False
+    if (subject.account is None) != bool({"account", "exchange"} & over):
+        return False
+    if (subject.wallet == "") != (rule.wallet is None or "wallet" in over):
+        return False
+    if subject.wallet and rule.wallet is not None and not rule.wallet.match(subject.wallet):
+        return False
+    return subject.asset == quote_of(rule) if is_valued(rule) else rule.asset.match(subject.asset)
 
 
 def _compile(step: Step, account: Account) -> AccountPlan:
-    plan = AccountPlan()
-    for rule in step.ruleset.rules:
+    settings = step.exchange(account.exchange)
+    plan = AccountPlan(settings is not None and _is_selected(settings, account))
+    for rule in filed(step, account):
         if not concerns(rule, account):
             continue
         if rule.spec.family is Family.STATUS:
-            plan.status.append(rule)
+            if "drained" in cast("AccountStatus", rule.spec).on:
+                plan.drained.append(rule)
         elif rule.spec.family in FIGURES:
+            plan.by_key[rule.key] = rule
             _file(plan, rule)
     return plan
+
+
+def _is_selected(settings: ExchangeSettings, account: Account) -> bool:
+    if account.master:
+        return bool({"master", "wallets", "summary"} & set(settings.read))
+    return settings.accounts.match(*account.identity.identifiers)
 
 
 def _file(plan: AccountPlan, rule: Rule) -> None:
@@ -113,8 +161,3 @@ def _file(plan: AccountPlan, rule: Rule) -> None:
             plan.literal.setdefault(asset, []).append(rule)
     else:
         plan.any_asset.append(rule)
-
-
-def field_of(rule: Rule) -> str:
-    """The field that a rule on figures judges."""
-    return cast("LowBalance | BalanceChange", rule.spec).field

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-from rules import accounts, events, health, status
+from rules import accounts, edits, events, health, status
 from rules.lifecycle import end
 from rules.model import Failure, Identity, ListedAccount, Listing, Reading, Severity
 from rules.outcome import Recheck
 from rules.plan import concerns
+from rules.records import Account, ListingState
 from rules.ruleset import ExchangeSettings
+from rules.sources import primary
 from rules.step import Step
 from rules.types.base import Family
 from rules.types.presence import Presence
-from rules.world import Account, ListingState
 
 APART_MS = 1_900
 """Listings closer together than this are one look: the venue may serve both from one cache."""
-
-PRIMARY = ("list", "virtual", "summary")
-"""Which endpoint judges presence, where several list: the one that lists identities comes first."""
-
-
-def primary(listings: Mapping[str, ListingState]) -> str | None:
-    """The source that judges presence on an exchange; None before any complete listing."""
-    complete = [name for name in PRIMARY if name in listings and listings[name].ended_ms is not None]
-    return complete[0] if complete else None
 
 
 def judge_listing(step: Step, listing: Listing) -> None:
@@ -34,7 +25,8 @@ def judge_listing(step: Step, listing: Listing) -> None:
     settings = step.exchange(listing.exchange)
     if settings is None or step.state(listing.exchange).stopped:
         return
-    health.succeeded(step, listing.exchange, listing.ended_ms)
+    if listing.complete or listing.accounts:
+        health.succeeded(step, listing.exchange, listing.began_ms, listing.ended_ms)
     state = step.state(listing.exchange)
     before = state.listings.get(listing.source, ListingState(listing.source))
     first = before.ended_ms is None
@@ -57,15 +49,22 @@ def judge_listing(step: Step, listing: Listing) -> None:
         _differ(step, listing, named)
 
 
-def answered(step: Step, settings: ExchangeSettings, account: Account, reading: Reading) -> Account:
-    """A reading of an account proves that it exists."""
-    if account.master:
+def answered(
+    step: Step, settings: ExchangeSettings, account: Account, reading: Reading, *, read: bool
+) -> Account:
+    """A reading of an account proves that it exists. Where nothing is in doubt its holding is proof enough."""
+    if account.master or not reading.fields:
         return account
-    if reading.fields:
-        account = replace(account, answered_ms=reading.began_ms, absent_passes=0, absent_since_ms=None)
-    if account.missing and account.answered_ms is not None:
-        account = _settle_missing(step, settings, account)
+    if read and not (account.missing or account.absent_passes or account.denied_ms is not None):
+        return account
+    denied = account.denied_ms if (account.denied_ms or 0) > reading.began_ms else None
+    account = replace(
+        account, answered_ms=reading.began_ms, denied_ms=denied, absent_passes=0, absent_since_ms=None
+    )
     step.world.put_account(account)
+    if account.missing:
+        account = _settle_missing(step, settings, account)
+        step.world.put_account(account)
     return account
 
 
@@ -73,14 +72,23 @@ def denied(step: Step, failure: Failure) -> None:
     """The account's own call says that it does not exist: absence may now be believed."""
     settings = step.exchange(failure.exchange)
     account = accounts.find(step, failure.exchange, failure.account) if failure.account else None
-    if settings is None or account is None or account.master:
+    if settings is None or account is None or account.master or not account.present:
         return
     account = replace(account, denied_ms=failure.at_ms)
+    step.world.put_account(account)
     if account.missing:
         account = _settle_missing(step, settings, account)
-    elif account.present:
+        step.world.put_account(account)
+    else:
         step.outcome.relist(failure.exchange)
-    step.world.put_account(account)
+
+
+def absent_from_pass(step: Step, settings: ExchangeSettings, account: Account) -> Account:
+    """A complete pass lacks the account: where the list lacks it, too, it is gone."""
+    if account.missing:
+        account = _settle_missing(step, settings, account)
+        step.world.put_account(account)
+    return account
 
 
 def appear(step: Step, account: Account) -> Account:
@@ -95,13 +103,18 @@ def appear(step: Step, account: Account) -> Account:
 
 def lose(step: Step, account: Account) -> Account:
     """Tell that an account is gone, and close what was open about it: it can no longer be judged."""
-    account = replace(account, present=False, missing=0, missing_since_ms=None, unlisted=False)
+    account = replace(
+        account, present=False, missing=0, missing_since_ms=None, unlisted=False, holds=None, emptied_ms=None
+    )
     step.world.put_account(account)
+    for trail in [trail for trail in step.world.trails if trail.subject.account == account.key]:
+        del step.world.trails[trail]
+    step.world.index.look_soon()  # nobody is blind, or late, about it any more
     step.outcome.accounts_changed.add(account.exchange)
     for key in sorted(step.world.index.open_of.get((account.exchange, account.key), ())):
         alert = step.world.alerts[key]
         if not key.subject.event:
-            end(step, None, alert, "the account is gone", alert.facts, closed=True)
+            end(step, alert, "the account is gone", alert.facts, closed=True)
     for rule in step.ruleset.rules:
         if rule.spec.family is Family.PRESENCE and _is(rule.spec, appeared=False) and concerns(rule, account):
             events.tell(
@@ -111,17 +124,17 @@ def lose(step: Step, account: Account) -> Account:
 
 
 def _take_in_rows(step: Step, listing: Listing, *, complete: bool) -> set[int]:
+    """The accounts that the listing names, with what it says of them. An incomplete one proves these, too."""
     named: set[int] = set()
+    judges = listing.source == primary(step.state(listing.exchange).listings)
     for row in listing.accounts:
-        account = _known_row(step, listing, row)
+        account = known = _known_row(step, listing, row)
+        if judges and account.missing:
+            account = replace(account, missing=0, missing_since_ms=None, missing_ms=None, unlisted=False)
         if complete:
-            account = (
-                replace(account, missing=0, missing_since_ms=None, missing_ms=None, unlisted=False)
-                if (listing.source == primary(step.state(listing.exchange).listings))
-                else account
-            )
             account = status.frozen(step, account, row.frozen)
-        step.world.put_account(account)
+        if account is not known:
+            step.world.put_account(account)
         named.add(account.key)
     return named
 
@@ -129,9 +142,10 @@ def _take_in_rows(step: Step, listing: Listing, *, complete: bool) -> set[int]:
 def _known_row(step: Step, listing: Listing, row: ListedAccount) -> Account:
     found = accounts.find(step, listing.exchange, row.identity)
     before = None if found is None else found.identity
-    account = accounts.ensure(step, listing.exchange, row.identity)
+    account = accounts.ensure(step, listing.exchange, row.identity, renames=True)
     if before is not None and _is_rename(before, row.identity):
         status.renamed(step, account, before)
+        edits.close_unread(step)  # under its new name it may be one that is not read
     return account
 
 
@@ -146,25 +160,31 @@ def _appear(step: Step, listing: Listing, named: set[int], *, first: bool) -> No
     """Accounts of a first complete listing are the baseline; later new ones are events."""
     source = frozenset({listing.source})
     for account in step.accounts_of(listing.exchange):
+        here = account.key in named
         if account.master or (account.announced and account.present):
-            if account.key in named and listing.source not in account.listed_by:
+            if here and listing.source not in account.listed_by:
                 step.world.put_account(replace(account, listed_by=account.listed_by | source))
             continue
-        here = account.key in named
-        if not here and (
-            account.present is False or listing.began_ms < account.first_seen_ms or account.listed_by
-        ):
+        if not here and not _may_be_unlisted(step, account, listing):
             continue
-        if not here and step.exchange(listing.exchange) is not None and _own_call(step, listing.exchange):
-            continue  # named by another endpoint only: a difference, told as such
-        account = replace(
-            account, present=True, listed_by=account.listed_by | source if here else account.listed_by
-        )
+        listed_by = account.listed_by | source if here else account.listed_by
+        gained = replace(account, present=True, announced=True, listed_by=listed_by)
         step.outcome.accounts_changed.add(listing.exchange)
         if first:
-            step.world.put_account(replace(account, announced=True))
+            step.world.put_account(gained)
         else:
-            appear(step, account)
+            appear(step, gained)
+
+
+def _may_be_unlisted(step: Step, account: Account, listing: Listing) -> bool:
+    """Whether rows alone prove a new account: of a kind that this list leaves out, on a venue without an own call.
+
+    Elsewhere a name that only another endpoint gives is a difference, told as such.
+    """
+    known_before = listing.began_ms >= account.first_seen_ms
+    return (
+        account.present and known_before and not account.listed_by and not _own_call(step, listing.exchange)
+    )
 
 
 def _own_call(step: Step, exchange: str) -> bool:
@@ -175,28 +195,33 @@ def _own_call(step: Step, exchange: str) -> bool:
 def _miss(step: Step, settings: ExchangeSettings, listing: Listing, named: set[int]) -> None:
     """Count the accounts that this listing lacks, ask them themselves, and believe it after `confirm`."""
     for account in step.accounts_of(listing.exchange):
-        if (
-            account.master
-            or not account.present
-            or account.key in named
-            or listing.source not in account.listed_by
-        ):
+        if account.master or not account.present or account.key in named:
+            continue
+        if listing.source not in account.listed_by:
             continue
         if account.missing_ms is not None and listing.began_ms < account.missing_ms + APART_MS:
-            if not account.unlisted:
+            if _is_open(step, account, settings):
                 step.outcome.relist(listing.exchange)
             continue
-        account = replace(
+        counted = replace(
             account,
-            missing=account.missing + 1,
+            missing=min(account.missing + 1, settings.confirm),
             missing_since_ms=account.missing_since_ms if account.missing else listing.began_ms,
             missing_ms=listing.ended_ms,
         )
-        account = _settle_missing(step, settings, account)
-        step.world.put_account(account)
-        if account.present and not account.unlisted:
+        counted = _settle_missing(step, settings, counted)
+        step.world.put_account(counted)
+        if _is_open(step, counted, settings):
             step.outcome.relist(listing.exchange)
-            _ask_it(step, settings, account)
+            _ask_it(step, settings, counted)
+
+
+def _is_open(step: Step, account: Account, settings: ExchangeSettings) -> bool:
+    """Whether it is not yet known if a missing account is gone or only unlisted."""
+    if not account.present or account.unlisted:
+        return False
+    since = account.missing_since_ms or 0
+    return account.missing < settings.confirm or not _answers(step, account, since)
 
 
 def _ask_it(step: Step, settings: ExchangeSettings, account: Account) -> None:
@@ -212,23 +237,37 @@ def _settle_missing(step: Step, settings: ExchangeSettings, account: Account) ->
     if since is None or account.missing < settings.confirm or not account.present:
         return account
     denies = account.denied_ms is not None and account.denied_ms >= since
-    answers = account.answered_ms is not None and account.answered_ms >= since
-    if answers and (not denies or (account.answered_ms or 0) > (account.denied_ms or 0)):
+    if settings.own_call and accounts.speaks_for_another(step, account):
+        return lose(step, account)  # its e-mail or name answers for another account now
+    if _answers(step, account, since):
         return _unlist(step, account)
-    if denies or (not settings.own_call and _absent_since(account, since)):
+    if denies or (not settings.own_call and account.absent_passes):
         return lose(step, account)
     return account
 
 
-def _absent_since(account: Account, since: int) -> bool:
-    """Whether a complete pass after the first listing without the account lacks it, too."""
-    return account.absent_passes > 0 and (account.answered_ms or 0) < since
+def _answers(step: Step, account: Account, since: int) -> bool:
+    """Whether the account's own call, made since, says that it exists, and was not denied after that."""
+    answered = account.answered_ms or 0
+    if not account.absent_passes:
+        # A pass writes zeros with its own times: they prove nothing of an account that it lacks.
+        times = [
+            step.world.holdings[account.key, wallet].began_ms
+            for wallet in step.world.index.wallets.get(account.key, ())
+        ]
+        answered = max([answered, *times])
+    return answered >= since and answered >= (account.denied_ms or 0)
 
 
 def _unlist(step: Step, account: Account) -> Account:
     listings = step.state(account.exchange).listings
     source = primary(listings)
-    if account.unlisted or source is None or listings[source].count == 0:
+    if account.unlisted or source is None:
+        return account
+    if listings[source].count == 0:
+        step.note(
+            "listing.empty", account.exchange, f"{account.label} answers although {source} lists nobody"
+        )
         return account  # an empty listing lists nothing: it says nothing of one account
     account = replace(account, unlisted=True)
     step.world.put_account(account)
@@ -242,7 +281,7 @@ def _differ(step: Step, listing: Listing, named: set[int]) -> None:
     listed = {a.key for a in step.accounts_of(listing.exchange) if source in a.listed_by and a.present}
     only_here, only_there = len(named - listed), len(listed - named)
     if only_here or only_there:
-        text = f"{listing.source} and {source} differ: {only_here} accounts only in the first, {only_there} only in the second"
+        text = f"{listing.source} names {only_here} accounts that {source} lacks, and lacks {only_there} of its own"
         step.note("listing.difference", listing.exchange, text)
 
 

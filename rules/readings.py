@@ -1,23 +1,23 @@
-"""A reading arrives: what it changes in the holdings, which subjects it concerns, and their verdicts."""
+"""A reading arrives: which subjects it concerns, and their verdicts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from typing import cast
 
-from rules import accounts, baseline, changes, health, presence, status
-from rules.figures import Arrival, facts_of, look_at, verdict_of
+from rules import accounts, baseline, changes, health, presence, staleness, status
+from rules.figures import Arrival, facts_of, look_at, parts_of, verdict_of
+from rules.holdings import take_in, take_in_values
 from rules.lifecycle import Evidence, end, look
-from rules.model import Covers, Reading, Row
-from rules.outcome import BalanceChange
-from rules.plan import AccountPlan, is_valued, plan_of, quote_of, subjects, wallets_of
-from rules.ruleset import ExchangeSettings, Rule
-from rules.step import Step, selected
+from rules.model import Covers, Reading
+from rules.plan import AccountPlan, is_valued, plan_of, quote_of, still_judges, subjects, wallets_of
+from rules.records import Account, AlertKey
+from rules.ruleset import MINUTE_MS, ExchangeSettings, Rule
+from rules.step import Step
 from rules.sweep import gap_cap_ms
 from rules.types.base import Family
-from rules.values import zero_row
-from rules.world import Account, AlertKey, Holding, Valuation
+
+OVERTAKEN_MS = MINUTE_MS
+"""No answer is slower than this: what is older still tells of a clock that was set back."""
 
 
 def judge_reading(step: Step, reading: Reading) -> None:
@@ -26,34 +26,21 @@ def judge_reading(step: Step, reading: Reading) -> None:
     if settings is None or step.state(reading.exchange).stopped:
         return
     account = accounts.ensure(step, reading.exchange, reading.account)
-    health.succeeded(step, reading.exchange, reading.ended_ms)
-    account = presence.answered(step, settings, account, reading)
-    if not selected(settings, account):
+    health.succeeded(step, reading.exchange, reading.began_ms, reading.ended_ms)
+    if settings.own_call and reading.account.venue_id and accounts.speaks_for_another(step, account):
+        step.note("reading.of_another", reading.exchange, f"{account.label} is another account's name now")
         return
-    account = health.account_read(step, account)
-    baseline.begin(step, reading.exchange, reading.ended_ms)
-    key = account.key
-    arrival = Arrival(
-        account,
-        reading.wallet,
-        reading.began_ms,
-        reading.ended_ms,
-        step.world.holdings.get((key, reading.wallet)),
-        step.world.valuations.get((key, reading.wallet)),
-    )
     plan = plan_of(step, account)
+    account = presence.answered(step, settings, account, reading, read=plan.read)
+    if not (plan.read and account.present):
+        return
+    baseline.begin(step, reading.exchange, reading.ended_ms)
     if reading.values is not None:
-        step.world.put_valuation(
-            key, reading.wallet, Valuation(reading.values, reading.began_ms, reading.ended_ms)
-        )
-        _judge_values(step, plan, arrival, reading.values)
+        _judge_values(step, settings, plan, account, reading, reading.values)
     if reading.fields:
-        changed = _take_in(step, arrival, reading)
-        whole = reading.covers is Covers.ALL
-        named = None if whole else frozenset(reading.rows)
-        judge_assets(step, settings, plan, arrival, changed, named=named, whole=whole)
-        if whole:
-            baseline.was_read(step, settings, key, reading.wallet)
+        account = health.account_read(step, account)
+        _judge_quantities(step, settings, plan, account, reading)
+    staleness.spoke(step, settings, account)
 
 
 def judge_assets(
@@ -71,19 +58,21 @@ def judge_assets(
     `named` limits the look to the assets that the arrival proves; None is all of them.
     """
     index, pair = step.world.index, (arrival.account.key, arrival.wallet)
-    assets = set(changed)
-    if pair not in index.judged:
-        assets = _all_assets(step, plan, arrival, whole=whole)
+    assets, first = set(changed), pair not in index.judged
+    if first:
+        every = _all_assets(step, plan, arrival, whole=whole)
+        assets |= {asset for asset in every if named is None or asset in named}
         if whole:
             index.judged.add(pair)
     done: set[AlertKey] = set()
     for asset in sorted(assets):
         for rule in plan.for_asset(asset):
-            for key in subjects(step, rule, arrival.account, arrival.wallet, asset):
+            for key in subjects(rule, arrival.account, arrival.wallet, asset):
                 done.add(key)
                 judge_subject(step, settings, rule, key, arrival)
     _judge_open(step, settings, plan, arrival, named, done)
-    status.drained(step, settings, plan, arrival, whole=whole)
+    if plan.drained and (assets or first or arrival.account.emptied_ms is not None):
+        status.drained(step, settings, plan, arrival, whole=whole)
 
 
 def judge_subject(
@@ -94,8 +83,10 @@ def judge_subject(
         changes.judge(step, settings, rule, key, arrival)
         return
     seen = look_at(step, rule, key, arrival)
+    health.seen(step, rule, key, arrival, seen)
+    if seen.value is None:
+        return
     verdict = verdict_of(rule, seen, arrival.account)
-    health.seen(step, rule, key, arrival, known=seen.value is not None)
     evidence = Evidence(
         verdict,
         seen.began_ms,
@@ -104,72 +95,45 @@ def judge_subject(
         seen.parts,
         gap_cap_ms(step, settings),
         lambda: facts_of(step, rule, key, arrival, seen, verdict),
+        mixed=seen.began_ms < arrival.began_ms,
+        valued=is_valued(rule),
     )
     look(step, rule, key, evidence)
 
 
-def zeroed(step: Step, arrival: Arrival, assets: Iterable[str], ended_ms: int) -> list[str]:
-    """Write zeros for assets that a complete look proved absent; the ones that were not zero before."""
-    holding = step.world.holdings[arrival.account.key, arrival.wallet]
-    gone = [asset for asset in sorted(assets) if zero_row(holding.rows[asset]) != holding.rows[asset]]
-    if not gone:
-        return []
-    rows = dict(holding.rows)
-    for asset in gone:
-        rows[asset] = zero_row(rows[asset])
-        _changed(step, arrival, holding.fields, asset, holding.rows[asset], rows[asset], ended_ms)
-    holding = replace(holding, rows=rows, source=None)
-    step.world.put_holding(arrival.account.key, arrival.wallet, holding)
-    return gone
-
-
-def _take_in(step: Step, arrival: Arrival, reading: Reading) -> list[str]:
-    """Update the wallet's holding; the assets whose row changed."""
-    before = arrival.before
-    whole = reading.covers is Covers.ALL
-    whole_ms = reading.ended_ms if whole else (before.whole_ms if before else None)
-    key = (arrival.account.key, reading.wallet)
-    if before is not None and before.source is reading.rows and before.fields == reading.fields:
-        moved = replace(before, began_ms=reading.began_ms, ended_ms=reading.ended_ms, whole_ms=whole_ms)
-        step.world.put_holding(*key, moved)
-        return []
-    known: Mapping[str, Row] = before.rows if before is not None and before.fields == reading.fields else {}
-    rows, changed = _merge(known, reading, whole=whole)
-    for asset in changed:
-        _changed(step, arrival, reading.fields, asset, known.get(asset), rows[asset], reading.ended_ms)
-    holding = Holding(reading.fields, rows, reading.rows, reading.began_ms, reading.ended_ms, whole_ms)
-    step.world.put_holding(*key, holding)
-    return changed
-
-
-def _merge(known: Mapping[str, Row], reading: Reading, *, whole: bool) -> tuple[Mapping[str, Row], list[str]]:
-    """The rows after a reading: those it names, and those held before, at zero where it proves an absence."""
-    changed = [asset for asset, row in reading.rows.items() if known.get(asset) != row]
-    others = [asset for asset in known if asset not in reading.rows]
-    if not others:
-        return reading.rows, changed
-    rows = dict(known)
-    rows.update(reading.rows)
-    if whole:
-        for asset in others:
-            if rows[asset] != zero_row(rows[asset]):
-                rows[asset] = zero_row(rows[asset])
-                changed.append(asset)
-    return rows, changed
-
-
-def _changed(
-    step: Step,
-    arrival: Arrival,
-    fields: tuple[str, ...],
-    asset: str,
-    before: Row | None,
-    after: Row,
-    at_ms: int,
+def _judge_quantities(
+    step: Step, settings: ExchangeSettings, plan: AccountPlan, account: Account, reading: Reading
 ) -> None:
-    step.outcome.changes.append(
-        BalanceChange(arrival.account.key, arrival.wallet, fields, asset, before, after, at_ms)
-    )
+    before = step.world.holdings.get((account.key, reading.wallet))
+    if before is not None and _is_overtaken(before.began_ms, reading):
+        step.note("reading.overtaken", reading.exchange, f"{account.label} {reading.wallet}")
+        return
+    arrival = Arrival(account, reading.wallet, reading.began_ms, reading.ended_ms, before)
+    changed = take_in(step, arrival, reading)
+    whole = reading.covers is Covers.ALL
+    if (
+        not changed
+        and (account.key, reading.wallet) in step.world.index.judged
+        and not _needs_a_look(step, account)
+    ):
+        return
+    named = None if whole else frozenset(reading.rows)
+    judge_assets(step, settings, plan, arrival, changed, named=named, whole=whole)
+    if whole:
+        baseline.was_read(step, settings, account.key, reading.wallet)
+
+
+def _is_overtaken(known_began_ms: int, reading: Reading) -> bool:
+    """Whether a reading that was asked for later has already been judged: a slow answer is old news."""
+    return 0 < known_began_ms - reading.began_ms <= OVERTAKEN_MS
+
+
+def _needs_a_look(step: Step, account: Account) -> bool:
+    """Whether anything is under way that an unchanged reading may move."""
+    opened = step.world.index.open_of
+    if account.emptied_ms is not None or step.state(account.exchange).baseline is not None:
+        return True
+    return any(owner in opened for owner in _owners(account)) if opened else False
 
 
 def _all_assets(step: Step, plan: AccountPlan, arrival: Arrival, *, whole: bool) -> set[str]:
@@ -191,56 +155,70 @@ def _judge_open(
     done: set[AlertKey],
 ) -> None:
     """What is open is judged at every reading that speaks of it, changed or not."""
-    by_key = _rules_by_key(plan)
-    for alert_key in list(_open_keys(step, arrival.account)):
-        alert = step.world.alerts.get(alert_key)
-        if alert is None or alert_key in done or alert_key.subject.event:
+    for key in _open_keys(step, arrival.account):
+        if key in done or key not in step.world.alerts:
             continue
-        rule = by_key.get(alert_key.rule)
-        if rule is None:
-            _close_unselected(step, arrival.account, alert_key)
-            continue
-        subject = alert_key.subject
-        if is_valued(rule) or subject.wallet not in ("", arrival.wallet):
+        rule = _rule_of_open(step, plan, key)
+        if rule is None or is_valued(rule) or key.subject.wallet not in ("", arrival.wallet):
             continue
         if rule.wallet is not None and not rule.wallet.match(arrival.wallet):
             continue
-        if named is not None and subject.asset not in named:
-            continue
-        judge_subject(step, settings, rule, alert_key, arrival)
+        if named is None or key.subject.asset in named:
+            judge_subject(step, settings, rule, key, arrival)
 
 
-def _close_unselected(step: Step, account: Account, key: AlertKey) -> None:
-    """An edit took the subject out of its rule: the next reading closes the alert."""
-    rule = next((rule for rule in step.ruleset.rules if rule.key == key.rule), None)
-    if (
-        rule is None
-        or key.subject.account != account.key
-        or rule.spec.family not in (Family.LEVEL, Family.CHANGE)
-    ):
+def _rule_of_open(step: Step, plan: AccountPlan, key: AlertKey) -> Rule | None:
+    """The rule that judges an open alert; None where it is no figure, or where an edit ended it just now."""
+    rule = plan.by_key.get(key.rule)
+    if rule is None or not still_judges(rule, key.subject):
+        _close_unselected(step, key)
+        return None
+    return rule
+
+
+def _close_unselected(step: Step, key: AlertKey) -> None:
+    """An edit or a new name took the subject out of its rule: the next reading closes the alert."""
+    rule = step.rule(key.rule)
+    if rule is None or rule.spec.family not in (Family.LEVEL, Family.CHANGE):
         return
-    alert = step.world.alerts[key]
-    end(step, rule, alert, "rule changed", alert.facts, closed=True)
+    if key.subject.account is None and still_judges(rule, key.subject) and parts_of(step, rule, key, None):
+        return  # a sum that goes on without this account
+    end(step, step.world.alerts[key], "rule changed", step.world.alerts[key].facts, closed=True)
 
 
-def _rules_by_key(plan: AccountPlan) -> dict[str, Rule]:
-    rules = [*plan.any_asset, *plan.valued, *(rule for named in plan.literal.values() for rule in named)]
-    return {rule.key: rule for rule in rules}
+def _owners(account: Account) -> tuple[tuple[str, int | None], ...]:
+    """Whose open alerts may be about the account: its own, sums of its exchange, and sums of all."""
+    return ((account.exchange, account.key), (account.exchange, None), ("", None))
 
 
 def _open_keys(step: Step, account: Account) -> Iterator[AlertKey]:
-    """Open alerts that may be about the account: its own, and sums of its exchange or of all."""
-    index = step.world.index.open_of
-    for owner in ((account.exchange, account.key), (account.exchange, None), ("", None)):
-        yield from sorted(index.get(owner, ()))
+    opened = step.world.index.open_of
+    for owner in _owners(account):
+        for key in sorted(opened.get(owner, ())):
+            if not key.subject.event and not key.rule.startswith(health.BUILT_IN):
+                yield key
 
 
-def _judge_values(step: Step, plan: AccountPlan, arrival: Arrival, values: Mapping[str, str]) -> None:
-    settings = cast("ExchangeSettings", step.exchange(arrival.account.exchange))
-    for rule in plan.valued:
-        if quote_of(rule) not in values or arrival.wallet not in wallets_of(
-            step, arrival.account, settings, valued=True
-        ):
-            continue
-        for key in subjects(step, rule, arrival.account, arrival.wallet, quote_of(rule)):
-            judge_subject(step, settings, rule, key, arrival)
+def _judge_values(
+    step: Step,
+    settings: ExchangeSettings,
+    plan: AccountPlan,
+    account: Account,
+    reading: Reading,
+    values: Mapping[str, str],
+) -> None:
+    before = step.world.valuations.get((account.key, reading.wallet))
+    if before is not None and _is_overtaken(before.began_ms, reading):
+        return
+    arrival = Arrival(account, reading.wallet, reading.began_ms, reading.ended_ms, None, before)
+    take_in_values(step, arrival, values)
+    if reading.wallet in wallets_of(step, account, settings, valued=True):
+        for rule in plan.valued:
+            if quote_of(rule) in values:
+                for key in subjects(rule, account, reading.wallet, quote_of(rule)):
+                    judge_subject(step, settings, rule, key, arrival)
+    if not reading.fields:
+        for key in _open_keys(step, account):
+            if key in step.world.alerts:
+                _rule_of_open(step, plan, key)
+    baseline.was_valued(step, settings, account.key, reading.wallet)

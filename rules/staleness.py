@@ -7,85 +7,100 @@ from dataclasses import replace
 from typing import cast
 
 from rules import health
+from rules.builtin import raise_alert
 from rules.facts import Facts
 from rules.ids import derive
 from rules.lifecycle import end, fire
 from rules.model import Severity
-from rules.plan import concerns
+from rules.plan import concerns, is_read, quantity_wallets, valued_wallets
+from rules.records import Account, Alert, AlertKey, Subject
 from rules.ruleset import ExchangeSettings, Rule
-from rules.step import Step, selected
+from rules.step import Step
 from rules.sweep import late_after_ms
 from rules.types.base import Family
 from rules.types.stale import Stale
-from rules.world import Account, Alert, AlertKey, Subject
+
+AGAIN_MS = 5_000
+"""While the exchange as a whole is silent, its accounts are looked at no more often than this."""
 
 
 def scan(step: Step) -> None:
-    """Every exchange and every account read: what has been silent for too long, and what speaks again."""
+    """Every exchange and every account read: what has been silent for too long."""
     own = [rule for rule in step.ruleset.rules if rule.enabled and rule.spec.family is Family.STALE]
     for name, settings in step.ruleset.exchanges.items():
-        if not _exchange_speaks(step, name):
+        if not _exchange_speaks(step, name) or not _wallets(settings):
             continue
-        built_in = late_after_ms(step, settings)
+        after_ms = late_after_ms(step, settings)
+        floor = max(step.world.started_ms, step.state(name).up_since_ms)
+        last_success = step.last_success_ms(name) or 0
         for account in step.accounts_of(name):
-            if not selected(settings, account) or not _has_wallets(settings, account):
+            if account.master or not is_read(step, account):
                 continue
-            wallet, silent_since = _silent_since(step, settings, account)
-            _built_in(step, account, wallet, silent_since, built_in)
+            wallet, read_ms = _oldest(step, settings, account)
+            since = max(read_ms or 0, floor, account.first_seen_ms)
+            _built_in(step, account, wallet, since, after_ms, last_success)
             for rule in own:
                 if concerns(rule, account):
-                    _own(step, rule, account, wallet, silent_since)
+                    _own(step, rule, account, wallet, since)
 
 
 def spoke(step: Step, settings: ExchangeSettings, account: Account) -> None:
     """A reading arrived: the alerts on this account's silence end where every wallet speaks again."""
+    if (account.exchange, account.key) not in step.world.index.open_of:
+        return
     for key in list(_stale_keys(step, account)):
-        alert = step.world.alerts[key]
-        _, since = _silent_since(step, settings, account)
-        if since > (alert.fired_ms or alert.since_ms) or step.now_ms - since < _after_ms(step, settings, key):
-            rule = next((rule for rule in step.ruleset.rules if rule.key == key.rule), None)
-            end(step, rule, alert, "", replace(alert.facts, read_ms=since), closed=False)
+        _, read_ms = _oldest(step, settings, account)
+        if read_ms is not None and step.now_ms - read_ms < _after_ms(step, settings, key):
+            alert = step.world.alerts[key]
+            facts = replace(alert.facts, read_ms=read_ms)
+            end(step, alert, "", facts, closed=False)
 
 
 def _exchange_speaks(step: Step, name: str) -> bool:
     """Judge the exchange as a whole; a stale one holds its accounts' stale alerts back."""
-    state = step.state(name)
     late = health.stale_exchange_after_ms(step, name)
-    if state.stopped:
+    if step.state(name).stopped:
         health.stopped(step, name)
         return False
     if step.now_ms >= late:
         health.stale_exchange(step, name)
         return False
-    step.world.index.due(late)
+    step.world.index.scan_due(late)
     return True
 
 
-def _has_wallets(settings: ExchangeSettings, account: Account) -> bool:
-    return bool(settings.wallets) and not account.master
+def _wallets(settings: ExchangeSettings) -> tuple[str, ...]:
+    """The wallets whose readings keep an account fresh: quantities, or valuations where only they are read."""
+    return quantity_wallets(settings) or valued_wallets(settings)
 
 
-def _silent_since(step: Step, settings: ExchangeSettings, account: Account) -> tuple[str, int]:
-    """The wallet that has been silent the longest, and since when. What the exchange missed as a whole, or we
-    while we were down, is not the account's silence.
-    """
-    floor = max(step.world.started_ms, account.first_seen_ms, step.state(account.exchange).up_since_ms)
-    times = []
-    for wallet in settings.wallets:
-        holding = step.world.holdings.get((account.key, wallet))
-        times.append((max(floor, holding.ended_ms) if holding else floor, wallet))
-    since, wallet = min(times)
-    return wallet, since
+def _oldest(step: Step, settings: ExchangeSettings, account: Account) -> tuple[str, int | None]:
+    """The wallet that has been silent the longest, and its last reading; None where it was never read."""
+    oldest: tuple[str, int | None] = ("", None)
+    by_quantity = bool(quantity_wallets(settings))
+    for place, wallet in enumerate(_wallets(settings)):
+        table = step.world.holdings if by_quantity else step.world.valuations
+        found = table.get((account.key, wallet))
+        read_ms = None if found is None else found.ended_ms
+        if place == 0 or (oldest[1] is not None and (read_ms is None or read_ms < oldest[1])):
+            oldest = (wallet, read_ms)
+    return oldest
 
 
-def _built_in(step: Step, account: Account, wallet: str, since: int, after_ms: int) -> None:
+def _built_in(
+    step: Step, account: Account, wallet: str, since: int, after_ms: int, last_success_ms: int
+) -> None:
+    """Tell of an account that stayed silent while its exchange spoke: an outage of all is told as one."""
     if step.now_ms < since + after_ms:
-        step.world.index.due(since + after_ms)
+        step.world.index.scan_due(since + after_ms)
+        return
+    if last_success_ms < since + after_ms:
+        step.world.index.scan_due(step.now_ms + max(since + after_ms - last_success_ms, AGAIN_MS))
         return
     subject = Subject(account.exchange, account.key)
     holding = step.world.holdings.get((account.key, wallet))
     reason = account.failing_reason or "No call about it succeeded."
-    health.raise_alert(
+    raise_alert(
         step,
         health.STALE_ACCOUNT,
         subject,
@@ -105,7 +120,7 @@ def _own(step: Step, rule: Rule, account: Account, wallet: str, since: int) -> N
     if key in step.world.alerts:
         return
     if step.now_ms < since + after:
-        step.world.index.due(since + after)
+        step.world.index.scan_due(since + after)
         return
     holding = step.world.holdings.get((account.key, wallet))
     facts = Facts(
@@ -132,12 +147,12 @@ def _own(step: Step, rule: Rule, account: Account, wallet: str, since: int) -> N
 
 
 def _stale_keys(step: Step, account: Account) -> Iterator[AlertKey]:
-    own = {rule.key for rule in step.ruleset.rules if rule.spec.family is Family.STALE}
     for key in sorted(step.world.index.open_of.get((account.exchange, account.key), ())):
-        if key.rule == health.STALE_ACCOUNT or key.rule in own:
+        alert = step.world.alerts[key]
+        if key.rule == health.STALE_ACCOUNT or alert.type == "stale":
             yield key
 
 
 def _after_ms(step: Step, settings: ExchangeSettings, key: AlertKey) -> int:
-    rule = next((rule for rule in step.ruleset.rules if rule.key == key.rule), None)
+    rule = step.rule(key.rule)
     return late_after_ms(step, settings) if rule is None else cast("Stale", rule.spec).after_ms

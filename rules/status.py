@@ -8,37 +8,42 @@ from typing import cast
 
 from rules import events
 from rules.facts import Facts
-from rules.figures import Arrival
+from rules.figures import Arrival, still_listed
 from rules.lifecycle import Evidence, look
 from rules.model import Identity
 from rules.patterns import Patterns
-from rules.plan import AccountPlan, concerns
+from rules.plan import AccountPlan, concerns, quantity_wallets
+from rules.records import Account, AlertKey, Holding, Subject
 from rules.ruleset import ExchangeSettings, Rule
 from rules.step import Step
 from rules.sweep import gap_cap_ms
 from rules.types.account_status import AccountStatus
 from rules.types.base import Family, Verdict, Zone
-from rules.values import is_zero
-from rules.world import Account, AlertKey, Holding, Subject
+from rules.values import is_held
+
+SETTLED = 1_000
+"""A freeze that was told to everybody who asked for it is counted no further."""
 
 
-def frozen(step: Step, account: Account, says: bool | None) -> Account:
+def frozen(step: Step, account: Account, says: bool | None) -> Account:  # noqa: FBT001  the venue's own word
     """Take in what a complete listing says; tell when `confirm` listings in a row agree on a new freeze."""
     if says is None or (says is False and account.frozen is False):
         return account
     if not says:
         return replace(account, frozen=False, freeze_run=0)
-    if account.frozen is None or (account.frozen and account.freeze_run == 0):
-        return replace(account, frozen=True, freeze_run=0)  # so from the start: no event
+    if account.frozen is None:
+        return replace(account, frozen=True, freeze_run=SETTLED)  # so from the start: no event
+    if account.frozen and account.freeze_run in (0, SETTLED):
+        return account
     run = account.freeze_run + 1
-    account = replace(account, frozen=True, freeze_run=run)
     rules = _rules(step, account, "frozen")
     for rule in rules:
         if rule.confirm == run:
             events.tell(step, rule, account, "frozen", "was frozen by the venue")
     if any(run < rule.confirm for rule in rules):
         step.outcome.relist(account.exchange)
-    return account
+        return replace(account, frozen=True, freeze_run=run)
+    return replace(account, frozen=True, freeze_run=SETTLED)
 
 
 def renamed(step: Step, account: Account, before: Identity) -> None:
@@ -63,24 +68,29 @@ def drained(
     account = step.world.accounts[arrival.account.key]
     if account.master:
         return
-    parts = [(account.key, wallet) for wallet in settings.wallets]
-    holdings = [step.world.holdings.get(part) for part in parts]
-    holds = _holds(holdings)
+    parts = [(account.key, wallet) for wallet in quantity_wallets(settings)]
+    holds = _holds([step.world.holdings.get(part) for part in parts])
     if holds is None or (holds is False and not whole):
         return
-    if holds and account.holds is not True:
-        account = replace(account, holds=True)
-        step.world.put_account(account)
-    if holds is False and account.holds is None:
-        step.world.put_account(replace(account, holds=False))
+    if holds or account.holds is None:
+        fresh = replace(account, holds=holds, emptied_ms=None)
+        if fresh != account:
+            step.world.put_account(fresh)
+        if not holds or account.emptied_ms is None:
+            return
+    elif account.holds is False:
         return
-    looks = [
-        _drain_look(step, settings, rule, arrival, parts, holds=holds)
-        for rule in plan.status
-        if _on(rule, "drained")
+    # A rule looks at the first empty reading and then only while it waits for the next: once is once.
+    first = account.emptied_ms is None
+    waiting = [
+        rule
+        for rule in plan.drained
+        if _drain_look(step, settings, rule, arrival, parts, holds=holds, first=first)
     ]
-    if holds is False and account.holds and not any(looks):
-        step.world.put_account(replace(account, holds=False))
+    if not holds:
+        emptied = (account.emptied_ms or arrival.ended_ms) if waiting else None
+        now = step.world.accounts[account.key]
+        step.world.put_account(replace(now, holds=bool(waiting), emptied_ms=emptied))
 
 
 def _drain_look(
@@ -91,13 +101,12 @@ def _drain_look(
     parts: list[tuple[int, str]],
     *,
     holds: bool,
+    first: bool,
 ) -> bool:
     """Judge one rule; whether it is still waiting for its confirming reading."""
     account = step.world.accounts[arrival.account.key]
     key = AlertKey(rule.key, Subject(account.exchange, account.key, "", "drained"))
-    if not holds and not account.holds:
-        return False
-    if holds and key not in step.world.alerts:
+    if key not in step.world.alerts and (holds or not first):
         return False
     began = min(holding.began_ms for part in parts if (holding := step.world.holdings.get(part)) is not None)
     evidence = Evidence(
@@ -109,14 +118,14 @@ def _drain_look(
         gap_cap_ms(step, settings),
         lambda: _drain_facts(step, rule, account, arrival),
         event=True,
+        mixed=began < arrival.began_ms,
     )
     alert = look(step, rule, key, evidence)
     return alert is not None and alert.state == "pending"
 
 
 def _drain_facts(step: Step, rule: Rule, account: Account, arrival: Arrival) -> Facts:
-    listed = bool(step.state(account.exchange).listings)
-    sure = listed or not account.absent_passes
+    sure = not account.absent_passes or still_listed(step, account)
     return Facts(
         rule=rule.name,
         type=rule.type,
@@ -136,13 +145,19 @@ def _drain_facts(step: Step, rule: Rule, account: Account, arrival: Arrival) -> 
 
 
 def _holds(holdings: list[Holding | None]) -> bool | None:
-    """Whether anything is held; None unless every wallet was looked at completely."""
+    """Whether anything is held; None unless every wallet was looked at completely and told."""
+    known = bool(holdings)
     for holding in holdings:
-        if holding is not None and any(not is_zero(holding.fields, row) for row in holding.rows.values()):
-            return True
-    if any(holding is None or holding.whole_ms is None for holding in holdings):
-        return None
-    return False
+        if holding is None:
+            known = False
+            continue
+        for row in holding.rows.values():
+            held = is_held(holding.fields, row)
+            if held:
+                return True
+            known = known and held is not None
+        known = known and holding.whole_ms is not None
+    return False if known else None
 
 
 def _rules(step: Step, account: Account, status: str, before: Identity | None = None) -> list[Rule]:

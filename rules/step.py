@@ -37,8 +37,19 @@ class Step:
 
     def accounts_of(self, exchange: str) -> list[Account]:
         """The accounts of an exchange in the order of their keys: iteration is part of the verdict's text."""
-        keys = sorted(self.world.index.by_exchange.get(exchange, ()))
-        return [self.world.accounts[key] for key in keys]
+        return [self.world.accounts[key] for key in self.world.index.by_exchange.get(exchange, ())]
+
+    def rule(self, key: str) -> Rule | None:
+        """The enabled rule with this key; None for a built-in one and for one that is gone."""
+        index = self.world.index
+        if index.rules is None:
+            index.rules = {rule.key: rule for rule in self.ruleset.rules if rule.enabled}
+        return index.rules.get(key)
+
+    def last_success_ms(self, exchange: str) -> int | None:
+        """The last success of anything of an exchange, to the millisecond."""
+        exact = self.world.index.last_success_ms.get(exchange)
+        return self.state(exchange).last_success_ms if exact is None else exact
 
     def note(self, event: str, exchange: str, text: str = "") -> None:
         """Leave a line for the log and the metrics."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from rules.plan import is_read
 from rules.ruleset import ExchangeSettings
 from rules.step import Step
 
 
 def planned_sweep_ms(step: Step, settings: ExchangeSettings) -> int:
-    """The longer of `poll_every` and the lawful time of reading every known account once."""
-    count = len(step.world.index.by_exchange.get(settings.name, ()))
+    """The longer of `poll_every` and the lawful time of reading every account that is read once."""
+    counts, keys = step.world.index.read_counts, step.world.index.by_exchange.get(settings.name, [])
+    looked, count = counts.get(settings.name, (0, 0))
+    if looked < len(keys):
+        accounts = step.world.accounts
+        count += sum(1 for key in keys[looked:] if is_read(step, accounts[key]))
+        counts[settings.name] = (len(keys), count)
     return max(settings.poll_every_ms, count * settings.read_us // 1000)
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from rules.outcome import Notification, NotificationKind
+from rules.records import Alert
 from rules.ruleset import DAY_MS, Rule
 from rules.step import Step, routed
-from rules.world import Alert
 
 EVENT_LIFE_MS = DAY_MS
 """An event closes by itself after this long: it has no end of its own."""
@@ -40,6 +40,20 @@ def raised(step: Step, rule: Rule, alert: Alert) -> Alert:
     names = routed(step.ruleset, rule, alert.severity)
     _notify(step, alert, [name for name in names if name in alert.told], NotificationKind.RAISED)
     _notify(step, alert, [name for name in names if name not in alert.told], NotificationKind.FIRING)
+    return _reminding(step, rule, replace(alert, told=alert.told | set(names)))
+
+
+def reached(step: Step, rule: Rule, alert: Alert) -> Alert:
+    """Tell whoever an edit has put on the route of what fires already: a trial that became serious, a new notifier.
+
+    Nobody is told twice, and what somebody has acked is not told again.
+    """
+    if alert.held or alert.acked_ms is not None:
+        return alert
+    names = [name for name in routed(step.ruleset, rule, alert.severity) if name not in alert.told]
+    if not names:
+        return alert
+    _notify(step, alert, names, NotificationKind.FIRING)
     return _reminding(step, rule, replace(alert, told=alert.told | set(names)))
 
 
@@ -78,6 +92,8 @@ def _reminding(step: Step, rule: Rule | None, alert: Alert) -> Alert:
         return replace(alert, repeat_ms=None, remind_at_ms=None)
     own = None if rule is None else rule.repeat_every_ms
     wait = step.settings.repeat_every_ms if own is None else own
+    if wait <= 0:
+        return replace(alert, repeat_ms=None, remind_at_ms=None)
     at = step.now_ms + wait
     step.world.index.due(at)
     return replace(alert, repeat_ms=wait, remind_at_ms=at)

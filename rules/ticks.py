@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from rules import baseline, health, staleness
+from rules import baseline, blindness, staleness
 from rules.lifecycle import end
-from rules.ruleset import Rule
+from rules.reminding import remind_all
 from rules.step import Step
-from rules.types.base import Family
 
 FAR_MS = 1 << 62
 
@@ -17,30 +16,27 @@ def tick(step: Step) -> None:
     if step.now_ms < index.next_due_ms:
         return
     index.next_due_ms = FAR_MS
-    rules = {rule.key: rule for rule in step.ruleset.rules}
-    staleness.scan(step)
-    for place, blind in sorted(step.world.blind.items()):
-        at_ms = blind.since_ms + step.settings.stale_after_ms
-        if step.now_ms >= at_ms:
-            health.blind_for_long(step, rules, place, blind)
-        else:
-            index.due(at_ms)
-    _kept_firing(step, rules)
+    if step.now_ms >= index.next_scan_ms:
+        index.next_scan_ms = FAR_MS
+        staleness.scan(step)
+    else:
+        index.due(index.next_scan_ms)
+    blindness.judge_blind(step)
+    _kept_firing(step)
     _events(step)
     _digests(step)
-    health.remind_all(step, rules)
+    remind_all(step)
 
 
-def _kept_firing(step: Step, rules: dict[str, Rule]) -> None:
+def _kept_firing(step: Step) -> None:
+    """Alerts that are clear and only `keep_firing` holds."""
     for key, alert in sorted(step.world.alerts.items()):
-        rule = rules.get(key.rule)
-        if rule is None or alert.clear_ms is None or rule.spec.family is not Family.LEVEL:
+        rule = step.rule(key.rule)
+        if rule is None or alert.clear_ms is None or alert.clear_run < rule.confirm:
             continue
         until = alert.last_ms + rule.keep_firing_ms
-        if alert.clear_run < rule.confirm:
-            continue
         if step.now_ms >= until:
-            end(step, rule, alert, "", alert.facts, closed=False)
+            end(step, alert, "", alert.facts, closed=False)
         else:
             step.world.index.due(until)
 
@@ -50,7 +46,7 @@ def _events(step: Step) -> None:
         if alert.expires_ms is None:
             continue
         if step.now_ms >= alert.expires_ms:
-            end(step, None, alert, "closed by itself after 24 h", alert.facts, closed=True)
+            end(step, alert, "closed by itself after 24 h", alert.facts, closed=True)
         else:
             step.world.index.due(alert.expires_ms)
 
@@ -65,5 +61,3 @@ def _digests(step: Step) -> None:
             baseline.finish(step, name, late=True)
         else:
             step.world.index.due(until)
-            if step.world.index.unread.get(name) == set():
-                baseline.finish(step, name)

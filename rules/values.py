@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from decimal import Context, Decimal, Inexact
 
 from rules.model import Row
-from rules.world import Holding, Valuation
+from rules.records import Holding, Valuation
 
 ZERO = Decimal(0)
-EXACT = Context(prec=250, traps=[Inexact])
+EXACT = Context(prec=5_000, traps=[Inexact])
 """Wider than any figure that a client lets through, so that sums are exact; a rounding would raise (law 9)."""
 
 SUMMED = ("free", "locked", "frozen", "withdrawing")
@@ -24,7 +24,9 @@ def number(text: str | None) -> Decimal | None:
 def in_row(fields: tuple[str, ...], row: Row, field: str) -> Decimal | None:
     """One field of one row. A `total` of our own needs every part that the venue gave to be known."""
     if field in fields:
-        return number(row[fields.index(field)])
+        text = row[fields.index(field)]
+        if text is not None or field != "total":
+            return number(text)
     if field != "total":
         return None
     parts = [text for name, text in zip(fields, row, strict=True) if name in SUMMED and text is not None]
@@ -58,14 +60,21 @@ def add(figures: Iterable[Decimal]) -> Decimal:
 
 
 def zero_row(row: Row) -> Row:
-    """The row of an asset that is no longer held: what was known is zero, what was unknown stays so."""
-    return tuple("0" if text else text for text in row)
+    """The row of an asset that is no longer held: zero in every field that the venue gives."""
+    return tuple(None if text is None else "0" for text in row)
 
 
-def is_zero(fields: tuple[str, ...], row: Row) -> bool:
-    """Whether nothing at all is held, by the total and every part that counts."""
-    counted = [text for name, text in zip(fields, row, strict=True) if name != "limitAvailable"]
-    return all(not text or Decimal(text) == 0 for text in counted)
+def same_fields(before: tuple[str, ...], row: Row, fields: tuple[str, ...]) -> Row:
+    """A row under the fields of a newer reading; a field that it never had is unknown."""
+    return tuple(row[before.index(name)] if name in before else None for name in fields)
+
+
+def is_held(fields: tuple[str, ...], row: Row) -> bool | None:
+    """Whether anything of the asset is held: some part is not zero. None where that is not known."""
+    parts = [text for name, text in zip(fields, row, strict=True) if name in SUMMED or name == "total"]
+    if any(text and Decimal(text) != 0 for text in parts):
+        return True
+    return None if in_row(fields, row, "total") is None else False
 
 
 def text_of(value: Decimal | None) -> str | None:

@@ -111,6 +111,14 @@ def claim(db: sqlite3.Connection, notifier: str, now_ms: int, gather_ms: int, li
     return _message(db, message)
 
 
+def shorten(db: sqlite3.Connection, message: str, rows: int) -> Message:
+    """Keep the first `rows` of a message that was not sent yet; the others are queued again. In a transaction."""
+    members = db.execute("SELECT id FROM notifications WHERE message = ? ORDER BY id", (message,)).fetchall()
+    back = members[max(rows, 1) :]
+    db.executemany("UPDATE notifications SET state = 'queued', message = NULL WHERE id = ?", back)
+    return _message(db, message)
+
+
 def _gathers_until(db: sqlite3.Connection, notifier: str, now_ms: int, gather_ms: int) -> int:
     """Until when events are gathered: `gather_ms` after the last message was claimed for the notifier."""
     last = db.execute("SELECT max(claimed_ms) FROM messages WHERE notifier = ?", (notifier,)).fetchone()[0]

@@ -213,6 +213,11 @@ class Store(Reads):
         with transaction(self._db, "claim from", self.path) as db:
             return outbox.claim(db, notifier, now_ms, gather_ms, limit)
 
+    def shorten(self, message_id: str, rows: int) -> Message:
+        """Keep the first `rows` of a claimed message, as many as it can name; the others wait for the next one."""
+        with transaction(self._db, "write", self.path) as db:
+            return outbox.shorten(db, message_id, rows)
+
     def delivered(self, message_id: str, now_ms: int) -> None:
         """It arrived."""
         self._settle(lambda db: outbox.settle(db, message_id, now_ms, "delivered"), message_id)

@@ -80,6 +80,7 @@ class AsyncStore:
     limits = _awaited(Store.limits)
     tell = _awaited(Store.tell)
     claim = _awaited(Store.claim)
+    shorten = _awaited(Store.shorten)
     delivered = _awaited(Store.delivered)
     failed = _awaited(Store.failed)
     unknown = _awaited(Store.unknown)

@@ -39,7 +39,7 @@ def demo(seconds: int | None) -> None:
 
     from daemon.demo.show import Demo
 
-    set_up(stream=sys.stderr, level=logging.WARNING)
+    set_up(stream=sys.stderr, level=logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="subtally-demo-") as folder:
         try:
             asyncio.run(Demo(Path(folder), seconds, Console(soft_wrap=True)).run())

@@ -72,7 +72,7 @@ def notify_test(context: click.Context, names: tuple[str, ...]) -> None:
     _show(tried, as_json=wants_json(context))
     failed = sum(one.result.outcome is not SendOutcome.DELIVERED for one in tried)
     if failed:
-        raise FoundFault(f"{failed} of {counted(len(tried), 'test message')} did not arrive for certain")
+        raise FoundFault(f"{failed} of {counted(len(tried), 'test message')} not delivered")
 
 
 def _chosen(config: Config, names: Sequence[str], path: Path) -> list[NotifierConfig]:

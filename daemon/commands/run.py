@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from daemon.commands.options import config_path, is_verbose
 from daemon.logs import set_up
 
 
@@ -25,6 +26,4 @@ def run_here(path: Path, *, verbose: bool = False) -> None:
 @click.pass_context
 def run(context: click.Context) -> None:
     """Watch the exchanges and tell the people on call, until SIGTERM. SIGHUP reloads the file."""
-    from daemon.cli import config_path, is_verbose
-
     run_here(config_path(context), verbose=is_verbose(context))

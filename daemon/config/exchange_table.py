@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from daemon.config import kinds
 from daemon.config.addresses import host_in, is_loopback
 from daemon.config.config import ExchangeConfig, NotifierConfig
 from daemon.config.daemon_table import secret_of
 from daemon.config.models import Binance, Bitget, Notifier, Okx
 from daemon.config.report import Scope
 from daemon.config.wording import shown
+from daemon.exchanges import KINDS, lawful_read_us, not_watched, wallets_of
 from rules.model import Severity
 from rules.ruleset import ExchangeSettings, NotifierSettings
 
@@ -53,20 +53,20 @@ def _settings(
         kind=kind,
         poll_every_ms=exchange.poll_every or poll_every_ms,
         read=read,
-        wallets=kinds.wallets_of(kind, read),
+        wallets=wallets_of(kind, read),
         quote=exchange.quote,
         accounts=exchange.accounts,
         confirm=exchange.confirm,
-        own_call=kinds.own_call(kind),
-        lists_all_assets=kinds.lists_all_assets(kind),
-        read_us=kinds.lawful_read_us(kind, exchange.budget),
-        not_watched=kinds.not_watched(kind, read),
+        own_call=KINDS[kind].own_call,
+        lists_all_assets=KINDS[kind].lists_all_assets,
+        read_us=lawful_read_us(kind, exchange.budget),
+        not_watched=not_watched(kind, read),
     )
 
 
 def _base_url(exchange: Binance | Okx | Bitget, scope: Scope) -> str:
     if exchange.base_url is None:
-        return kinds.DEFAULT_URLS[exchange.kind]
+        return KINDS[exchange.kind].url
     if exchange.base_url.startswith("http://") and not is_loopback(host_in(exchange.base_url)):
         scope.warning(("base_url",), "sends the API key in the clear", "use https beyond this machine")
     return exchange.base_url

@@ -10,6 +10,7 @@ from daemon.config.errors import KeyPath
 from daemon.config.kinds import Offer
 from daemon.config.report import Scope
 from daemon.config.wording import either, one_of, shown
+from daemon.exchanges import KINDS
 from rules.model import MASTER
 from rules.patterns import Patterns
 from rules.ruleset import ExchangeSettings
@@ -86,7 +87,7 @@ def _usable(need: Need, exchange: ExchangeSettings) -> list[Offer]:
 def _explain(need: Need, by: str, exchanges: list[ExchangeSettings], scope: Scope) -> None:
     """Say the first thing that is missing, from the widest to the narrowest."""
     whose = "the master" if need.of_master and not need.of_sub_accounts else "a sub-account"
-    every = [o for e in exchanges for o in kinds.offers(e.kind, kinds.read_words(e.kind)) if need.whose(o)]
+    every = [o for e in exchanges for o in kinds.offers(e.kind, KINDS[e.kind].words) if need.whose(o)]
     unread = [offer.word for offer in every if need.met_by(offer)]
     key: KeyPath = ("field",) if need.wallet is None else ("wallet",)
     wallet = "" if need.wallet is None else f" in wallet {shown(str(need.wallet))}"

@@ -13,13 +13,15 @@ from pydantic_core import ErrorDetails
 from daemon.config.errors import KeyPath
 from daemon.config.later import LATER_KEYS, NOT_YET
 from daemon.config.report import Scope
-from daemon.config.rule_common import Tiers
+from daemon.config.rule_common import AMOUNT, CSV, TABLE, TIERS, Tiers
 from daemon.config.tables import REFERENCE_HINT, SecretReference
 from daemon.config.wording import either, kind_of, nearest, one_of, shown, suggestion
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _SECRET_KEYS = frozenset({"api_key", "api_secret", "passphrase", "url", "api_token"})
+_UNIONS = frozenset({"below", "below_by", "above"})
+_TAGS = frozenset({AMOUNT, TIERS, TABLE, CSV, "[key]"})
 _WANTED = {
     "string_type": "text",
     "bool_type": "true or false",
@@ -44,7 +46,7 @@ def validated(
         details = error.errors(include_url=False)
     broken = frozenset(str(detail["loc"][0]) for detail in details if detail["type"] != "missing")
     # A key that was misspelt is not missing too.
-    meant = frozenset(nearest(key, keys_of(model)) for key in broken - set(keys_of(model)))
+    meant = frozenset(nearest(key, keys_of(model)) for key in broken - set(keys_of(model))) - set(table)
     for detail in details:
         if detail["type"] != "missing" or detail["loc"][0] not in meant:
             _report(detail, model, scope, section)
@@ -87,10 +89,16 @@ def _report(detail: ErrorDetails, model: type[BaseModel], scope: Scope, section:
 
 
 def _path_in_file(path: KeyPath) -> KeyPath:
-    """Without the tags of unions, which stand in pydantic's path only."""
-    return tuple(
-        part for part in path if not (isinstance(part, str) and re.fullmatch(r"<\w+>|\[key\]", part))
-    )
+    """Without the tags of unions, which pydantic puts after a key; a key of the file may look the same."""
+    if path[0] not in _UNIONS:
+        return path
+    kept: list[str | int] = []
+    tagged = True
+    for part in path:
+        tagged = not tagged and part in _TAGS
+        if not tagged:
+            kept.append(part)
+    return tuple(kept)
 
 
 def _refuse_unknown_key(scope: Scope, path: KeyPath, model: type[BaseModel], section: str) -> None:

@@ -30,7 +30,7 @@ from daemon.exchanges.errors import (
 )
 from daemon.exchanges.gates import Gate, Outcome, backoff_seconds
 from daemon.exchanges.http import Http, Response, Timeouts
-from daemon.exchanges.limits import Limit, Pool, Ticket
+from daemon.exchanges.limits import Limit, Pool, Ticket, opened
 from daemon.exchanges.reply import OK, WAIT_MOST_SECONDS, by_status, code_and_words, retry_after_seconds
 from daemon.exchanges.shared import Shared
 from daemon.exchanges.signing import digest, header_safe
@@ -92,8 +92,7 @@ class Caller:
         self._pools: dict[str, Pool] = {}
         for name, endpoint in self.ENDPOINTS.items():
             owner = key if endpoint.limit.per == "uid" else ""
-            gates = (self._host_gate, self._key_gate) if endpoint.signed else (self._host_gate,)
-            pool_key = (kind, host, owner, endpoint.path)
+            pool_key, gates = (kind, host, owner, endpoint.path), (self._host_gate,)
             self._pools[name] = shared.pool(pool_key, endpoint.limit, budget, gates, self._most_seconds)
         self._ip_pool: Pool | None = None
         if self.IP_LIMIT is not None:
@@ -135,8 +134,8 @@ class Caller:
 
         `read` raises Malformed on an answer that is not a success; the code in it then decides.
         """
-        self._tell_held(self._pools[name])
         signed = self.ENDPOINTS[name].signed
+        self._tell_held(self._pools[name], signed=signed)
         generation = await self._clock.known() if signed else 0
         try:
             try:
@@ -156,7 +155,7 @@ class Caller:
         self, name: str, params: Params, read: Callable[[bytes], T], *, urgent: bool, again: bool = False
     ) -> Said[T]:
         endpoint, pool = self.ENDPOINTS[name], self._pools[name]
-        ticket = await pool.take(urgent=urgent)
+        ticket = await self._ticket(pool, signed=endpoint.signed, urgent=urgent)
         outcome, ip_ticket = Outcome.NEUTRAL, None
         try:
             ip_ticket = await self._ip_ticket(urgent=urgent)
@@ -192,6 +191,16 @@ class Caller:
             raise Refused(Refusal(verdict, trouble.reason)) from None
         except Malformed as malformed:
             raise Refused(Refusal(MALFORMED, readable(str(malformed), self._secrets))) from None
+
+    async def _ticket(self, pool: Pool, *, signed: bool, urgent: bool) -> Ticket:
+        """A slot, while the key may be used: a pool per IP is shared with other keys, so its gates know none."""
+        while True:
+            if signed:
+                await opened(self._key_gate, self._timeline)
+            ticket = await pool.take(urgent=urgent)
+            if not signed or self._key_gate.until <= self._timeline.time():
+                return ticket
+            pool.give_back(ticket)
 
     async def _ip_ticket(self, *, urgent: bool) -> Ticket | None:
         return None if self._ip_pool is None else await self._ip_pool.take(urgent=urgent)
@@ -301,6 +310,8 @@ class Caller:
         verdict = refusal.verdict
         if verdict.kind is FailureKind.KEY and verdict.permission and endpoint.optional:
             return FailureKind.ENDPOINT
+        if verdict.kind is FailureKind.LIMITED and self._host_gate.until > self._timeline.time():
+            return FailureKind.BANNED  # refused so often that it is taken for the limit of the host
         if not about_account:
             return verdict.kind
         if verdict.kind is FailureKind.ENDPOINT and verdict.account_wide:
@@ -343,13 +354,13 @@ class Caller:
         self._told.add(name)
         return news
 
-    def _tell_held(self, pool: Pool) -> None:
+    def _tell_held(self, pool: Pool, *, signed: bool = True) -> None:
         """A hold that others caused, before the restart or through another exchange, is told once.
 
         Who comes later waits for its end in the pool.
         """
         now = self._timeline.time()
-        for gate in pool.gates:
+        for gate in (*pool.gates, *((self._key_gate,) if signed else ())):
             if gate.until > now and self._known_holds.get(gate, now) < gate.until:
                 self._known_holds[gate] = gate.until
                 kind = {self._host_gate: FailureKind.BANNED, self._key_gate: FailureKind.KEY}.get(gate)

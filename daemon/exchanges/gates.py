@@ -49,10 +49,9 @@ class Outcome(Enum):
 
 @dataclass(slots=True)
 class Breaker:
-    """After `PROBE_AFTER` failures in a row one probe goes at a time, later and later: an outage is not
-    hammered.
+    """After `PROBE_AFTER` failures in a row one probe goes at a time, later and later.
 
-    One failing account does not get there: the answers of the others lie between its failures.
+    An outage is not hammered. One failing account does not get there: the answers of the others lie between its failures.
     """
 
     most_seconds: float

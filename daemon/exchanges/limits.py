@@ -48,6 +48,17 @@ class LoopTimeline:
         return asyncio.get_running_loop().call_at(when, callback)
 
 
+async def opened(gate: Gate, timeline: Timeline) -> None:
+    """Wait until a gate is open."""
+    while (until := gate.until) > timeline.time():
+        due: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        timer = timeline.call_at(until, lambda due=due: due.done() or due.set_result(None))  # type: ignore[misc]
+        try:
+            await due
+        finally:
+            timer.cancel()
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """`calls` per window as documented (a weight limit over one call's weight), per user id or per IP."""
@@ -121,7 +132,7 @@ class Pool:
             return await waiting
         except asyncio.CancelledError:
             if waiting.done() and not waiting.cancelled():
-                self._undo(waiting.result())
+                self.give_back(waiting.result())
             else:
                 self._queues[urgent].remove(waiting)
             raise
@@ -132,6 +143,13 @@ class Pool:
         self._under_way -= 1
         self._cooling.append((now + self.window_seconds, ticket.urgent))
         self.breaker.note(outcome, probe=ticket.probe, now=now)
+        self._pump()
+
+    def give_back(self, ticket: Ticket) -> None:
+        """No call was made: the slot is free at once."""
+        self._under_way -= 1
+        self._urgent -= ticket.urgent
+        self.breaker.note(Outcome.NEUTRAL, probe=ticket.probe, now=self._timeline.time())
         self._pump()
 
     def seen_by_venue(self, calls: int) -> None:
@@ -188,12 +206,6 @@ class Pool:
         probe = self.breaker.broken
         self.breaker.probing |= probe
         return Ticket(self, urgent=urgent, probe=probe)
-
-    def _undo(self, ticket: Ticket) -> None:
-        self._under_way -= 1
-        self._urgent -= ticket.urgent
-        self.breaker.note(Outcome.NEUTRAL, probe=ticket.probe, now=self._timeline.time())
-        self._pump()
 
     def _pump(self) -> None:
         now = self._timeline.time()

@@ -31,6 +31,7 @@ class Endpoints:
     ) -> None:
         self._snapshot = snapshot
         self._alert_of = alert_of
+        pages.load()
         self._static = {name: (_STATIC / name).read_bytes() for name in _STATIC_TYPES}
 
     def routes(self) -> Iterable[web.RouteDef]:

@@ -21,7 +21,7 @@ from rules.outcome import NotificationKind, Transition
 from rules.world import Alert
 from state.queries import AlertRow, NotificationRow
 
-__all__ = ["AlertPage", "alert_page", "error_page", "status_page"]
+__all__ = ["AlertPage", "alert_page", "error_page", "load", "status_page"]
 
 ALERTS_MOST = 300
 """Alerts on the status page, the gravest first; the others are counted. It is loaded every few seconds."""
@@ -42,6 +42,12 @@ class AlertPage:
     transitions: tuple[Transition, ...] = ()
     notifications: tuple[NotificationRow, ...] = ()
     timezone: str = "UTC"
+
+
+def load() -> None:
+    """Compile the pages now: the first reader would otherwise hold up the watch for a tenth of a second."""
+    for name in ("status", "alert", "error"):
+        _template(name)
 
 
 def status_page(snapshot: Snapshot, *, root: str) -> str:

@@ -7,6 +7,9 @@ from decimal import Decimal
 from typing import ClassVar
 
 from rules.types.base import Family
+from rules.values import EXACT
+
+_HUNDRED = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,9 @@ class Step:
         """Whether `change` (not negative) from `reference` is enough. Exact: no division, so no rounding."""
         if not self.percent:
             return change >= self.amount
-        return reference != 0 and change * 100 >= self.amount * abs(reference)
+        return reference != 0 and EXACT.multiply(change, _HUNDRED) >= EXACT.multiply(
+            self.amount, reference.copy_abs()
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,19 @@ KEYS = sorted(
         for model in (Daemon, Exchange, Notifier, *EXCHANGE_MODELS.values(), *RULE_MODELS.values())
         for key in keys_of(model)
     }
-    | {"warning", "critical", "env", "file", "credential", "silence", "include", "heartbeat_url"}
+    | {
+        "<tiers>",
+        "<amount>",
+        "[key]",
+        "warning",
+        "critical",
+        "env",
+        "file",
+        "credential",
+        "silence",
+        "include",
+        "heartbeat_url",
+    }
 )
 WORDS = [
     *RULE_MODELS,

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from daemon.config import schema
+from daemon.config.kinds import offers
 from daemon.config.models import EXCHANGE_MODELS
 from daemon.config.rule_models import RULE_MODELS
+from daemon.exchanges import KINDS
 from rules.types import TYPES
 
 ROOT = Path(__file__).parents[2]
@@ -46,11 +48,22 @@ def test_no_table_takes_unknown_keys() -> None:
     assert [name for name, table in tables(schema()) if table.get("additionalProperties") is not False] == []
 
 
-def test_there_is_a_model_for_every_rule_type_and_kind() -> None:
+def test_there_is_a_model_for_every_rule_type() -> None:
     assert set(RULE_MODELS) == set(TYPES)
-    assert set(EXCHANGE_MODELS) == {"binance", "okx", "bitget"}
     rule = schema()["properties"]["rule"]["items"]["oneOf"]
     assert len(rule) == len(TYPES)
+
+
+def test_the_models_of_exchanges_and_what_they_tell_agree_with_the_clients() -> None:
+    assert set(EXCHANGE_MODELS) == set(KINDS)
+    for kind, facts in KINDS.items():
+        read = schema()["$defs"][EXCHANGE_MODELS[kind].__name__]["properties"]["read"]
+        assert tuple(read["items"]["enum"]) == facts.words
+        assert tuple(read["default"]) == facts.usual
+        assert ("passphrase" in EXCHANGE_MODELS[kind].model_fields) is facts.needs_passphrase
+        told = offers(kind, facts.words)
+        assert {offer.word for offer in told} == set(facts.words)
+        assert {offer.wallet for offer in told if not offer.master} == set(facts.wallet_of.values())
 
 
 def test_naming_a_type_of_the_configuration_imports_nothing_heavy() -> None:

@@ -78,7 +78,7 @@ def test_exchange_defaults_are_those_of_the_contract() -> None:
             own_call=True,
             lists_all_assets=True,
             read_us=25_000,
-            not_watched=("futures", "margin"),
+            not_watched=("futures", "margin", "funding", "earn"),
         ),
         "okx-main": ExchangeSettings(
             name="okx-main",
@@ -98,7 +98,7 @@ def test_exchange_defaults_are_those_of_the_contract() -> None:
             own_call=False,
             lists_all_assets=False,
             read_us=2_500,
-            not_watched=("futures", "margin", "earn", "bots"),
+            not_watched=("futures", "margin", "funding", "earn"),
         ),
     }
     assert [e.base_url for e in config.exchanges] == [
@@ -270,3 +270,21 @@ def test_floors_by_account_keep_the_order_of_the_file() -> None:
             Patterns(("mm-*",)), (Tier(Decimal(20), Severity.WARNING), Tier(Decimal(10), Severity.CRITICAL))
         ),
     )
+
+
+def test_keys_that_look_like_tags_of_pydantic_are_keys() -> None:
+    floor = '[[rule]]\nname = "r"\ntype = "low_balance"\n'
+    assert refusal(f'{floor}below = 5\n"<0>" = 1\n"<tiers>" = 2\n')[0].startswith(
+        'rule "r": "<0>": unknown key'
+    )
+    assert refusal(floor + 'below = { "<tiers>" = 5 }') == [
+        'rule "r": below."<tiers>": unknown key; allowed: info, warning, critical'
+    ]
+    said = refusal(floor + 'below_by = { "<amount>" = "x", "[key]" = { "<csv>" = 1 } }')
+    assert [reason.partition(";")[0] for reason in said] == [
+        'rule "r": below_by."<amount>": "x" is not an amount',
+        'rule "r": below_by."[key]"."<csv>": unknown key',
+    ]
+    assert refusal('[daemon]\napi_token = { "<amount>" = 1 }') == [
+        'daemon: api_token."<amount>": unknown key; allowed: env, file, credential'
+    ]

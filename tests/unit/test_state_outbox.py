@@ -258,3 +258,11 @@ def test_notifications_are_paged_the_newest_first(store: Store) -> None:
     page = store.notifications(limit=3)
     assert [row.notification.alert for row in page.rows] == ["A4", "A3", "A2"]
     assert [row.notification.alert for row in store.notifications(after=page.after).rows] == ["A1", "A0"]
+
+
+def test_a_message_that_cannot_name_all_its_alerts_gives_the_rest_back(store: Store) -> None:
+    queue(store, "A1", "A2", "A3")
+    whole = taken(store, 1_000)
+    short = store.shorten(whole.id, 1)
+    assert (short.id, [row.notification.alert for row in short.rows]) == (whole.id, ["A1"])
+    assert claim(store, 1_000 + GATHER) == ["A2", "A3"]

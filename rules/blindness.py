@@ -1,0 +1,124 @@
+"""`subtally/unknown`: a rule whose figure the venue does not give is not silently blind (law 14)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rules.builtin import UNKNOWN, raise_alert, settle
+from rules.figures import Arrival, Look
+from rules.model import Severity
+from rules.plan import concerns, field_of, is_read
+from rules.records import AlertKey, Blind, Subject
+from rules.ruleset import Rule
+from rules.step import Step
+
+NAMED_MOST = 5
+"""Assets and accounts that one message names; it says how many more there are."""
+
+
+def seen(step: Step, rule: Rule, key: AlertKey, arrival: Arrival, look: Look) -> None:
+    """Remember which subjects of a rule are unknown while their account is read.
+
+    A figure that is only not read yet is no blindness: staleness speaks of that.
+    """
+    blind = step.world.blind
+    if not blind and look.value is not None:
+        return
+    exchange, account = arrival.account.exchange, arrival.account.key
+    place = AlertKey(rule.key, Subject(exchange, None, key.subject.wallet, key.subject.asset))
+    known = blind.get(place)
+    if look.value is not None:
+        if known is not None:
+            # A sum that is known has no unknown part, whichever reading made it known.
+            left = frozenset() if key.subject.account is None else known.accounts - {account}
+            _remain(step, place, known, left)
+    elif look.blind is not None:
+        offender = look.blind[0]
+        if known is None:
+            blind[place] = Blind(arrival.ended_ms, frozenset({offender}))
+            step.world.index.due(arrival.ended_ms + step.settings.stale_after_ms)
+        elif offender not in known.accounts:
+            blind[place] = replace(known, accounts=known.accounts | {offender})
+
+
+def judge_blind(step: Step) -> None:
+    """Tell of every rule that has been blind for `stale_after`: one alert for each rule and wallet."""
+    groups: dict[AlertKey, list[tuple[AlertKey, Blind]]] = {}
+    for place, blind in sorted(step.world.blind.items()):
+        left = _still_blind(step, place, blind)
+        if left != blind.accounts:
+            _remain(step, place, blind, left)
+        at_ms = blind.since_ms + step.settings.stale_after_ms
+        if not left:
+            continue
+        if step.now_ms >= at_ms:
+            groups.setdefault(_group(place), []).append((place, replace(blind, accounts=left)))
+        else:
+            step.world.index.due(at_ms)
+    for group, members in groups.items():
+        rule = step.rule(group.rule)
+        if rule is not None:
+            _tell(step, rule, group, members)
+
+
+def forget(step: Step) -> None:
+    """After an edit: rules, exchanges and figures that are gone are no longer missed."""
+    for place in [
+        place
+        for place in step.world.blind
+        if step.rule(place.rule) is None or step.exchange(place.subject.exchange) is None
+    ]:
+        _remain(step, place, step.world.blind[place], frozenset())
+
+
+def _still_blind(step: Step, place: AlertKey, blind: Blind) -> frozenset[int]:
+    rule = step.rule(place.rule)
+    if rule is None or not rule.asset.match(place.subject.asset):
+        return frozenset()
+    accounts = step.world.accounts
+    return frozenset(
+        key for key in blind.accounts if is_read(step, accounts[key]) and concerns(rule, accounts[key])
+    )
+
+
+def _group(place: AlertKey) -> AlertKey:
+    return AlertKey(place.rule, place.subject._replace(asset=""))
+
+
+def _remain(step: Step, place: AlertKey, blind: Blind, left: frozenset[int]) -> None:
+    if left == blind.accounts:
+        return
+    if left:
+        step.world.blind[place] = replace(blind, accounts=left)
+        return
+    del step.world.blind[place]
+    group = _group(place)
+    if not any(_group(other) == group for other in step.world.blind):
+        settle(step, UNKNOWN, group.subject._replace(event=group.rule))
+
+
+def _tell(step: Step, rule: Rule, group: AlertKey, members: Sequence[tuple[AlertKey, Blind]]) -> None:
+    accounts = sorted(frozenset[int]().union(*(blind.accounts for _, blind in members)))
+    labels = [step.world.accounts[key].label for key in accounts]
+    assets = sorted({place.subject.asset for place, _ in members})
+    wallet = group.subject.wallet
+    where = f"wallet {wallet}" if wallet else "the wallets read"
+    raise_alert(
+        step,
+        UNKNOWN,
+        group.subject._replace(event=group.rule),
+        Severity.WARNING,
+        f"rule “{rule.name}” cannot see {field_of(rule)} of {_named(assets)} in {where}",
+        labels[0],
+        wallet=wallet,
+        asset=assets[0] if len(assets) == 1 else "",
+        field=field_of(rule),
+        details=(f"Unknown for {_named(labels)}: the venue does not give it. The rule is silent there.",),
+    )
+
+
+def _named(texts: Sequence[str]) -> str:
+    named = ", ".join(texts[:NAMED_MOST])
+    more = len(texts) - NAMED_MOST
+    return f"{named} and {more} more" if more > 0 else named
