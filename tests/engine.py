@@ -180,7 +180,7 @@ class Engine:
         **settings: Any,
     ) -> None:
         self.world = World()
-        self.now_ms = T0_MS
+        self.now_ms = T0_MS - 2_000
         self.outcome = Outcome()
         self.inputs: list[tuple[Input, int]] = []
         self.notifications: list[Notification] = []

@@ -158,7 +158,7 @@ class Caller:
         ticket = await self._ticket(pool, signed=endpoint.signed, urgent=urgent)
         outcome, ip_ticket = Outcome.NEUTRAL, None
         try:
-            ip_ticket = await self._ip_ticket(urgent=urgent)
+            ip_ticket = None if self._ip_pool is None else await self._ip_pool.take(urgent=urgent)
             if self._stopped is not None and endpoint.signed:
                 raise CallError(replace(self._stopped, at_ms=self._now_ms()))
             began = self._timeline.time()
@@ -201,9 +201,6 @@ class Caller:
             if not signed or self._key_gate.until <= self._timeline.time():
                 return ticket
             pool.give_back(ticket)
-
-    async def _ip_ticket(self, *, urgent: bool) -> Ticket | None:
-        return None if self._ip_pool is None else await self._ip_pool.take(urgent=urgent)
 
     def _passed(self, pool: Pool, began: float, *, signed: bool) -> None:
         pool.gate.passed(began)

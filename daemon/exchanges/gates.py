@@ -51,7 +51,8 @@ class Outcome(Enum):
 class Breaker:
     """After `PROBE_AFTER` failures in a row one probe goes at a time, later and later.
 
-    An outage is not hammered. One failing account does not get there: the answers of the others lie between its failures.
+    An outage is not hammered. One failing account does not get there: the answers of the others lie between its
+    failures.
     """
 
     most_seconds: float

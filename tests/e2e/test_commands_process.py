@@ -112,11 +112,12 @@ async def test_a_reader_that_leaves_ends_the_command_quietly(tmp_path: Path) -> 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 async def test_a_full_disk_is_3_without_a_traceback() -> None:
-    with Path("/dev/full").open("wb") as full:
-        process = await asyncio.create_subprocess_exec(
-            str(SUBTALLY), "schema", stdout=full, stderr=subprocess.PIPE
-        )
-        _, stderr = await asyncio.wait_for(process.communicate(), 60)
+    full = os.open("/dev/full", os.O_WRONLY)
+    process = await asyncio.create_subprocess_exec(
+        str(SUBTALLY), "schema", stdout=full, stderr=subprocess.PIPE
+    )
+    os.close(full)
+    _, stderr = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 3
     assert stderr.startswith(b"[Errno 28] No space left on device\n")
     assert b"Traceback" not in stderr
