@@ -56,6 +56,8 @@ def look_at(step: Step, rule: Rule, key: AlertKey, arrival: Arrival) -> Look:
     """The judged figure of a subject; unknown while any part is."""
     parts = parts_of(step, rule, key, arrival.account)
     before_ms = _before_ms(rule, arrival)
+    if key.subject.account is None and not _all_known(step, rule, key):
+        return Look(None, None, before_ms, arrival.began_ms, parts)
     figures: list[Decimal] = []
     for part in parts:
         one = _figure(step, rule, key.subject.asset, part)
@@ -147,6 +149,19 @@ def _accounts(step: Step, rule: Rule, key: AlertKey) -> Iterator[Account]:
         for account in step.accounts_of(name):
             if is_read(step, account) and concerns(rule, account):
                 yield account
+
+
+def _all_known(step: Step, rule: Rule, key: AlertKey) -> bool:
+    """Whether it is known which accounts a sum is made of: of an exchange not listed yet nobody knows."""
+    names = [key.subject.exchange] if key.subject.exchange else sorted(step.ruleset.exchanges)
+    for name in names:
+        settings = step.exchange(name)
+        if settings is None or not rule.exchange.match(name):
+            continue
+        state = step.state(name)
+        if not (state.listings_done if settings.own_call else state.passes):
+            return False
+    return True
 
 
 def _figure(step: Step, rule: Rule, asset: str, part: Part) -> Decimal | None:

@@ -163,12 +163,16 @@ def test_a_sum_over_accounts_goes_on_without_one_that_is_gone() -> None:
 
 
 def test_a_sum_over_exchanges_adds_what_matches_everywhere() -> None:
-    engine = Engine(low("all", "100", sum_over=["exchange"], confirm=1), exchanges=[binance("x"), binance("y")])
+    engine = Engine(low("all", "100", sum_over=["exchange"]), exchanges=[binance("x"), binance("y")])
+    engine.lists("a@x", exchange="x")
     engine.reads("a@x", exchange="x", USDT="60")
-    assert engine.told() == ["firing all sum of 1 accounts (*) USDT 60"]
-    engine.reads("b@y", exchange="y", USDT="60")
     engine.reads("a@x", exchange="x", USDT="60")
-    assert engine.told() == ["resolved all sum of 2 accounts (*) USDT 120"]
+    assert engine.states() == []  # nobody knows yet which accounts y has
+    engine.lists("b@y", exchange="y")
+    engine.reads("b@y", exchange="y", USDT="30")
+    engine.reads("a@x", exchange="x", USDT="60")
+    engine.reads("b@y", exchange="y", USDT="30")
+    assert engine.told() == ["firing all sum of 2 accounts (*) USDT 90"]
 
 
 def test_an_account_matches_by_any_of_its_names_and_never_by_an_excluded_one() -> None:
