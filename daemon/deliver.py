@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
 from daemon.engine import Engine
-from notifiers.message import Item, Message
+from notifiers.message import Item, Message, Wording
 from notifiers.outcome import Result, SendOutcome
 from notifiers.sending import Sender
 from notifiers.wording import fitting, is_first_look, word
@@ -25,12 +26,18 @@ from state.threaded import AsyncStore
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 SEND_SECONDS = 30.0
 FIRST_BACKOFF_MS = 2_000
 LONGEST_BACKOFF_MS = 300_000
 UNKNOWN_BACKOFF_MS = 60_000
-CLAIM_MOST = 200
+LONGEST_GATHER_MS = 3_600_000
+CLAIM_MOST = 2_000
 IDLE_SECONDS = 1.0
+
+MOST_MESSAGES = 10
+"""A backlog that would take more messages than this to name every alert is told as one digest with counts."""
 
 
 @dataclass(slots=True)
@@ -60,6 +67,9 @@ class Lane:
         self._closing = False
         self._sending = False
         self._more = False
+        self._trouble = ""
+        self._not_before_ms = 0
+        self._failing: set[str] = set()  # messages that failed since the last one that was delivered
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -82,44 +92,49 @@ class Lane:
 
     async def _run(self) -> None:
         while not self._closing:
+            self._wake.clear()  # before the claim: what becomes due during it is not missed
             try:
                 message = await self._claim()
-            except StateError as error:
-                log.error("deliver.state", notifier=self.name, reason=str(error))
-                await asyncio.sleep(IDLE_SECONDS)
-                continue
-            if message is None:
-                self._wake.clear()
-                await self._pause()
-                continue
-            self._sending = True
-            try:
+                if message is None:
+                    await self._pause()
+                    continue
+                self._sending = True
                 await self._deliver(message)
+            except Exception:
+                # A job boundary: a lane that ended would be a silent notifier.
+                log.exception("deliver.failed", notifier=self.name)
+                await asyncio.sleep(IDLE_SECONDS)
             finally:
                 self._sending = False
 
     async def _claim(self) -> outbox.Message | None:
-        """The next message, with no more alerts than it can name: the rest follows at once (law 7)."""
-        settings = self._settings()
-        gather_ms = 0 if self._more else settings.gather_ms
-        message = await self._store.claim(self.name, self._engine.clock(), gather_ms, CLAIM_MOST)
+        """The next message; None where nothing is due, and while the service or the disk wants no more."""
+        now = self._engine.clock()
+        if now < self._not_before_ms:
+            return None
+        failing = len(self._failing)
+        gather_ms = 0 if self._more and not failing else stretched_ms(self._settings().gather_ms, failing)
+        claiming = asyncio.ensure_future(self._store.claim(self.name, now, gather_ms, CLAIM_MOST))
+        try:
+            message = await asyncio.shield(claiming)
+        except StateError as error:
+            self._refused(error)
+            return None
+        except asyncio.CancelledError:
+            # The claim takes place all the same, and whoever comes after this lane must find what it took.
+            await self._put_back(await claiming)
+            raise
+        self._accepted()
         self._more = False
-        if message is None or message.attempt > 1:
-            return message
-        items = as_message(message).items
-        if is_first_look(items):
-            return message
-        room = fitting(
-            items,
-            timezone=settings.timezone,
-            public_url=settings.public_url,
-            now_ms=self._engine.clock(),
-            limit_units=self.sender.limit_units,
-        )
-        if room < len(items):
-            self._more = True
-            message = await self._store.shorten(message.id, room)
+        if message is not None and self._closing:
+            await self._put_back(message)
+            return None
         return message
+
+    async def _put_back(self, message: outbox.Message | None) -> None:
+        if message is not None:
+            now = self._engine.clock()
+            await self._store.failed(message.id, now, "not sent: the notifier was closed", now)
 
     async def _pause(self) -> None:
         try:
@@ -129,28 +144,79 @@ class Lane:
             return
 
     async def _deliver(self, message: outbox.Message) -> None:
-        settings = self._settings()
-        wording = word(
-            as_message(message),
-            timezone=settings.timezone,
-            public_url=settings.public_url,
-            now_ms=self._engine.clock(),
-            limit_units=self.sender.limit_units,
-        )
-        result = await self.sender.send(wording, SEND_SECONDS)
+        try:
+            message, wording = await self._worded(message)
+        except Exception as error:
+            # A fault of ours must not lose the message: it is tried again, and dead in the end, for all to see.
+            log.exception("message.unworded", notifier=self.name, message=message.id)
+            reason = f"the message could not be worded ({type(error).__name__})"
+            await self._settle(message, Result(SendOutcome.FAILED, reason))
+            return
+        try:
+            result = await self.sender.send(wording, SEND_SECONDS)
+        except asyncio.CancelledError:
+            now = self._engine.clock()
+            reason = "the notifier was closed while it was being sent"
+            await self._store.unknown(message.id, now, reason, now)
+            raise
         await self._settle(message, result)
+
+    async def _worded(self, message: outbox.Message) -> tuple[outbox.Message, Wording]:
+        """The message in words, with no more alerts than it names: the rest follows at once (law 7).
+
+        Its words grow while it waits ("5m ago"). One that was perhaps delivered keeps its members, and where
+        they no longer fit it is told in the words of its first attempt.
+        """
+        now = self._engine.clock()
+        items = as_message(message).items
+        if is_first_look(items):
+            return message, self._words(message, now)
+        room = self._room(items, now)
+        if room < len(items) and message.perhaps and self._room(items, message.claimed_ms) >= len(items):
+            return message, self._words(message, message.claimed_ms)
+        if room < len(items) <= room * MOST_MESSAGES:
+            id_ = message.id
+            message = await self._persisted(id_, lambda: self._store.shorten(id_, room))
+            self._more = True
+        return message, self._words(message, now)
+
+    def _room(self, items: tuple[Item, ...], at_ms: int) -> int:
+        settings, most = self._settings(), self.sender.limit_units
+        zone, url = settings.timezone, settings.public_url
+        return fitting(items, timezone=zone, public_url=url, now_ms=at_ms, limit_units=most)
+
+    def _words(self, message: outbox.Message, at_ms: int) -> Wording:
+        settings, most = self._settings(), self.sender.limit_units
+        zone, url = settings.timezone, settings.public_url
+        return word(as_message(message), timezone=zone, public_url=url, now_ms=at_ms, limit_units=most)
 
     async def _settle(self, message: outbox.Message, result: Result) -> None:
         """Record what became of it; a disk that refuses is tried again, because the send was made."""
         now = self._engine.clock()
+        await self._persisted(message.id, lambda: self._record(message, result, now))
+
+    async def _persisted(self, message: str, action: Callable[[], Awaitable[T]]) -> T:
+        """The result of `action`, for as long as the disk refuses it."""
         while True:
             try:
-                await self._record(message, result, now)
+                done = await action()
             except StateError as error:
-                log.error("deliver.state", notifier=self.name, message=message.id, reason=str(error))
+                self._refused(error, message)
                 await asyncio.sleep(IDLE_SECONDS)
                 continue
-            return
+            self._accepted()
+            return done
+
+    def _refused(self, error: StateError, message: str = "") -> None:
+        """An outage of the disk is logged once when it starts, and once when it ends."""
+        if not self._trouble:
+            log.error("deliver.state", notifier=self.name, message=message or None, reason=str(error))
+        self._trouble = str(error)
+
+    def _accepted(self) -> None:
+        if self._trouble:
+            log.info("deliver.state_again", notifier=self.name)
+            self._trouble = ""
 
     async def _record(self, message: outbox.Message, result: Result, now: int) -> None:
         ids = sorted({row.notification.alert for row in message.rows})
@@ -159,25 +225,42 @@ class Lane:
             await self._store.delivered(message.id, now)
             self.counters.delivered += 1
             self.counters.last_reason = ""
+            self._failing.clear()
             told.info("message.delivered")
             return
-        oldest = min(row.notification.created_ms for row in message.rows)
-        self.counters.last_reason = result.reason
-        if result.permanent or now - oldest >= self._settings().give_up_after_ms:
+        give_up_ms = message.claimed_ms + self._settings().give_up_after_ms
+        if result.permanent or now >= give_up_ms:
             await self._store.dead(message.id, now, result.reason)
             self.counters.dead += 1
+            self.counters.last_reason = result.reason
+            self._failing.discard(message.id)
             told.error("message.dead", reason=result.reason)
             return
-        next_ms = now + backoff_ms(message.attempt, result)
+        next_ms = min(now + backoff_ms(message.attempt, result), max(give_up_ms, now + FIRST_BACKOFF_MS))
         if result.outcome is SendOutcome.UNKNOWN:
             await self._store.unknown(message.id, now, result.reason, next_ms)
             self.counters.unknown += 1
         else:
             await self._store.failed(message.id, now, result.reason, next_ms)
             self.counters.failed += 1
+        self.counters.last_reason = result.reason
+        self._failing.add(message.id)
+        if result.retry_after_seconds:
+            self._not_before_ms = next_ms  # the service speaks of all messages, not of this one
         told.warning(
             "message.retry", reason=result.reason, outcome=result.outcome, in_seconds=(next_ms - now) // 1000
         )
+
+
+def stretched_ms(gather_ms: int, failing: int) -> int:
+    """How long events gather while so many messages in a row failed: an outage must not pile up messages.
+
+    What gathers meanwhile leaves in one go as soon as one of the failed ones gets through.
+    """
+    if not failing:
+        return gather_ms
+    stretched = max(gather_ms, FIRST_BACKOFF_MS) << min(failing, 32)
+    return max(gather_ms, min(stretched, LONGEST_GATHER_MS))
 
 
 def backoff_ms(attempt: int, result: Result) -> int:

@@ -94,6 +94,16 @@ class Engine:
         await self._idle.wait()
 
     async def _commit_all(self) -> None:
+        try:
+            await self._commit_batches()
+        except Exception as error:
+            # Nothing is durable from here on: /readyz must say so, for nobody would be told of anything.
+            self.trouble = (
+                f"commits have ended by a fault of ours ({type(error).__name__}): restart the daemon"
+            )
+            log.exception("engine.failed")
+
+    async def _commit_batches(self) -> None:
         while True:
             await self._work.wait()
             self._work.clear()
@@ -106,7 +116,11 @@ class Engine:
             prepared = self._store.prepare(batch, self.world)
             await self._write(prepared)
             for hear in self.on_commit:
-                hear(batch)
+                try:
+                    hear(batch)
+                except Exception:
+                    # What is durable stays so: a listener's fault must not end the commits.
+                    log.exception("engine.listener_failed")
             if not self._waiting:
                 self._idle.set()
 

@@ -244,7 +244,7 @@ class Poller:
                 self._failed(answer, task)
             case Listing(complete=False) | Pass(complete=False):
                 counters.incomplete += 1
-        if isinstance(answer, Reading | Listing | Pass) and counters.last_reason:
+        if counters.last_reason and _proves_life(answer):
             log.info("exchange.answers_again", exchange=self.settings.name)
             counters.last_reason = ""
 
@@ -270,6 +270,16 @@ class Poller:
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _proves_life(answer: Answer) -> bool:
+    """Whether something of the exchange succeeded: an incomplete listing may be nothing but failures."""
+    match answer:
+        case Reading():
+            return True
+        case Listing() | Pass():
+            return answer.complete
+    return False
 
 
 def _next(queue: _Queue) -> Task | None:

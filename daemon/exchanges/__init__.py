@@ -64,7 +64,7 @@ KINDS: Mapping[str, Kind] = {
         "https://api.binance.com",
         ("assets", "summary", "wallets", "master"),
         ("assets", "summary", "wallets"),
-        {"assets": "spot", "summary": "spot"},
+        {"assets": "spot"},
         ("futures", "margin", "funding", "earn"),
         (3_000, 60, 1),
     ),
