@@ -17,12 +17,15 @@ from daemon.errors import CannotRun
 from daemon.exchanges.base import Credentials
 from daemon.exchanges.shared import Shared
 from daemon.poll import Poller
-from daemon.schedule import Schedule
+from daemon.schedule import Job, Schedule
 from daemon.startup import Started, check_secrets, first_problem, make_sender
-from rules.model import Start, Tick
+from rules.builtin import NOTIFICATION
+from rules.model import DeliveryDied, DeliveryWorks, Start, Tick
 from rules.outcome import Outcome
+from rules.records import AlertKey, Subject
 from rules.ruleset import RulesAccepted, Settings
 from state.errors import StateError
+from state.orders import inputs_of
 from state.prepared import Entry
 
 log = structlog.get_logger(__name__)
@@ -80,6 +83,7 @@ class App:
         self._schedule.every("tick", 1, self._tick, first_after=1)
         self._schedule.every("deliver", 1, self._wake_lanes, first_after=1)
         self._schedule.every("limits", 1, self._keep_limits, first_after=1)
+        self._schedule.every("orders", 1, self.fold_orders, first_after=1)
         self._schedule.every("retention", RETENTION_SECONDS, self._retention, first_after=60)
         self._schedule.start()
 
@@ -99,6 +103,14 @@ class App:
         except StateError as error:
             log.warning("limits.not_kept", reason=str(error))
         await self.store.close()
+
+    def every(self, name: str, seconds: float, job: Job) -> None:
+        """Let the clockwork run one more job, or this one from now on; it ends with the daemon."""
+        self._schedule.every(name, seconds, job)
+
+    def forget(self, name: str) -> None:
+        """Run a job no more."""
+        self._schedule.forget(name)
 
     @property
     def settings(self) -> Settings:
@@ -178,8 +190,11 @@ class App:
     def _open_lane(self, notifier: NotifierConfig) -> None:
         name = notifier.settings.name
         sender = make_sender(name, notifier.url.resolve())
-        self.lanes[name] = Lane(name, sender, self.store, self.engine, lambda: self.settings)
-        self.lanes[name].start()
+        lane = Lane(name, sender, self.store, self.engine, lambda: self.settings)
+        lane.silences = lambda: self.engine.world.ruleset.silences
+        lane.on_dead, lane.on_delivered = self._died, self._works
+        self.lanes[name] = lane
+        lane.start()
 
     async def _swap_lanes(
         self, before: tuple[NotifierConfig, ...], after: tuple[NotifierConfig, ...]
@@ -235,6 +250,23 @@ class App:
     async def _wake_lanes(self) -> None:
         for lane in self.lanes.values():
             lane.wake()
+
+    async def fold_orders(self) -> None:
+        """Acks and silences are durable already; here the engine hears of them and the log records them."""
+        world = self.engine.world
+        found = await self.store.orders_after(world.orders_seq)
+        for order in found:
+            world.orders_seq = order.seq
+            for event in inputs_of([order]):
+                await self.engine.take(event)
+
+    def _died(self, died: DeliveryDied) -> None:
+        self.engine.judge_now(died)
+
+    def _works(self, notifier: str) -> None:
+        """Only where its death was told: every other delivery is none of the engine's business."""
+        if AlertKey(NOTIFICATION, Subject("", asset=notifier)) in self.engine.world.alerts:
+            self.engine.judge_now(DeliveryWorks(self.engine.clock(), notifier))
 
     async def _keep_limits(self) -> None:
         """Bans and budget use survive a restart (law 11)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,7 +19,8 @@ from notifiers.message import Item, Message, Wording
 from notifiers.outcome import Result, SendOutcome
 from notifiers.sending import Sender
 from notifiers.wording import fitting, is_first_look, word
-from rules.ruleset import Settings
+from rules.model import DeliveryDied
+from rules.ruleset import Settings, Silence
 from state import outbox
 from state.errors import StateError
 from state.threaded import AsyncStore
@@ -32,7 +33,7 @@ SEND_SECONDS = 30.0
 FIRST_BACKOFF_MS = 2_000
 LONGEST_BACKOFF_MS = 300_000
 UNKNOWN_BACKOFF_MS = 60_000
-LONGEST_GATHER_MS = 3_600_000
+LONGEST_GATHER_MS = 4 * 3_600_000
 CLAIM_MOST = 2_000
 IDLE_SECONDS = 1.0
 
@@ -60,6 +61,9 @@ class Lane:
         self.name = name
         self.sender = sender
         self.counters = LaneCounters()
+        self.silences: Callable[[], Sequence[Silence]] = tuple
+        self.on_dead: Callable[[DeliveryDied], None] = _ignored
+        self.on_delivered: Callable[[str], None] = _ignored
         self._store = store
         self._engine = engine
         self._settings = settings
@@ -114,7 +118,9 @@ class Lane:
             return None
         failing = len(self._failing)
         gather_ms = 0 if self._more and not failing else stretched_ms(self._settings().gather_ms, failing)
-        claiming = asyncio.ensure_future(self._store.claim(self.name, now, gather_ms, CLAIM_MOST))
+        claiming = asyncio.ensure_future(
+            self._store.claim(self.name, now, gather_ms, CLAIM_MOST, self.silences())
+        )
         try:
             message = await asyncio.shield(claiming)
         except StateError as error:
@@ -227,6 +233,7 @@ class Lane:
             self.counters.last_reason = ""
             self._failing.clear()
             told.info("message.delivered")
+            self.on_delivered(self.name)
             return
         give_up_ms = message.claimed_ms + self._settings().give_up_after_ms
         if result.permanent or now >= give_up_ms:
@@ -235,6 +242,7 @@ class Lane:
             self.counters.last_reason = result.reason
             self._failing.discard(message.id)
             told.error("message.dead", reason=result.reason)
+            self.on_dead(DeliveryDied(now, self.name, message.id, len(message.rows), result.reason))
             return
         next_ms = min(now + backoff_ms(message.attempt, result), max(give_up_ms, now + FIRST_BACKOFF_MS))
         if result.outcome is SendOutcome.UNKNOWN:
@@ -250,6 +258,10 @@ class Lane:
         told.warning(
             "message.retry", reason=result.reason, outcome=result.outcome, in_seconds=(next_ms - now) // 1000
         )
+
+
+def _ignored(_said: object) -> None:
+    """What nobody asked to hear."""
 
 
 def stretched_ms(gather_ms: int, failing: int) -> int:

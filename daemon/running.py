@@ -11,6 +11,7 @@ import structlog
 
 from daemon.app import App
 from daemon.errors import CannotRun
+from daemon.heartbeat import EVERY_SECONDS, Heartbeat
 from daemon.notify_systemd import reloading, tell_systemd
 from daemon.snapshots import alert_page, snapshot
 from daemon.startup import preload, start_up
@@ -30,6 +31,7 @@ async def run_daemon(
     try:
         await app.start()
         web = await _serve(app)
+        _keep_beating(app)
         on_ready(app, web)
         await stop.wait()
     finally:
@@ -79,15 +81,31 @@ def page_of(app: App, web: WebServer | None) -> str:
 async def _reload(app: App, web: WebServer | None) -> None:
     tell_systemd(*reloading())
     try:
-        if await app.reload() and web is not None:
-            config = app.config.daemon
-            token = config.api_token.resolve() if config.api_token is not None else None
-            web.admit(hosts=config.hosts, public_url=config.public_url, token=token)
+        if await app.reload():
+            _keep_beating(app)
+            if web is not None:
+                config = app.config.daemon
+                token = config.api_token.resolve() if config.api_token is not None else None
+                web.admit(hosts=config.hosts, public_url=config.public_url, token=token)
     except Exception:
         # A job boundary: a fault in a reload must not end the watch.
         log.exception("reload.failed")
     finally:
         tell_systemd("READY=1")
+
+
+def _keep_beating(app: App) -> None:
+    """Ping the heartbeat of the file as it is now; none where the file has none."""
+    secret = app.config.daemon.heartbeat_url
+    if secret is None:
+        app.forget("heartbeat")
+        return
+    heartbeat = Heartbeat(secret.resolve())
+
+    async def beat() -> None:
+        await heartbeat.beat(await snapshot(app))
+
+    app.every("heartbeat", EVERY_SECONDS, beat)
 
 
 async def _serve(app: App) -> WebServer | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rules.model import MASTER_IDENTITY, Identity
+from rules.model import MASTER, MASTER_IDENTITY, Identity
 from rules.records import Account
 from rules.step import Step
 
@@ -58,7 +58,7 @@ def ensure(step: Step, exchange: str, identity: Identity, *, renames: bool = Fal
 
 def is_master(identity: Identity) -> bool:
     """Whether a client spoke of the master account itself."""
-    return identity == MASTER_IDENTITY
+    return identity.name == MASTER and identity == MASTER_IDENTITY
 
 
 def speaks_for_another(step: Step, account: Account) -> bool:
@@ -66,6 +66,8 @@ def speaks_for_another(step: Step, account: Account) -> bool:
 
     The venue's own call is made by that name: what it says is no longer about this account.
     """
+    if not step.world.index.contested:
+        return False
     index = step.world.index.by_identifier
     for kind, value in (("email", account.identity.email), ("name", account.identity.name)):
         if value and not account.master:

@@ -6,6 +6,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rules.builtin_names import (
+    BAN,
+    CLOCK,
+    KEY_RIGHTS,
+    NOTIFICATION,
+    PREFIX,
+    RULES_FILE,
+    STALE_ACCOUNT,
+    STALE_EXCHANGE,
+    UNKNOWN,
+)
 from rules.facts import Facts
 from rules.ids import derive
 from rules.lifecycle import end, fire
@@ -13,14 +24,20 @@ from rules.model import Severity
 from rules.records import Alert, AlertKey, Subject
 from rules.step import Step
 
-PREFIX = "subtally/"
-STALE_EXCHANGE = "subtally/stale-exchange"
-STALE_ACCOUNT = "subtally/stale-account"
-RULES_FILE = "subtally/rules-file"
-KEY_RIGHTS = "subtally/key-rights"
-BAN = "subtally/ban"
-CLOCK = "subtally/clock"
-UNKNOWN = "subtally/unknown"
+__all__ = [
+    "BAN",
+    "CLOCK",
+    "KEY_RIGHTS",
+    "NOTIFICATION",
+    "PREFIX",
+    "RULES_FILE",
+    "STALE_ACCOUNT",
+    "STALE_EXCHANGE",
+    "UNKNOWN",
+    "raise_alert",
+    "renew",
+    "settle",
+]
 
 
 def raise_alert(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import TypeAlias, cast
 
 from rules.accounts import find
@@ -56,25 +57,45 @@ def look_at(step: Step, rule: Rule, key: AlertKey, arrival: Arrival) -> Look:
     """The judged figure of a subject; unknown while any part is."""
     parts = parts_of(step, rule, key, arrival.account)
     before_ms = _before_ms(rule, arrival)
-    if key.subject.account is None and not _all_known(step, rule, key):
+    if not parts or (key.subject.account is None and not _all_known(step, rule, key)):
         return Look(None, None, before_ms, arrival.began_ms, parts)
-    figures: list[Decimal] = []
-    for part in parts:
+    asset, mine = key.subject.asset, (arrival.account.key, arrival.wallet)
+    if len(parts) == 1:
+        value = _figure(step, rule, asset, parts[0])
+        if value is None:
+            return Look(None, None, before_ms, arrival.began_ms, parts, _blind(step, rule, parts[0]))
+        old = _figure_before(rule, asset, arrival) if parts[0] == mine else None
+        return Look(value, old, before_ms, _began(step, rule, parts[0], arrival), parts)
+    figures = _figures(step, rule, key, parts)
+    if isinstance(figures, tuple):
+        return Look(None, None, before_ms, arrival.began_ms, parts, _blind(step, rule, figures))
+    before = None
+    old = _figure_before(rule, asset, arrival) if mine in figures else None
+    if old is not None:
+        before = add([*(one for part, one in figures.items() if part != mine), old])
+    began = min(_began(step, rule, part, arrival) for part in parts)
+    return Look(add(figures.values()), before, before_ms, began, parts)
+
+
+def _figures(step: Step, rule: Rule, key: AlertKey, parts: tuple[Part, ...]) -> dict[Part, Decimal] | Part:
+    """The figure of every part, or one part that is unknown: the one of the last look first, then the last ones.
+
+    A first sweep reads accounts in the order of the parts: this way an unfinished one costs a single look.
+    """
+    hints = step.world.index.unknown_part
+    hint = hints.get(key)
+    if hint is not None and _figure(step, rule, key.subject.asset, hint) is None:
+        return hint
+    figures: dict[Part, Decimal] = {}
+    for part in reversed(parts):
         one = _figure(step, rule, key.subject.asset, part)
         if one is None:
-            blind = part if _was_read(step, rule, part) else None
-            return Look(None, None, before_ms, arrival.began_ms, parts, blind)
-        figures.append(one)
-    if not figures:
-        return Look(None, None, before_ms, arrival.began_ms, parts)
-    value = figures[0] if len(figures) == 1 else add(figures)
-    mine = (arrival.account.key, arrival.wallet)
-    old = _figure_before(rule, key.subject.asset, arrival) if mine in parts else None
-    before = None
-    if old is not None:
-        before = add([*(one for part, one in zip(parts, figures, strict=True) if part != mine), old])
-    began = min(_began(step, rule, part, arrival) for part in parts)
-    return Look(value, before, before_ms, began, parts)
+            if len(parts) > 2:  # noqa: PLR2004  one account's two wallets are looked at as fast as remembered
+                hints[key] = part
+            return part
+        figures[part] = one
+    hints.pop(key, None)
+    return figures
 
 
 def facts_of(step: Step, rule: Rule, key: AlertKey, arrival: Arrival, look: Look, verdict: Verdict) -> Facts:
@@ -103,7 +124,7 @@ def facts_of(step: Step, rule: Rule, key: AlertKey, arrival: Arrival, look: Look
         since_ms=arrival.ended_ms,
         read_ms=arrival.ended_ms,
         readings=1,
-        also=() if summed else tuple(_also(step, rule, key, account, wallets)),
+        also=() if summed else tuple(islice(_also(step, rule, key, account, wallets), ALSO_MOST)),
         not_watched=() if summed else settings.not_watched,
         details=tuple(_details(step, rule, key, account)),
         identifiers=() if summed else account.identity.identifiers,
@@ -176,12 +197,12 @@ def _figure_before(rule: Rule, asset: str, arrival: Arrival) -> Decimal | None:
     return figure(arrival.before, asset, field_of(rule))
 
 
-def _was_read(step: Step, rule: Rule, part: Part) -> bool:
-    """Whether a part that is unknown was read: then the venue does not give the figure."""
+def _blind(step: Step, rule: Rule, part: Part) -> Part | None:
+    """An unknown part where it was read: then the venue does not give the figure."""
     if is_valued(rule):
-        return part in step.world.valuations
+        return part if part in step.world.valuations else None
     holding = step.world.holdings.get(part)
-    return holding is not None and holding.whole_ms is not None
+    return part if holding is not None and holding.whole_ms is not None else None
 
 
 def _began(step: Step, rule: Rule, part: Part, arrival: Arrival) -> int:
@@ -210,25 +231,21 @@ def _also(
     step: Step, rule: Rule, key: AlertKey, account: Account, wallets: list[str]
 ) -> Iterator[tuple[str, str, str, str]]:
     """Other known figures of the same asset, then other assets: what may explain the judged one."""
-    given = 0
     asset, judged = key.subject.asset, field_of(rule)
     for wallet in sorted(step.world.index.wallets.get(account.key, ())):
         holding = step.world.holdings[account.key, wallet]
-        same = [name for name in holding.fields if name not in {judged, "total"}]
-        for name in same:
-            value = figure(holding, asset, name) if asset in holding.rows else None
-            if value and given < ALSO_MOST:
-                given += 1
-                yield wallet, asset, name, format(value, "f")
-        if wallet not in wallets and given < ALSO_MOST and (value := figure(holding, asset, judged)):
-            given += 1
+        if asset in holding.rows:
+            for name in holding.fields:
+                value = figure(holding, asset, name) if name not in {judged, "total"} else None
+                if value:
+                    yield wallet, asset, name, format(value, "f")
+        if wallet not in wallets and (value := figure(holding, asset, judged)):
             yield wallet, asset, judged, format(value, "f")
     for wallet in wallets:
         other = step.world.holdings.get((account.key, wallet))
         for name in sorted(other.rows) if other else ():
             value = figure(other, name, "total") if name != asset else None
-            if value and given < ALSO_MOST:
-                given += 1
+            if value:
                 yield wallet, name, "total", format(value, "f")
 
 

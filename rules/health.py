@@ -65,8 +65,9 @@ def succeeded(step: Step, exchange: str, began_ms: int, ended_ms: int) -> None:
     last = step.last_success_ms(exchange)
     latest = ended_ms if last is None or ended_ms < last - MINUTE_MS else max(ended_ms, last)
     index.last_success_ms[exchange] = latest
-    gap = last is None or latest - last > _gap_ms(step, exchange)
-    banned = _is_banned(step, state, began_ms)
+    gap = last is None or (latest - last >= STORED_EVERY_MS and latest - last > _gap_ms(step, exchange))
+    opened = (exchange, None) in index.open_of
+    banned = (opened or state.banned_until_ms is not None) and _is_banned(step, state, began_ms)
     stored = state.last_success_ms
     due = stored is None or not 0 <= latest - stored < STORED_EVERY_MS
     spoken = bool(state.trouble) and not banned
@@ -78,7 +79,7 @@ def succeeded(step: Step, exchange: str, began_ms: int, ended_ms: int) -> None:
             trouble=state.trouble if banned else "",
             banned_until_ms=state.banned_until_ms if banned else None,
         )
-    if (exchange, None) in index.open_of:
+    if opened:
         if AlertKey(STALE_EXCHANGE, Subject(exchange)) in step.world.alerts:
             settle(step, STALE_EXCHANGE, Subject(exchange))
             index.look_soon()  # what was held back is due now
@@ -286,7 +287,5 @@ def _is_banned(step: Step, state: ExchangeState, began_ms: int) -> bool:
     """Whether a success is only an answer that was under way when the ban came."""
     if state.banned_until_ms is not None:
         return began_ms < state.banned_until_ms - BAN_SLACK_MS
-    if (state.name, None) not in step.world.index.open_of:
-        return False
     alert = step.world.alerts.get(AlertKey(BAN, Subject(state.name)))
     return alert is not None and began_ms < alert.last_ms

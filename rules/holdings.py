@@ -63,9 +63,9 @@ def _merged(
 ) -> tuple[Mapping[str, Row], list[str]]:
     """The rows after a reading: those it names, and those held before, at zero where it proves an absence."""
     changed = [asset for asset, row in reading.rows.items() if known.get(asset) != row]
-    others = [asset for asset in known if asset not in reading.rows]
-    if not others:
+    if known.keys() <= reading.rows.keys():
         return reading.rows, changed
+    others = [asset for asset in known if asset not in reading.rows]
     rows = dict(known)
     rows.update(reading.rows)
     if whole:

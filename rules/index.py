@@ -16,14 +16,17 @@ class Index:
 
     `ids` are all alert ids ever given, so that none is given twice; the ended ones come from the database.
     `judged` holds the (account, wallet) pairs read since the rules last changed, `unread` per exchange those
-    that a first judgement still waits for. `parts` keeps what each sum is made of, `plans` and `filed` the
-    compiled rules, `read_counts` of how many accounts of an exchange it was counted how many are read.
+    that a first judgement still waits for. `parts` keeps what each sum is made of, and `unknown_part` one of
+    them that was unknown at the last look; `plans` and `filed` are the compiled rules; `contested` tells that
+    some name belonged to two accounts; `read_counts` how many accounts of an exchange were looked at,
+    and how many of these are read.
     """
 
     __slots__ = (
         "_world",
         "by_exchange",
         "by_identifier",
+        "contested",
         "filed",
         "ids",
         "judged",
@@ -35,6 +38,7 @@ class Index:
         "plans",
         "read_counts",
         "rules",
+        "unknown_part",
         "unread",
         "valued",
         "wallets",
@@ -49,6 +53,7 @@ class Index:
         """Derive everything anew, as after a load or a start."""
         self.by_exchange: dict[str, list[int]] = {}
         self.by_identifier: dict[tuple[str, str, str], int] = {}
+        self.contested = False
         self.open_of: dict[tuple[str, int | None], set[AlertKey]] = {}
         self.last_success_ms: dict[str, int] = {}
         self.wallets: dict[int, set[str]] = {}
@@ -71,6 +76,7 @@ class Index:
         self.plans: dict[int, object] = {}
         self.unread: dict[str, set[tuple[int, str]]] = {}
         self.parts: dict[AlertKey, tuple[tuple[int, str], ...]] = {}
+        self.unknown_part: dict[AlertKey, tuple[int, str]] = {}
         self.read_counts: dict[str, tuple[int, int]] = {}
         self.rules: dict[str, Rule] | None = None
         self.filed: dict[str, object] = {}
@@ -95,21 +101,23 @@ class Index:
             self.read_counts.pop(account.exchange, None)
         self._name(account)
         self.plans.pop(account.key, None)
-        self.parts.clear()
+        self._forget_parts()
 
     def holds(self, account: int, wallet: str) -> None:
         """Quantities of a wallet are stored."""
         wallets = self.wallets.setdefault(account, set())
         if wallet not in wallets:
             wallets.add(wallet)
-            self.parts.clear()
+            if self._world.accounts[account].master:  # a sub-account's wallets are those of the file
+                self._forget_parts()
 
     def is_valued(self, account: int, wallet: str) -> None:
         """A valuation of a wallet is stored."""
         wallets = self.valued.setdefault(account, set())
         if wallet not in wallets:
             wallets.add(wallet)
-            self.parts.clear()
+            if self._world.accounts[account].master:  # a sub-account's wallets are those of the file
+                self._forget_parts()
 
     def due(self, at_ms: int) -> None:
         """Something is due by time alone: the next tick from then on must look."""
@@ -135,9 +143,14 @@ class Index:
             if not keys:
                 del self.open_of[place]
 
+    def _forget_parts(self) -> None:
+        self.parts.clear()
+        self.unknown_part.clear()
+
     def _name(self, account: Account) -> None:
         for name, value in _identifiers(account):
             owner = self.by_identifier.get((account.exchange, name, value))
+            self.contested = self.contested or owner not in {None, account.key}
             taken = owner is not None and owner != account.key and self._world.accounts[owner].present
             if account.present or not taken:
                 self.by_identifier[account.exchange, name, value] = account.key

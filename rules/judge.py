@@ -10,9 +10,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from rules import accounts, edits, health, presence, ticks
+from rules import accounts, edits, health, orders, presence, ticks
 from rules.model import (
+    Acked,
     ClockSeen,
+    DeliveryDied,
+    DeliveryWorks,
     Failure,
     FailureKind,
     Listing,
@@ -21,13 +24,14 @@ from rules.model import (
     Pass,
     Reading,
     RulesRejected,
+    SilenceEnded,
     Start,
     Tick,
 )
 from rules.outcome import Outcome
 from rules.passes import judge_pass
 from rules.readings import judge_reading
-from rules.ruleset import RulesAccepted
+from rules.ruleset import RulesAccepted, SilenceMade
 from rules.step import Step
 from rules.world import World
 
@@ -42,6 +46,11 @@ Input: TypeAlias = (
     | MasterSeen
     | ClockSeen
     | Maintenance
+    | Acked
+    | SilenceMade
+    | SilenceEnded
+    | DeliveryDied
+    | DeliveryWorks
     | Tick
 )
 
@@ -86,4 +95,9 @@ _JUDGES: dict[type, Callable[[Step, Any], None]] = {
     RulesAccepted: edits.accept,
     RulesRejected: health.rules_rejected,
     Start: _start,
+    Acked: orders.ack,
+    SilenceMade: orders.silence,
+    SilenceEnded: orders.unsilence,
+    DeliveryDied: orders.died,
+    DeliveryWorks: orders.works,
 }

@@ -217,6 +217,43 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class Acked:
+    """A person has seen an alert: no more reminders and no escalation; the end is still told."""
+
+    at_ms: int
+    alert: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceEnded:
+    """A person ended a silence before its time."""
+
+    at_ms: int
+    silence: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryDied:
+    """A message was given up: what it carried did not reach its notifier."""
+
+    at_ms: int
+    notifier: str
+    message: str
+    count: int  # of the notifications it carried
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryWorks:
+    """A notifier that had been given up took a message again."""
+
+    at_ms: int
+    notifier: str
+
+
+@dataclass(frozen=True, slots=True)
 class RulesRejected:
     """A rules file was refused; the accepted one stays in force (law 10)."""
 

@@ -16,6 +16,7 @@ class NotificationKind(StrEnum):
     FIRING = "firing"
     RAISED = "raised"
     REMINDER = "reminder"
+    ESCALATED = "escalated"
     RESOLVED = "resolved"
     CLOSED = "closed"
     EVENT = "event"

@@ -13,15 +13,21 @@ _WILD = frozenset("*?[")
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
-    """Any of `wanted` and none of `excluded`; `literals` are the wanted ones without a wildcard, folded."""
+    """Any of `wanted` and none of `excluded`; `literals` are the wanted ones without a wildcard, folded;
+    `only_literals` tells that there are no others, and `all` that everything is wanted.
+    """
 
     wanted: tuple[str, ...]
     excluded: tuple[str, ...] = ()
     literals: frozenset[str] = field(init=False, compare=False, repr=False)
+    only_literals: bool = field(init=False, compare=False, repr=False)
+    all: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         literals = frozenset(p.casefold() for p in self.wanted if not _WILD & set(p))
         object.__setattr__(self, "literals", literals)
+        object.__setattr__(self, "only_literals", not any(_WILD & set(p) for p in self.wanted))
+        object.__setattr__(self, "all", "*" in self.wanted and not self.excluded)
 
     @classmethod
     def of(cls, patterns: str | Iterable[str]) -> Patterns:
@@ -31,21 +37,23 @@ class Patterns:
         excluded = tuple(p[1:] for p in texts if p.startswith("!"))
         return cls(wanted or ("*",), excluded)
 
-    @property
-    def only_literals(self) -> bool:
-        """Whether every wanted pattern names exactly one thing."""
-        return len(self.literals) == len({p.casefold() for p in self.wanted})
-
     def match(self, *identifiers: str) -> bool:
         """Whether some identifier meets a wanted pattern and none meets an excluded one."""
+        if self.all:
+            return bool(identifiers)
         folded = [identifier.casefold() for identifier in identifiers]
-        if not any(_matches(pattern, text) for pattern in self.wanted for text in folded):
+        if not self._wants(folded):
             return False
-        return not any(_matches(pattern, text) for pattern in self.excluded for text in folded)
+        return not self.excluded or not any(map(_compiled(self.excluded).match, folded))
 
     def names(self, identifier: str) -> bool:
         """Whether the identifier is wanted literally, not by a wildcard, and not excluded."""
         return identifier.casefold() in self.literals and self.match(identifier)
+
+    def _wants(self, folded: list[str]) -> bool:
+        if not self.literals.isdisjoint(folded):
+            return True
+        return not self.only_literals and any(map(_compiled(self.wanted).match, folded))
 
     def __str__(self) -> str:
         return ", ".join((*self.wanted, *(f"!{p}" for p in self.excluded)))
@@ -54,10 +62,7 @@ class Patterns:
 EVERYTHING = Patterns(("*",))
 
 
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(translate(pattern.casefold()))
-
-
-def _matches(pattern: str, folded: str) -> bool:
-    return pattern == "*" or _compiled(pattern).match(folded) is not None
+@lru_cache(maxsize=65_536)
+def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """One expression for all of them: fewer rules than this have patterns of their own."""
+    return re.compile("|".join(translate(pattern.casefold()) for pattern in patterns))

@@ -33,11 +33,12 @@ class AccountPlan:
     drained: list[Rule] = field(default_factory=list)
     by_key: dict[str, Rule] = field(default_factory=dict)
 
-    def for_asset(self, asset: str) -> Iterator[Rule]:
-        """The rules that judge this asset, each once."""
-        yield from self.literal.get(asset.casefold(), ())
-        for rule in self.any_asset:
-            if rule.asset.match(asset):
+    def for_asset(self, asset: str, *, held: bool) -> Iterator[Rule]:
+        """The rules that judge this asset, each once; one never held is seen only by those that name it (law 4)."""
+        folded = asset.casefold()
+        yield from self.literal.get(folded, ())
+        for rule in self.any_asset if held else ():
+            if folded not in rule.asset.literals and rule.asset.match(asset):
                 yield rule
 
 
@@ -59,12 +60,7 @@ def concerns(rule: Rule, account: Account) -> bool:
     """Whether the rule is about this account. The master must be named: no wildcard means it."""
     if not rule.enabled or not rule.exchange.match(account.exchange):
         return False
-    spec = rule.spec
-    if isinstance(spec, LowBalance) and not spec.selects(account.identity.identifiers):
-        return False
-    if account.master:
-        return rule.account.names(MASTER)
-    return rule.account.match(*account.identity.identifiers)
+    return _is_about(rule, account, account.identity.identifiers)
 
 
 def is_valued(rule: Rule) -> bool:
@@ -135,8 +131,9 @@ def still_judges(rule: Rule, subject: Subject) -> bool:
 def _compile(step: Step, account: Account) -> AccountPlan:
     settings = step.exchange(account.exchange)
     plan = AccountPlan(settings is not None and _is_selected(settings, account))
+    identifiers = account.identity.identifiers
     for rule in filed(step, account):
-        if not concerns(rule, account):
+        if not _is_about(rule, account, identifiers):
             continue
         if rule.spec.family is Family.STATUS:
             if "drained" in cast("AccountStatus", rule.spec).on:
@@ -145,6 +142,13 @@ def _compile(step: Step, account: Account) -> AccountPlan:
             plan.by_key[rule.key] = rule
             _file(plan, rule)
     return plan
+
+
+def _is_about(rule: Rule, account: Account, identifiers: tuple[str, ...]) -> bool:
+    if not (rule.account.names(MASTER) if account.master else rule.account.match(*identifiers)):
+        return False
+    spec = rule.spec
+    return not isinstance(spec, LowBalance) or spec.selects(identifiers)
 
 
 def _is_selected(settings: ExchangeSettings, account: Account) -> bool:
@@ -156,8 +160,9 @@ def _is_selected(settings: ExchangeSettings, account: Account) -> bool:
 def _file(plan: AccountPlan, rule: Rule) -> None:
     if is_valued(rule):
         plan.valued.append(rule)
-    elif rule.asset.only_literals:
-        for asset in rule.asset.literals:
+        return
+    for asset in sorted(rule.asset.literals):
+        if rule.asset.match(asset):
             plan.literal.setdefault(asset, []).append(rule)
-    else:
+    if not rule.asset.only_literals:
         plan.any_asset.append(rule)

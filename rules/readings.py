@@ -65,8 +65,9 @@ def judge_assets(
         if whole:
             index.judged.add(pair)
     done: set[AlertKey] = set()
+    rows = step.world.holdings[pair].rows
     for asset in sorted(assets):
-        for rule in plan.for_asset(asset):
+        for rule in plan.for_asset(asset, held=asset in rows):
             for key in subjects(rule, arrival.account, arrival.wallet, asset):
                 done.add(key)
                 judge_subject(step, settings, rule, key, arrival)
@@ -130,10 +131,10 @@ def _is_overtaken(known_began_ms: int, reading: Reading) -> bool:
 
 def _needs_a_look(step: Step, account: Account) -> bool:
     """Whether anything is under way that an unchanged reading may move."""
-    opened = step.world.index.open_of
     if account.emptied_ms is not None or step.state(account.exchange).baseline is not None:
         return True
-    return any(owner in opened for owner in _owners(account)) if opened else False
+    opened = step.world.index.open_of
+    return bool(opened) and any(owner in opened for owner in _owners(account))
 
 
 def _all_assets(step: Step, plan: AccountPlan, arrival: Arrival, *, whole: bool) -> set[str]:

@@ -186,6 +186,7 @@ class Alert:
     remind_at_ms: int | None = None
     acked_ms: int | None = None
     acked_by: str = ""
+    escalate_at_ms: int | None = None  # None: no escalation, or it was told
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from rules.model import Severity
 from rules.patterns import EVERYTHING, Patterns
@@ -84,6 +85,8 @@ class Rule:
     description: str = ""
     enabled: bool = True
     sum_over: frozenset[str] = frozenset()
+    escalate_after_ms: int | None = None
+    escalate_to: tuple[str, ...] = ()
     key: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -94,6 +97,67 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Allow:
+    """One `[[allow]]`: a standing exception for an amount that the `unexpected_*` rules would tell.
+
+    `wallet` of None is any. `until_ms` of None is without an end.
+    """
+
+    name: str
+    field: str
+    up_to: Decimal
+    exchange: Patterns = EVERYTHING
+    account: Patterns = EVERYTHING
+    wallet: Patterns | None = None
+    asset: Patterns = EVERYTHING
+    until_ms: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Weekly:
+    """A window that comes every week: on `days` (0 is Monday) from `start` to `end`, minutes of the local day.
+
+    An `end` at or before `start` lies on the day after. `timezone` is an IANA name.
+    """
+
+    days: frozenset[int]
+    start_minute: int
+    end_minute: int
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Do not tell for a while: one `[[silence]]`, or one that a person made with a command.
+
+    Either `until_ms` or `weekly` bounds it; a person's may instead last until the alert `until_resolved` ends.
+    `id` is the name in the file, `S…` for a person's.
+    """
+
+    id: str
+    reason: str
+    by: str
+    rule: Patterns = EVERYTHING
+    exchange: Patterns = EVERYTHING
+    account: Patterns = EVERYTHING
+    asset: Patterns = EVERYTHING
+    severities: frozenset[Severity] = frozenset(Severity)
+    from_ms: int = 0
+    until_ms: int | None = None
+    weekly: Weekly | None = None
+    until_resolved: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceMade:
+    """A person silenced something: an input of the engine like any other."""
+
+    at_ms: int
+    silence: Silence
+
+
+@dataclass(frozen=True, slots=True)
 class Ruleset:
     """One accepted file with its includes. `sources` are the texts it came from, `digest` names them."""
 
@@ -101,6 +165,8 @@ class Ruleset:
     exchanges: Mapping[str, ExchangeSettings] = field(default_factory=dict)
     notifiers: Mapping[str, NotifierSettings] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
+    allows: tuple[Allow, ...] = ()
+    silences: tuple[Silence, ...] = ()
     sources: tuple[tuple[str, str], ...] = ()
     digest: str = ""
 

@@ -73,9 +73,8 @@ def drained(
     if holds is None or (holds is False and not whole):
         return
     if holds or account.holds is None:
-        fresh = replace(account, holds=holds, emptied_ms=None)
-        if fresh != account:
-            step.world.put_account(fresh)
+        if account.holds is not holds or account.emptied_ms is not None:
+            step.world.put_account(replace(account, holds=holds, emptied_ms=None))
         if not holds or account.emptied_ms is None:
             return
     elif account.holds is False:

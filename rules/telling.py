@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from rules.builtin_names import NOTIFICATION
 from rules.outcome import Notification, NotificationKind
 from rules.records import Alert
 from rules.ruleset import DAY_MS, Rule
@@ -27,10 +28,11 @@ def fired(step: Step, rule: Rule | None, alert: Alert, *, event: bool) -> Alert:
 
 def tell(step: Step, rule: Rule | None, alert: Alert, batch: str = "") -> Alert:
     """Make the first notifications of a firing alert and start its reminders."""
-    names = routed(step.ruleset, rule, alert.severity)
+    names = _route_of(step, rule, alert)
     kind = NotificationKind.EVENT if alert.expires_ms is not None else NotificationKind.FIRING
     _notify(step, alert, names, kind, batch)
-    return _reminding(step, rule, replace(alert, told=frozenset(names), held=False))
+    alert = _escalating(step, rule, replace(alert, told=frozenset(names), held=False))
+    return _reminding(step, rule, alert)
 
 
 def raised(step: Step, rule: Rule, alert: Alert) -> Alert:
@@ -40,7 +42,9 @@ def raised(step: Step, rule: Rule, alert: Alert) -> Alert:
     names = routed(step.ruleset, rule, alert.severity)
     _notify(step, alert, [name for name in names if name in alert.told], NotificationKind.RAISED)
     _notify(step, alert, [name for name in names if name not in alert.told], NotificationKind.FIRING)
-    return _reminding(step, rule, replace(alert, told=alert.told | set(names)))
+    # Whoever acked the lesser one has not seen this.
+    alert = replace(alert, told=alert.told | set(names), acked_ms=None, acked_by="")
+    return _reminding(step, rule, _escalating(step, rule, alert))
 
 
 def reached(step: Step, rule: Rule, alert: Alert) -> Alert:
@@ -74,6 +78,32 @@ def remind(step: Step, rule: Rule | None, alert: Alert) -> Alert:
     at = step.now_ms + wait
     step.world.index.due(at)
     return replace(alert, repeat_ms=wait, remind_at_ms=at)
+
+
+def escalate(step: Step, rule: Rule, alert: Alert) -> Alert:
+    """Tell those whom the rule names for the case that nobody acked in time, whatever they usually hear of."""
+    names = [name for name in step.ruleset.notifiers if name in rule.escalate_to]
+    _notify(step, alert, names, NotificationKind.ESCALATED)
+    return replace(alert, told=alert.told | set(names), escalate_at_ms=None)
+
+
+def _escalating(step: Step, rule: Rule | None, alert: Alert) -> Alert:
+    """Start the time that people have to ack; a trial that tells nobody escalates to nobody."""
+    if rule is None or rule.escalate_after_ms is None or not alert.told:
+        return alert
+    at_ms = step.now_ms + rule.escalate_after_ms
+    step.world.index.due(at_ms)
+    return replace(alert, escalate_at_ms=at_ms)
+
+
+def _route_of(step: Step, rule: Rule | None, alert: Alert) -> list[str]:
+    """The notifiers to tell. A dead notifier is not told of its own death, but somebody else always is."""
+    names = routed(step.ruleset, rule, alert.severity)
+    if alert.rule != NOTIFICATION:
+        return names
+    dead = alert.key.subject.asset
+    others = [name for name in step.ruleset.notifiers if name != dead]
+    return [name for name in names if name != dead] or others
 
 
 def _in_first_judgement(step: Step, rule: Rule, alert: Alert) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rules import baseline, blindness, staleness
 from rules.lifecycle import end
+from rules.orders import escalate_all
 from rules.reminding import remind_all
 from rules.step import Step
 
@@ -26,6 +27,7 @@ def tick(step: Step) -> None:
     _events(step)
     _digests(step)
     remind_all(step)
+    escalate_all(step)
 
 
 def _kept_firing(step: Step) -> None:

@@ -24,7 +24,7 @@ from rules.records import (
     TrailPoint,
     Valuation,
 )
-from rules.ruleset import Ruleset
+from rules.ruleset import Ruleset, Silence
 
 __all__ = [
     "Account",
@@ -91,6 +91,10 @@ class World:
     blind: Table[AlertKey, Blind] = field(default_factory=Table)
     judged_rules: Table[tuple[str, str], int] = field(default_factory=Table)
     """(exchange, rule key) whose first judgement is over, and when: later ones are ordinary alerts."""
+    silences: dict[str, Silence] = field(default_factory=dict)
+    """Those that people made and did not end; the ones of the file are in the ruleset."""
+    orders_seq: int = 0
+    """The last of people's orders that was folded in."""
     index: Index = field(init=False)
 
     def __post_init__(self) -> None:

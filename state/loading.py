@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from rules.model import Row
-from rules.ruleset import Ruleset
+from rules.ruleset import Ruleset, Silence
 from rules.world import Account, Alert, AlertKey, Blind, ExchangeState, Holding, TrailPoint, Valuation, World
 from state.codec import from_json
 
@@ -44,6 +44,9 @@ def load_world(db: sqlite3.Connection, ruleset: Ruleset) -> World:
     meta = load_meta(db)
     world.next_account = int(meta.get("next_account", "1"))
     world.started_ms = int(meta.get("started_ms", "0"))
+    world.orders_seq = int(meta.get("orders_seq", "0"))
+    silences = db.execute("SELECT id, body FROM silences WHERE ended_ms IS NULL ORDER BY id")
+    world.silences = {ident: from_json(Silence, body) for ident, body in silences}
     world.index.rebuild()
     world.index.ids.update(row[0] for row in db.execute("SELECT DISTINCT alert FROM transitions"))
     world.index.ids.update(row[0] for row in db.execute("SELECT id FROM alerts"))

@@ -14,7 +14,9 @@ from typing import Final, Literal
 
 from rules.ids import derive
 from rules.outcome import Notification
+from rules.ruleset import Silence
 from state.codec import from_json, to_json
+from state.muting import sift
 from state.prepared import Entry, Parameters
 
 Statement = tuple[str, Sequence[Parameters]]
@@ -82,8 +84,18 @@ def put_parameters(told: Notification) -> Parameters:
     return told.alert, told.notifier, told.batch, told.created_ms, to_json(told)
 
 
-def claim(db: sqlite3.Connection, notifier: str, now_ms: int, gather_ms: int, limit: int) -> Message | None:
-    """The next message for a notifier, durable under its id; None where nothing is due. In a transaction."""
+def claim(
+    db: sqlite3.Connection,
+    notifier: str,
+    now_ms: int,
+    gather_ms: int,
+    limit: int,
+    silences: Sequence[Silence] = (),
+) -> Message | None:
+    """The next message for a notifier, durable under its id; None where nothing is due. In a transaction.
+
+    `silences` are those of the file; the ones that people made are read here.
+    """
     waiting = db.execute(
         "SELECT id FROM messages WHERE notifier = ? AND state = 'waiting' AND not_before_ms <= ?"
         " ORDER BY claimed_ms, id LIMIT 1",
@@ -94,7 +106,7 @@ def claim(db: sqlite3.Connection, notifier: str, now_ms: int, gather_ms: int, li
         return _message(db, waiting[0])
     if _gathers_until(db, notifier, now_ms, gather_ms) > now_ms:
         return None
-    rows = _due_rows(db, notifier, now_ms, limit)
+    rows = _unmuted_rows(db, notifier, now_ms, limit, silences)
     if not rows:
         return None
     taken: Callable[[str], bool] = lambda id_: _state(db, id_) is not None  # noqa: E731
@@ -126,15 +138,30 @@ def _gathers_until(db: sqlite3.Connection, notifier: str, now_ms: int, gather_ms
     return 0 if last is None or last > now_ms else int(last) + gather_ms
 
 
-def _due_rows(db: sqlite3.Connection, notifier: str, now_ms: int, limit: int) -> list[int]:
+def _unmuted_rows(
+    db: sqlite3.Connection, notifier: str, now_ms: int, limit: int, silences: Sequence[Silence]
+) -> list[int]:
+    """Row ids in order that neither a silence nor an ack holds back; those held back block nobody behind them."""
+    go: list[int] = []
+    after = 0
+    while len(go) < limit:
+        rows = _due_rows(db, notifier, now_ms, limit, after)
+        if not rows:
+            break
+        after = rows[-1]
+        go += sift(db, rows, silences, now_ms).go
+    return go
+
+
+def _due_rows(db: sqlite3.Connection, notifier: str, now_ms: int, limit: int, after: int) -> list[int]:
     """Row ids in order. A row waits while an earlier one of its alert waits or is in an unsettled message."""
     found = db.execute(
         "SELECT id, batch FROM notifications AS n WHERE notifier = :notifier AND state = 'queued'"
-        " AND not_before_ms <= :now AND (alert = '' OR NOT EXISTS (SELECT 1 FROM notifications AS e"
+        " AND id > :after AND not_before_ms <= :now AND (alert = '' OR NOT EXISTS (SELECT 1 FROM notifications AS e"
         "  WHERE e.notifier = n.notifier AND e.alert = n.alert AND e.id < n.id"
         "  AND e.state IN ('queued', 'claimed') AND (e.state = 'claimed' OR e.not_before_ms > :now)))"
         " ORDER BY id LIMIT :limit",
-        {"notifier": notifier, "now": now_ms, "limit": limit},
+        {"notifier": notifier, "now": now_ms, "limit": limit, "after": after},
     ).fetchall()
     rows = [row for row, _ in found]
     for batch in {batch for _, batch in found if batch}:

@@ -211,6 +211,7 @@ class Preparer:
     def _changed_meta(self, world: World) -> Iterable[Statement]:
         """What the World derives from its inputs and no table of its own holds."""
         derived = {"next_account": str(world.next_account), "started_ms": str(world.started_ms)}
+        derived["orders_seq"] = str(world.orders_seq)
         changed = [(key, value) for key, value in derived.items() if self._meta.get(key) != value]
         self._meta.update(changed)
         return ((PUT_META, changed),)

@@ -91,7 +91,8 @@ CREATE TABLE notifications (
     state TEXT NOT NULL DEFAULT 'queued'
         CHECK (state IN ('queued', 'claimed', 'delivered', 'dead', 'cancelled')),
     created_ms INTEGER NOT NULL, not_before_ms INTEGER NOT NULL DEFAULT 0,
-    message TEXT REFERENCES messages (id), settled_ms INTEGER, body TEXT NOT NULL
+    message TEXT REFERENCES messages (id), settled_ms INTEGER,
+    muted INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL
 ) STRICT;
 CREATE INDEX notifications_queued ON notifications (notifier, id) WHERE state = 'queued';
 CREATE INDEX notifications_order ON notifications (notifier, alert, id) WHERE state IN ('queued', 'claimed');
@@ -101,6 +102,16 @@ CREATE INDEX notifications_of_alert ON notifications (alert);
 CREATE INDEX notifications_of_message ON notifications (message);
 CREATE INDEX notifications_of_batch ON notifications (batch, notifier) WHERE batch <> '';
 CREATE INDEX notifications_settled ON notifications (settled_ms) WHERE settled_ms IS NOT NULL;
+
+-- What people ordered, append-only: acks, silences, retries. The daemon folds them in by seq; commands write here.
+CREATE TABLE orders (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, kind TEXT NOT NULL,
+    subject TEXT NOT NULL, by TEXT NOT NULL, body TEXT NOT NULL
+) STRICT;
+CREATE INDEX orders_of_subject ON orders (kind, subject);
+CREATE TABLE silences (
+    id TEXT PRIMARY KEY, made_ms INTEGER NOT NULL, ended_ms INTEGER, body TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE attempts (
     seq INTEGER PRIMARY KEY, message TEXT NOT NULL REFERENCES messages (id), notifier TEXT NOT NULL,
     at_ms INTEGER NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL

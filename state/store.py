@@ -13,15 +13,16 @@ from sqlite_utils import Database
 
 from rules.model import Identity
 from rules.outcome import Notification
-from rules.ruleset import Ruleset
+from rules.ruleset import Ruleset, Silence
 from rules.world import World
-from state import outbox, retention, schema
+from state import orders, outbox, retention, schema
 from state.codec import from_json, to_json
 from state.connection import WriterLock, connect, transaction
 from state.errors import CorruptError, MissingError, telling
 from state.interned import Interned
 from state.loading import load_meta, load_world
 from state.log import LogDamageError
+from state.orders import Order
 from state.outbox import Message
 from state.prepare import PUT_META, PUT_RULES, Preparer
 from state.prepared import Entry, Prepared
@@ -205,18 +206,49 @@ class Store(Reads):
         with transaction(self._db, "write", self.path) as db:
             db.executemany(outbox.PUT_NOTIFICATION, [outbox.put_parameters(told) for told in notifications])
 
-    def claim(self, notifier: str, now_ms: int, gather_ms: int, limit: int) -> Message | None:
+    def claim(
+        self, notifier: str, now_ms: int, gather_ms: int, limit: int, silences: Sequence[Silence] = ()
+    ) -> Message | None:
         """The next message to send, its id and members committed; None where nothing is due.
 
-        At most `limit` rows, but for those of one batch, which go together.
+        At most `limit` rows, but for those of one batch, which go together. `silences` are those of the file.
         """
         with transaction(self._db, "claim from", self.path) as db:
-            return outbox.claim(db, notifier, now_ms, gather_ms, limit)
+            return outbox.claim(db, notifier, now_ms, gather_ms, limit, silences)
 
     def shorten(self, message_id: str, rows: int) -> Message:
         """Keep the first `rows` of a claimed message, as many as it can name; the others wait for the next one."""
         with transaction(self._db, "write", self.path) as db:
             return outbox.shorten(db, message_id, rows)
+
+    # What people order
+
+    def ack(self, alert_id: str, by: str, now_ms: int) -> bool:
+        """Durable when it returns; False where no alert of that id is firing."""
+        with transaction(self._db, "write", self.path) as db:
+            return orders.ack(db, alert_id, by, now_ms)
+
+    def silence(self, made: Silence, now_ms: int) -> Silence:
+        """Durable when it returns; the silence with its id."""
+        with transaction(self._db, "write", self.path) as db:
+            return orders.silence(db, made, now_ms)
+
+    def unsilence(self, silence_id: str, by: str, now_ms: int) -> bool:
+        """Durable when it returns; False where there is none, or it is over."""
+        with transaction(self._db, "write", self.path) as db:
+            return orders.unsilence(db, silence_id, by, now_ms)
+
+    def live_silences(self, now_ms: int) -> list[Silence]:
+        """Those that people made and that are not over."""
+        with self._reading() as db:
+            return orders.live_silences(db, now_ms)
+
+    def orders_after(self, seq: int) -> list[Order]:
+        """What was ordered since."""
+        with self._reading() as db:
+            return orders.orders_after(db, seq)
+
+    # What became of a message
 
     def delivered(self, message_id: str, now_ms: int) -> None:
         """It arrived."""
@@ -238,9 +270,14 @@ class Store(Reads):
             lambda db: outbox.postpone(db, message_id, now_ms, next_ms, "unknown", reason), message_id
         )
 
-    def revive(self, message_id: str, now_ms: int) -> None:
-        """A dead one is sent again, because a person says so."""
-        self._settle(lambda db: outbox.revive(db, message_id, now_ms), message_id)
+    def revive(self, message_id: str, now_ms: int, by: str = "") -> None:
+        """A dead one is sent again, because a person says so; that is on record."""
+
+        def change(db: Connection) -> bool:
+            orders.record(db, now_ms, "retry", message_id, by)
+            return outbox.revive(db, message_id, now_ms)
+
+        self._settle(change, message_id)
 
     def recover(self, now_ms: int) -> list[str]:
         """At a start, before any claim: messages in flight when the last run ended go again; their ids."""

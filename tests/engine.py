@@ -58,7 +58,12 @@ def ms(duration: str | int) -> int:
 
 
 def binance(name: str = "x", **more: Any) -> ExchangeSettings:
-    given: dict[str, Any] = {"kind": "binance", "poll_every_ms": 60_000, "read": ("assets",), "wallets": ("spot",)}
+    given: dict[str, Any] = {
+        "kind": "binance",
+        "poll_every_ms": 60_000,
+        "read": ("assets",),
+        "wallets": ("spot",),
+    }
     return ExchangeSettings(name, **{**given, **more})
 
 
@@ -149,7 +154,9 @@ def disappeared(name: str = "disappeared", **more: Any) -> Rule:
     return _rule(name, "account_disappeared", Presence(appeared=False), more)
 
 
-def status(name: str = "status", on: Iterable[str] = ("frozen", "renamed", "unlisted", "drained"), **more: Any) -> Rule:
+def status(
+    name: str = "status", on: Iterable[str] = ("frozen", "renamed", "unlisted", "drained"), **more: Any
+) -> Rule:
     return _rule(name, "account_status", AccountStatus(frozenset(on)), more)
 
 
@@ -264,7 +271,17 @@ class Engine:
         padding = ("0",) * (len(fields) - 1)
         given = {asset: (text, *padding) for asset, text in free.items()} if rows is None else rows
         return self.says(
-            Reading(exchange, who(account), wallet, self.now_ms - ms(took), self.now_ms, fields, given, covers, values)
+            Reading(
+                exchange,
+                who(account),
+                wallet,
+                self.now_ms - ms(took),
+                self.now_ms,
+                fields,
+                given,
+                covers,
+                values,
+            )
         )
 
     def values(self, account: str, wallet: str = "spot", *, exchange: str = "x", **quotes: str) -> Outcome:
@@ -273,7 +290,9 @@ class Engine:
 
     def row(self, account: str, *, exchange: str = "x", **free: str) -> Outcome:
         """A row of a Bitget page: it proves only the coins that it names."""
-        return self.reads(account, exchange=exchange, fields=("free", "locked", "frozen"), covers=Covers.NAMED, **free)
+        return self.reads(
+            account, exchange=exchange, fields=("free", "locked", "frozen"), covers=Covers.NAMED, **free
+        )
 
     def passes(
         self, exchange: str = "x", *, complete: bool = True, took: str = "3s", **seen: Iterable[str] | str
@@ -297,9 +316,7 @@ class Engine:
             ListedAccount(who(name), (name in set(frozen)) if tells_frozen else None) for name in accounts
         )
         reason = "" if complete else "page 2 is missing"
-        outcome = self.says(
-            Listing(exchange, source, self.now_ms - 100, self.now_ms, complete, rows, reason)
-        )
+        outcome = self.says(Listing(exchange, source, self.now_ms - 100, self.now_ms, complete, rows, reason))
         self.now_ms += 1_500
         return outcome
 

@@ -29,25 +29,28 @@ __all__ = [
 ]
 
 
-def load(path: str | os.PathLike[str]) -> Config:
+def load(path: str | os.PathLike[str], *, now_ms: int | None = None) -> Config:
     """Read the main file, its includes and its CSV files, and check them.
 
     Raises ConfigError with all problems at once. Absent secrets are no problem here: ask
-    `Config.missing_secrets`.
+    `Config.missing_secrets`. `now_ms` (default: the machine's clock) only decides of which silences and allows
+    it is warned that they are past.
     """
     from daemon.config import loading  # noqa: PLC0415  pydantic is imported when a file is read
 
-    return loading.load(Path(path))
+    return loading.load(Path(path), now_ms)
 
 
-def parse(sources: tuple[tuple[str, str], ...], base_dir: str | os.PathLike[str]) -> Config:
+def parse(
+    sources: tuple[tuple[str, str], ...], base_dir: str | os.PathLike[str], *, now_ms: int | None = None
+) -> Config:
     """The same from texts that were accepted before (`Ruleset.sources`: name and text, the main one first).
 
     `base_dir` is the main file's folder, where relative paths start. Reads no file. Raises ConfigError.
     """
     from daemon.config import loading  # noqa: PLC0415  pydantic is imported when a file is read
 
-    return loading.parse(sources, Path(base_dir))
+    return loading.parse(sources, Path(base_dir), now_ms)
 
 
 def schema() -> dict[str, Any]:

@@ -25,6 +25,7 @@ class DaemonConfig:
     """`[daemon]` as the shell needs it; what the engine needs is in `Ruleset.settings`.
 
     `hosts` are further Host values served, in lower case; `public_url` has no slash at its end.
+    What `heartbeat_url` resolves to is checked by whoever calls it.
     """
 
     state: Path
@@ -32,6 +33,7 @@ class DaemonConfig:
     hosts: tuple[str, ...] = ()
     public_url: str = ""
     api_token: Secret | None = None
+    heartbeat_url: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,9 @@ class Config:
 
     def secrets(self) -> Iterator[Secret]:
         """Every secret that the file names, in its order by section."""
-        if self.daemon.api_token is not None:
-            yield self.daemon.api_token
+        for secret in (self.daemon.heartbeat_url, self.daemon.api_token):
+            if secret is not None:
+                yield secret
         for exchange in self.exchanges:
             yield from (exchange.api_key, exchange.api_secret)
             if exchange.passphrase is not None:

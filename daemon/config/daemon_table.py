@@ -63,14 +63,21 @@ def daemon_of(daemon: Daemon, scope: Scope, folder: Path) -> DaemonConfig:
         listen=listen,
         hosts=tuple(daemon.hosts),
         public_url=daemon.public_url,
-        api_token=secret_of(daemon.api_token, scope, "api_token", folder) if daemon.api_token else None,
+        api_token=_optional(daemon.api_token, scope, "api_token", folder),
+        heartbeat_url=_optional(daemon.heartbeat_url, scope, "heartbeat_url", folder),
     )
 
 
-def notified(names: list[str] | None, scope: Scope, notifiers: Collection[str]) -> tuple[str, ...] | None:
-    """The notifiers that a `notify` names; None means all."""
+def notified(
+    names: list[str] | None, scope: Scope, notifiers: Collection[str], key: str = "notify"
+) -> tuple[str, ...] | None:
+    """The notifiers that a key names; None where it is left out."""
     for index, name in enumerate(names or ()):
         if name not in notifiers:
             hint = either(name, notifiers) if notifiers else "there is no [[notifier]]"
-            scope.problem(("notify", index), f"there is no notifier {shown(name)}", hint)
+            scope.problem((key, index), f"there is no notifier {shown(name)}", hint)
     return None if names is None else tuple(dict.fromkeys(names))
+
+
+def _optional(reference: SecretReference | None, scope: Scope, key: str, folder: Path) -> Secret | None:
+    return None if reference is None else secret_of(reference, scope, key, folder)

@@ -11,6 +11,12 @@ from daemon.config.report import Document
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
+ONE_A_LINE = "only one key = value stands on a line"
+
+# TOML takes times with their seconds only, and no 25th hour; what it cannot read it takes for a number.
+_MEANT_AS_TIME = re.compile(r"[^=\"]*=\s*([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ])?[0-9]{1,2}:[0-9]{2}")
+_NO_TIME = 'there is no such time: as in 2030-12-31T18:00:00Z, or "08:30" in quotes'
+
 # tomllib speaks to programmers; these are the slips that people make.
 _SLIPS = (
     (re.compile(r"Cannot overwrite a value|Cannot declare"), "this key or table was already written above"),
@@ -21,10 +27,8 @@ _SLIPS = (
     (re.compile(r"Unterminated string|Illegal character '\\n'"), "a quote is not closed on this line"),
     (re.compile(r"Unclosed array"), 'a list is not closed with "]"'),
     (re.compile(r"Unclosed inline table"), 'a table is not closed with "}"'),
-    (
-        re.compile(r"Expected newline or end of document after a statement"),
-        "only one key = value stands on a line",
-    ),
+    (re.compile(r"Invalid date or datetime"), "there is no such date"),
+    (re.compile(r"Expected newline or end of document after a statement"), ONE_A_LINE),
 )
 
 
@@ -58,6 +62,8 @@ def _problem(file: str, said: str, text: str) -> Problem:
         line = text.count("\n") + 1
         return Problem(file, line, None, None, "", f"{slip} (at the end of the file)")
     line, column = int(place[1]), int(place[2])
+    if slip == ONE_A_LINE and _MEANT_AS_TIME.match(text.split("\n")[line - 1]):
+        slip = _NO_TIME
     return Problem(file, line, column, column + 1, "", slip)
 
 

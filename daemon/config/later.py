@@ -4,9 +4,5 @@ from __future__ import annotations
 
 NOT_YET = "not supported yet by this version"
 
-LATER_SECTIONS = ("silence", "allow", "expect", "books")
+LATER_SECTIONS = ("expect", "books")
 LATER_TYPES = ("runway", "reconciliation", "composition_shift")
-LATER_KEYS = {
-    "daemon": ("heartbeat_url",),
-    "rule": ("escalate_after", "escalate_to"),
-}

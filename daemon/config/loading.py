@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,49 +19,67 @@ from daemon.config.rule_common import UnknownType
 from daemon.config.rule_models import RULE_MODELS
 from daemon.config.rule_table import Surroundings, rule_of
 from daemon.config.sections import Entry, check_top_level, entries, refuse_same_names
+from daemon.config.silence_models import Allow, Silence
+from daemon.config.silence_table import Around, allow_of, silence_of
 from daemon.config.sources import digest_of
 from daemon.config.texts import Texts, texts_in, texts_on_disk
 from daemon.config.thresholds import floors_in_csv
 from daemon.config.translate import validated
 from daemon.config.wording import either, kind_of, one_of, shown
+from rules import ruleset as core
 from rules.ruleset import Rule, Ruleset, Settings
 from rules.types.levels import Floor
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def load(path: Path) -> Config:
+def load(path: Path, now_ms: int | None = None) -> Config:
     """Read and check the main file with all that it names. Raises ConfigError with every problem."""
     report = Report()
-    return _Build(texts_on_disk(path, report), report).config()
+    return _Build(texts_on_disk(path, report), report, _now(now_ms)).config()
 
 
-def parse(sources: tuple[tuple[str, str], ...], folder: Path) -> Config:
+def parse(sources: tuple[tuple[str, str], ...], folder: Path, now_ms: int | None = None) -> Config:
     """The same from stored texts (`Ruleset.sources`); `folder` is where relative paths start."""
     report = Report()
-    return _Build(texts_in(sources, folder, report), report).config()
+    return _Build(texts_in(sources, folder, report), report, _now(now_ms)).config()
+
+
+def _now(now_ms: int | None) -> int:
+    return time.time_ns() // 1_000_000 if now_ms is None else now_ms
 
 
 class _Build:
     """One build: it goes on after a problem, so that all are told at once."""
 
-    def __init__(self, texts: Texts, report: Report) -> None:
+    def __init__(self, texts: Texts, report: Report, now_ms: int) -> None:
         self._texts = texts
         self._report = report
+        self._now_ms = now_ms
         self._main = texts.documents[0]
         self._notifiers = list(entries(self._main, report, "notifier"))
         self._exchanges = list(entries(self._main, report, "exchange"))
-        self._rules = [entry for document in texts.documents for entry in entries(document, report, "rule")]
+        self._rules, self._allows, self._silences = (
+            [entry for document in texts.documents for entry in entries(document, report, section)]
+            for section in ("rule", "allow", "silence")
+        )
 
     def config(self) -> Config:
         for document in self._texts.documents:
             check_top_level(document, self._report, main=document is self._main)
-        for found in (self._exchanges, self._notifiers, self._rules):
+        for found in (self._exchanges, self._notifiers, self._rules, self._allows, self._silences):
             refuse_same_names(found)
         settings, daemon = self._daemon()
         notifiers = list(self._valid_notifiers())
         exchanges = list(self._valid_exchanges(settings))
         rules = list(self._valid_rules(exchanges))
+        around = Around(
+            exchanges=[entry.name for entry in self._exchanges if entry.name],
+            rules=[(rule.name, rule.type) for rule in rules],
+            timezone=settings.timezone,
+            now_ms=self._now_ms,
+        )
+        allows, silences = tuple(self._valid_allows(around)), tuple(self._valid_silences(around))
         self._warn(settings, exchanges)
         self._report.refuse()
         sources = self._texts.sources
@@ -69,6 +88,8 @@ class _Build:
             exchanges={e.settings.name: e.settings for e in exchanges},
             notifiers={n.settings.name: n.settings for n in notifiers},
             rules=tuple(rules),
+            allows=allows,
+            silences=silences,
             sources=sources,
             digest=digest_of(sources),
         )
@@ -116,6 +137,18 @@ class _Build:
             table, scope = validated(model, entry.table, entry.scope, "rule")
             if table is not None:
                 yield rule_of(table, scope, around)
+
+    def _valid_allows(self, around: Around) -> Iterator[core.Allow]:
+        for entry in self._allows:
+            table, scope = validated(Allow, entry.table, entry.scope, "allow")
+            if table is not None:
+                yield allow_of(table, scope, around)
+
+    def _valid_silences(self, around: Around) -> Iterator[core.Silence]:
+        for entry in self._silences:
+            table, scope = validated(Silence, entry.table, entry.scope, "silence")
+            if table is not None:
+                yield silence_of(table, scope, around)
 
     def _csv(self) -> dict[str, tuple[Floor, ...] | str]:
         read = {name: floors_in_csv(d.file, d.text, self._report) for name, d in self._texts.csv.items()}

@@ -97,6 +97,12 @@ class Daemon(Table):
         description="How long history is kept.",
         examples=["90d"],
     )
+    heartbeat_url: SecretReference | None = Field(
+        default=None,
+        description="Where a URL is found that is called while all is well, and with /fail at its end on "
+        "trouble, as Healthchecks expects: whoever waits there tells that this process is dead.",
+        examples=[{"env": "HEARTBEAT_URL"}],
+    )
     api_token: SecretReference | None = Field(
         default=None,
         description="Bearer token to change anything over HTTP; beyond loopback, to read too.",

@@ -47,7 +47,9 @@ def selected(patterns: Patterns, exchanges: Mapping[str, ExchangeSettings]) -> l
     return [exchange for name, exchange in exchanges.items() if patterns.match(name)]
 
 
-def check_exchange_names(patterns: Patterns, names: Collection[str], scope: Scope) -> None:
+def check_exchange_names(
+    patterns: Patterns, names: Collection[str], scope: Scope, effect: str = "the rule judges nothing"
+) -> None:
     """A literal name must exist; a pattern that matches nothing is likely a slip."""
     folded = {name.casefold() for name in names}
     for text in (*patterns.wanted, *patterns.excluded):
@@ -56,7 +58,7 @@ def check_exchange_names(patterns: Patterns, names: Collection[str], scope: Scop
             scope.problem(("exchange",), f"there is no exchange {shown(text)}", hint)
             return
     if names and not any(patterns.match(name) for name in names):
-        scope.warning(("exchange",), "no exchange matches, so the rule judges nothing", one_of(names))
+        scope.warning(("exchange",), f"no exchange matches, so {effect}", one_of(names))
 
 
 def check_reach(need: Need, patterns: Patterns, exchanges: list[ExchangeSettings], scope: Scope) -> None:

@@ -147,6 +147,18 @@ class RuleTable(Table):
         description="Which notifiers. All where the key is left out; an empty list tells nobody: a trial.",
         examples=[["oncall"]],
     )
+    escalate_after: Duration | None = Field(
+        default=None,
+        description="How long an alert may fire with nobody having acknowledged it before `escalate_to` is "
+        "told. A silence stops the clock.",
+        examples=["15m"],
+    )
+    escalate_to: list[str] | None = Field(
+        default=None,
+        description="Which notifiers are told then.",
+        examples=[["boss"]],
+        min_length=1,
+    )
     runbook: Line = Field(
         default="",
         description="What to do about it: a link, or a word. Shown in every message.",

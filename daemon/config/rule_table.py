@@ -49,6 +49,7 @@ def rule_of(table: RuleTable, scope: Scope, around: Surroundings) -> Rule:
     """Check and convert. The result counts only where the report holds no problem at the end."""
     check_exchange_names(table.exchange, around.exchange_names, scope)
     notify = notified(table.notify, scope, around.notifiers)
+    escalate_after, escalate_to = _escalation(table, scope, around)
     quote = _quote(table, scope, around)
     _warn_of_idle_keys(table, scope)
     valued = getattr(table, "field", "") == "value"
@@ -70,7 +71,23 @@ def rule_of(table: RuleTable, scope: Scope, around: Surroundings) -> Rule:
         description=table.description,
         enabled=table.enabled,
         sum_over=frozenset(table.sum_over),
+        escalate_after_ms=escalate_after,
+        escalate_to=escalate_to,
     )
+
+
+def _escalation(table: RuleTable, scope: Scope, around: Surroundings) -> tuple[int | None, tuple[str, ...]]:
+    """After what time whom; neither for a trial, which tells nobody at any time."""
+    both = ("escalate_after", "escalate_to")
+    missing = [key for key in both if key not in table.model_fields_set | scope.broken]
+    if len(missing) == 1:
+        hint = "escalate_after and escalate_to go together"
+        scope.problem_of_key((missing[0],), "is required and missing", hint)
+    names = notified(table.escalate_to, scope, around.notifiers, "escalate_to")
+    if names and table.notify == []:
+        scope.warning(("escalate_to",), "has no effect: notify = [] tells nobody")
+        return None, ()
+    return table.escalate_after, names or ()
 
 
 def _spec(table: RuleTable, scope: Scope, around: Surroundings, quote: str) -> Spec:

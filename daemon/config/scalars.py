@@ -57,6 +57,14 @@ def read_amount(value: object) -> Decimal:
     return Decimal(f"{number:f}")
 
 
+def read_amount_from_zero(value: object) -> Decimal:
+    """An amount that may be 0 and not less."""
+    amount = read_amount(value)
+    if amount < 0:
+        fault("must not be negative")
+    return amount
+
+
 def read_duration(value: object) -> int:
     """Milliseconds, more than none."""
     milliseconds = read_duration_or_none(value)
@@ -180,6 +188,18 @@ _DURATION_SCHEMA: dict[str, Any] = {
 _PATTERN_SCHEMA: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 256}
 
 Amount = Annotated[Decimal, PlainValidator(read_amount), WithJsonSchema(_AMOUNT_SCHEMA)]
+AmountFromZero = Annotated[
+    Decimal,
+    PlainValidator(read_amount_from_zero),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {**_NUMBER_SCHEMA, "minimum": 0},
+                {"type": "string", "pattern": f"^{_AMOUNT.pattern.removeprefix('-?')}$"},
+            ]
+        }
+    ),
+]
 Duration = Annotated[int, PlainValidator(read_duration), WithJsonSchema(_DURATION_SCHEMA)]
 DurationOrNone = Annotated[
     int,

@@ -6,17 +6,18 @@ from pydantic import ConfigDict, Field
 
 from daemon.config.models import AnyExchange, Daemon, Notifier
 from daemon.config.rule_models import AnyRule
+from daemon.config.silence_models import Allow, Silence
 from daemon.config.tables import Table
 
 
 class File(Table):
-    """The main file of Subtally. Included files hold rules only."""
+    """The main file of Subtally. Included files hold rules, allows and silences only."""
 
     model_config = ConfigDict(title="Subtally rules")
 
     include: list[str] = Field(
         default=[],
-        description="Further files with rules: paths and globs, from the main file's folder.",
+        description="Further files with rules, allows and silences: paths and globs, from the main file's folder.",
         examples=[["rules.d/*.toml"]],
     )
     daemon: Daemon | None = Field(
@@ -47,6 +48,37 @@ class File(Table):
         default=[],
         description="What is told.",
         examples=[[{"name": "USDT floor", "type": "low_balance", "asset": "USDT", "below": 50_000}]],
+    )
+    allow: list[Allow] = Field(
+        default=[],
+        description="What is expected, and not told by the rules unexpected_*.",
+        examples=[
+            [
+                {
+                    "name": "pledged collateral",
+                    "account": "cold-1",
+                    "asset": "BTC",
+                    "field": "frozen",
+                    "up_to": 2.5,
+                    "reason": "Collateral of the loan",
+                }
+            ]
+        ],
+    )
+    silence: list[Silence] = Field(
+        default=[],
+        description="What is not told for a while.",
+        examples=[
+            [
+                {
+                    "name": "venue upgrade",
+                    "exchange": "okx-*",
+                    "until": "2030-12-31T18:00:00Z",
+                    "reason": "The venue is upgraded",
+                    "by": "kim",
+                }
+            ]
+        ],
     )
 
 

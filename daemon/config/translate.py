@@ -11,7 +11,6 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from daemon.config.errors import KeyPath
-from daemon.config.later import LATER_KEYS, NOT_YET
 from daemon.config.report import Scope
 from daemon.config.rule_common import AMOUNT, CSV, TABLE, TIERS, Tiers
 from daemon.config.tables import REFERENCE_HINT, SecretReference
@@ -19,7 +18,7 @@ from daemon.config.wording import either, kind_of, nearest, one_of, shown, sugge
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_SECRET_KEYS = frozenset({"api_key", "api_secret", "passphrase", "url", "api_token"})
+_SECRET_KEYS = frozenset({"api_key", "api_secret", "passphrase", "url", "api_token", "heartbeat_url"})
 _UNIONS = frozenset({"below", "below_by", "above"})
 _TAGS = frozenset({AMOUNT, TIERS, TABLE, CSV, "[key]"})
 _WANTED = {
@@ -105,9 +104,6 @@ def _refuse_unknown_key(scope: Scope, path: KeyPath, model: type[BaseModel], sec
     key = str(path[-1])
     if len(path) > 1:
         known = keys_of(SecretReference if path[0] in _SECRET_KEYS else Tiers)
-    elif key in LATER_KEYS.get(section, ()):
-        scope.problem_of_key(path, NOT_YET)
-        return
     elif section == "exchange" and key == "passphrase":
         scope.problem_of_key(path, "a key of this kind has none", "leave it out")
         return

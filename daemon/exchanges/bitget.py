@@ -29,13 +29,14 @@ from daemon.exchanges.calling import Params
 from daemon.exchanges.client import Client
 from daemon.exchanges.decode import Memo, same_amounts
 from daemon.exchanges.endpoint import Endpoint, Said, Setup
-from daemon.exchanges.errors import CallError, Verdict
+from daemon.exchanges.errors import CallError, Verdict, readable
 from daemon.exchanges.http import Response
 from daemon.exchanges.limits import Limit, Pool
 from daemon.exchanges.signing import header_safe, hmac_base64, target
 from rules.model import (
     MASTER_IDENTITY,
     Covers,
+    Failure,
     FailureKind,
     Identity,
     Listing,
@@ -167,12 +168,17 @@ class Bitget(Client):
 
         return await self.call("assets", params, read, urgent=urgent, task=task)
 
-    def _taken(self, walk: Walk, said: Said[Page]) -> list[Reading]:
-        """The readings of a page: each coin of a user once in a pass, a contradiction not at all."""
-        readings = []
-        for user, coin in said.value.torn.items():
-            walk.fault = f"{coin} of {user} is listed twice with different amounts"
-            walk.seen.setdefault(user, {})
+    def _taken(self, walk: Walk, said: Said[Page]) -> list[Answer]:
+        """The readings of a page: each coin of a user once in a pass, a contradiction not at all.
+
+        A user whose rows cannot be read fails alone: the others of the page are judged as ever.
+        """
+        readings: list[Answer] = []
+        for user, why in _unread(said.value).items():
+            if user != self._master_id:
+                walk.fault = why
+                walk.seen.setdefault(user, {})
+                readings.append(self._unreadable(user, why))
         for user, rows in said.value.users.items():
             if user == self._master_id:
                 continue
@@ -191,6 +197,11 @@ class Bitget(Client):
                 about = (self.name, Identity(venue_id=user), "spot", said.began_ms, said.ended_ms)
                 readings.append(Reading(*about, FIELDS, fresh, Covers.NAMED))
         return readings
+
+    def _unreadable(self, user: str, why: str) -> Failure:
+        reason = self._reason(self.ENDPOINTS["assets"].path, readable(why, self._secrets), "")
+        about = (self.name, self._now_ms(), FailureKind.MALFORMED, reason)
+        return Failure(*about, account=Identity(venue_id=user), wallet="spot")
 
     async def _learn_master(self) -> None:
         """Whether the master's own row appears is not documented: its id must be known to leave it out."""
@@ -250,3 +261,11 @@ class Bitget(Client):
         rights = tuple(right for right in info.authorities if right.lower() not in READ_ONLY)
         ip_bound = None if info.ips is None else bool(info.ips)
         yield MasterSeen(self.name, said.ended_ms, master, rights, ip_bound)
+
+
+def _unread(page: Page) -> dict[str, str]:
+    """The users of a page of whom nothing is believed, and why."""
+    torn = {
+        user: f"{coin} of {user} is listed twice with different amounts" for user, coin in page.torn.items()
+    }
+    return torn | {user: f"{why} (user {user})" for user, why in page.broken.items()}

@@ -192,15 +192,18 @@ def read_coins(body: bytes, before: Mapping[str, Row] | None = None) -> Mapping[
 
 @dataclass(slots=True)
 class Page:
-    """One page of a pass. `torn` are users with one coin twice in different amounts."""
+    """One page of a pass. `torn` are users with one coin twice in different amounts, `broken` those of whom
+    an amount cannot be read, and why: the others can.
+    """
 
     ids: tuple[str, ...]
     users: dict[str, Mapping[str, Row]] = field(default_factory=dict)
     torn: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
 
 
 def read_page(body: bytes, before: Page | None = None) -> Page:
-    """Disjoint rows of one user merge, and so do identical ones. Raises Malformed."""
+    """Disjoint rows of one user merge, and so do identical ones. Raises Malformed where no row can be read."""
     rows = _page(body)
     page = Page(tuple(str(row.id) for row in rows))
     coins: dict[str, list[Asset]] = {}
@@ -208,11 +211,15 @@ def read_page(body: bytes, before: Page | None = None) -> Page:
         coins.setdefault(str(row.userId), []).extend(row.assetsList)
     for user, assets in coins.items():
         known = before.users.get(user, {}) if before else {}
-        clash = clashing(assets)
+        try:
+            clash = clashing(assets)
+            now = known if clash else rows_of(assets, known)
+        except Malformed as error:
+            page.broken[user] = str(error)
+            continue
         if clash:
             page.torn[user] = clash
         else:
-            now = rows_of(assets, known)
             page.users[user] = known if now == known and known else now
     return page
 

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeAlias
 
-from rules.model import ClockSeen, Failure, Maintenance, MasterSeen, RulesRejected, Start, Tick
+from rules.model import (
+    Acked,
+    ClockSeen,
+    DeliveryDied,
+    DeliveryWorks,
+    Failure,
+    Maintenance,
+    MasterSeen,
+    RulesRejected,
+    SilenceEnded,
+    Start,
+    Tick,
+)
+from rules.ruleset import SilenceMade
 
 READING: Final = 1
 LISTING: Final = 2
@@ -20,6 +33,11 @@ PLAIN: Final[dict[int, Any]] = {
     20: Start,
     21: Tick,
     22: RulesRejected,
+    23: Acked,
+    24: SilenceMade,
+    25: SilenceEnded,
+    26: DeliveryDied,
+    27: DeliveryWorks,
 }
 PLAIN_NUMBERS: Final[dict[type, int]] = {kind: number for number, kind in PLAIN.items()}
 

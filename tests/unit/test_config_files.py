@@ -14,6 +14,7 @@ from rules.types.low_balance import LowBalance
 SECRETS = 'api_key = { env = "KEY" }\napi_secret = { env = "SECRET" }\n'
 BINANCE = f'[[exchange]]\nname = "binance-main"\nkind = "binance"\n{SECRETS}'
 AMOUNT = 'write a number, or digits in quotes, as in 50_000 or "50000.25"'
+ELSEWHERE = "allowed: rule, silence, allow"
 APART = "names differ by more than upper and lower case"
 ONCALL = '[[notifier]]\nname = "oncall"\nurl = { env = "URL" }\n'
 
@@ -24,6 +25,15 @@ def config_of(text: str, folder: Path = Path("/etc/subtally"), **others: str) ->
 
 def low(name: str, below: str = "5") -> str:
     return f'[[rule]]\nname = "{name}"\ntype = "low_balance"\nbelow = {below}\n'
+
+
+def allow(name: str) -> str:
+    return f'[[allow]]\nname = "{name}"\nfield = "frozen"\nup_to = 5\nreason = "a loan"\n'
+
+
+def silence(name: str) -> str:
+    text = 'rule = "*"\nuntil = 2030-12-31T18:00:00Z\nreason = "upgrade"\nby = "kim"\n'
+    return f'[[silence]]\nname = "{name}"\n{text}'
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -85,16 +95,33 @@ def test_stored_texts_give_the_same_ruleset_without_any_file(tmp_path: Path) -> 
     assert parse(loaded.ruleset.sources, tmp_path).exchanges == loaded.exchanges
 
 
-def test_included_files_hold_rules_only() -> None:
+def test_included_files_hold_rules_allows_and_silences_only() -> None:
     more = "include = []\n[daemon]\n" + BINANCE + ONCALL + "[[books]]\n" + low("r")
     with pytest.raises(ConfigError) as caught:
         parse((("rules.toml", ""), ("more.toml", more)), Path())
     assert [str(problem) for problem in caught.value.problems] == [
-        "more.toml:1:1: include: only the main file may hold this; allowed: rule",
-        "more.toml:2:2: daemon: only the main file may hold this; allowed: rule",
-        "more.toml:3:3: exchange: only the main file may hold this; allowed: rule",
-        "more.toml:8:3: notifier: only the main file may hold this; allowed: rule",
-        "more.toml:11:3: books: only the main file may hold this; allowed: rule",
+        "more.toml:1:1: include: only the main file may hold this; " + ELSEWHERE,
+        "more.toml:2:2: daemon: only the main file may hold this; " + ELSEWHERE,
+        "more.toml:3:3: exchange: only the main file may hold this; " + ELSEWHERE,
+        "more.toml:8:3: notifier: only the main file may hold this; " + ELSEWHERE,
+        "more.toml:11:3: books: only the main file may hold this; " + ELSEWHERE,
+    ]
+
+
+def test_included_files_bring_allows_and_silences_after_those_of_the_main_file() -> None:
+    main = allow("a") + silence("s")
+    more = silence("t") + allow("b")
+    ruleset = parse((("rules.toml", main), ("more.toml", more)), Path()).ruleset
+    assert [one.name for one in ruleset.allows] == ["a", "b"]
+    assert [one.id for one in ruleset.silences] == ["s", "t"]
+
+
+def test_names_of_allows_and_silences_are_told_apart_across_files() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse((("rules.toml", silence("a") + allow("a")), ("more.toml", allow("A") + silence("A"))), Path())
+    assert [str(problem) for problem in caught.value.problems] == [
+        f'more.toml:2:8: allow "A": name: "A" is already the name at rules.toml:8; {APART}',
+        f'more.toml:7:8: silence "A": name: "A" is already the name at rules.toml:2; {APART}',
     ]
 
 

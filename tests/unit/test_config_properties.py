@@ -15,12 +15,21 @@ from daemon.config.models import EXCHANGE_MODELS, Daemon, Exchange, Notifier
 from daemon.config.places import places_of
 from daemon.config.rule_models import RULE_MODELS
 from daemon.config.scalars import read_amount
+from daemon.config.silence_models import Allow, Silence
 from daemon.config.translate import keys_of
 
 KEYS = sorted(
     {
         key
-        for model in (Daemon, Exchange, Notifier, *EXCHANGE_MODELS.values(), *RULE_MODELS.values())
+        for model in (
+            Daemon,
+            Exchange,
+            Notifier,
+            *EXCHANGE_MODELS.values(),
+            *RULE_MODELS.values(),
+            Allow,
+            Silence,
+        )
         for key in keys_of(model)
     }
     | {
@@ -34,7 +43,6 @@ KEYS = sorted(
         "credential",
         "silence",
         "include",
-        "heartbeat_url",
     }
 )
 WORDS = [
@@ -66,6 +74,13 @@ WORDS = [
     "1e9",
     "-5.0",
     "٣",
+    "mon",
+    "08:00",
+    "24:00",
+    "2030-12-31T18:00:00Z",
+    "9999-12-31T23:59:59-23:59",
+    "0000-00-00T00:00Z",
+    "S17A",
     "\x00",
     "\n",
 ]
@@ -75,7 +90,19 @@ SCALARS = st.one_of(
     st.integers(-(10**40), 10**40),
     st.booleans(),
     st.sampled_from(
-        ["@inf", "@nan", "@1e999999", "@1e99999999999999999999", "@0.0", "@1979-05-27", "@07:32:00"]
+        [
+            "@inf",
+            "@nan",
+            "@1e999999",
+            "@1e99999999999999999999",
+            "@0.0",
+            "@1979-05-27",
+            "@07:32:00",
+            "@1979-05-27T07:32:00",
+            "@2030-12-31T18:00:00+01:00",
+            "@0001-01-01T00:00:00+23:59",
+            "@9999-12-31T23:59:59-23:59",
+        ]
     ),
 )
 VALUES = st.recursive(
@@ -132,7 +159,18 @@ def test_any_text_is_accepted_or_refused(text: str) -> None:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["[daemon]", "[[exchange]]", "[[notifier]]", "[[rule]]", "[rule]", "[[x.y]]"]),
+            st.sampled_from(
+                [
+                    "[daemon]",
+                    "[[exchange]]",
+                    "[[notifier]]",
+                    "[[rule]]",
+                    "[[allow]]",
+                    "[[silence]]",
+                    "[rule]",
+                    "[[x.y]]",
+                ]
+            ),
             TABLES,
         ),
         max_size=4,
@@ -153,6 +191,25 @@ def test_any_rule_of_a_known_type_is_accepted_or_refused(
     }
     text = section("[[exchange]]", {**exchange, "name": "x", "kind": venue, **secrets})
     accepted_or_refused(text + section("[[rule]]", {**rule, "name": "r", "type": kind}))
+
+
+WHEN = {
+    "weekly": {"days": ["mon", "sun"], "start": "22:00", "end": "24:00"},
+    "once": {"until": "@2030-12-31T18:00:00Z"},
+    "neither": {},
+}
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(sorted(WHEN)), TABLES, TABLES)
+def test_any_silence_and_any_allow_is_accepted_or_refused(
+    when: str, silence: dict[str, Any], allow: dict[str, Any]
+) -> None:
+    said = {"name": "s", "reason": "upgrade", "by": "kim", **WHEN[when]}
+    granted = {"name": "a", "reason": "a loan", "field": "frozen", "up_to": 5}
+    accepted_or_refused(
+        section("[[silence]]", {**said, **silence}) + section("[[allow]]", {**granted, **allow})
+    )
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False) | st.integers() | st.text(max_size=40))

@@ -10,6 +10,8 @@ from daemon.config.secret import SecretKind
 VALUE = "s3cr3t-value"
 LITERALS = {
     "daemon": f'[daemon]\napi_token = "{VALUE}"\n',
+    "heartbeat": f'[daemon]\nheartbeat_url = "https://hc.example/{VALUE}"\n',
+    "heartbeat in a table": f'[daemon]\nheartbeat_url = {{ url = "https://hc.example/{VALUE}" }}\n',
     "exchange key": f'[[exchange]]\nname = "x"\nkind = "okx"\napi_key = "{VALUE}"\n',
     "exchange secret": f"[[exchange]]\nname = 'x'\nkind = 'nonsense'\napi_secret = '{VALUE}'\n",
     "exchange passphrase": f'[[exchange]]\nname = "x"\nkind = "bitget"\npassphrase = """{VALUE}"""\n',
@@ -149,3 +151,16 @@ def test_no_secret_is_missing_once_all_exist(tmp_path: Path, monkeypatch: pytest
     assert accepted.missing_secrets() == []
     assert [found.resolve() for found in accepted.secrets()] == [VALUE] * 4
     assert VALUE not in repr(accepted)
+
+
+def test_the_heartbeat_is_a_secret_like_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text('[daemon]\napi_token = { file = "token" }\nheartbeat_url = { file = "url" }\n')
+    accepted = load(path)
+    heartbeat = Secret("file", "url", "daemon: heartbeat_url", ("daemon", "heartbeat_url"), tmp_path)
+    assert accepted.daemon.heartbeat_url == heartbeat
+    assert [found.name for found in accepted.secrets()] == ["url", "token"]
+    (tmp_path / "token").write_text(VALUE)
+    assert accepted.missing_secrets() == [
+        Problem(str(path), 3, 17, 33, "daemon: heartbeat_url", '{ file = "url" }: there is no such file')
+    ]

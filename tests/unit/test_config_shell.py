@@ -125,6 +125,14 @@ def test_the_example_is_accepted_without_a_warning_and_shows_every_rule_type() -
     assert (ROOT / "rules.example.toml").read_text().startswith("#:schema ./rules.schema.json\n")
 
 
-def test_the_example_says_why_at_each_rule() -> None:
+def test_the_example_shows_an_allow_a_weekly_silence_and_an_escalation() -> None:
+    ruleset = load(ROOT / "rules.example.toml").ruleset
+    assert [allow.field for allow in ruleset.allows] == ["frozen"]
+    assert [silence.weekly is not None for silence in ruleset.silences] == [True]
+    assert [rule.escalate_to for rule in ruleset.rules if rule.escalate_after_ms] == [("desk",)]
+
+
+def test_the_example_says_why_at_each_rule_allow_and_silence() -> None:
     lines = (ROOT / "rules.example.toml").read_text().splitlines()
-    assert [line for line in lines if line.startswith("[[rule]]") and "# why: " not in line] == []
+    whys = [line for line in lines if line.startswith(("[[rule]]", "[[allow]]", "[[silence]]"))]
+    assert [line for line in whys if "# why: " not in line] == []

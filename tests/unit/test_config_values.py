@@ -60,7 +60,9 @@ def test_daemon_defaults_are_those_of_the_contract() -> None:
         public_url="",
     )
     assert config.daemon.listen == Listen("127.0.0.1", 9464)
-    assert (config.daemon.hosts, config.daemon.public_url, config.daemon.api_token) == ((), "", None)
+    assert (config.daemon.hosts, config.daemon.public_url) == ((), "")
+    assert (config.daemon.api_token, config.daemon.heartbeat_url) == (None, None)
+    assert (config.ruleset.allows, config.ruleset.silences) == ((), ())
 
 
 def test_exchange_defaults_are_those_of_the_contract() -> None:
@@ -131,6 +133,8 @@ def test_rule_defaults_are_those_of_the_contract() -> None:
         notify=None,
         enabled=True,
         sum_over=frozenset(),
+        escalate_after_ms=None,
+        escalate_to=(),
     )
 
 
@@ -234,6 +238,23 @@ def test_durations_are_milliseconds(written: str, milliseconds: int) -> None:
 def test_a_wait_before_reminders_beyond_the_default_maximum_raises_it() -> None:
     settings = config_of('[daemon]\nrepeat_every = "2d"').ruleset.settings
     assert (settings.repeat_every_ms, settings.repeat_max_ms) == (172_800_000, 172_800_000)
+
+
+@pytest.mark.parametrize("kind", ['stale"\nafter = "5m', "account_appeared", "unexpected_frozen"])
+def test_every_rule_may_escalate_also_one_about_events(kind: str) -> None:
+    body = f'type = "{kind}"\nescalate_after = "15m"\nescalate_to = ["oncall", "oncall"]\n'
+    rule = rule_of(body, ONCALL)
+    assert (rule.escalate_after_ms, rule.escalate_to) == (900_000, ("oncall",))
+
+
+def test_a_trial_escalates_to_nobody() -> None:
+    body = 'type = "stale"\nafter = "5m"\nnotify = []\nescalate_after = "15m"\nescalate_to = ["oncall"]\n'
+    config = config_of(f'{ONCALL}{BINANCE}[[rule]]\nname = "r"\n{body}')
+    (rule,) = config.ruleset.rules
+    assert (rule.escalate_after_ms, rule.escalate_to) == (None, ())
+    assert [warning.reason for warning in config.warnings] == [
+        'rule "r": escalate_to: has no effect: notify = [] tells nobody'
+    ]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,9 @@ def lists(engine: Engine, *accounts: Identity) -> None:
 def whole_pass(engine: Engine, **rows: dict[str, str]) -> None:
     for key, coins in rows.items():
         engine.row(f"id={key.removeprefix('n')}", **coins)
-    engine.passes(took=f"{len(rows) + 1}s", **{key.removeprefix("n"): list(coins) for key, coins in rows.items()})
+    engine.passes(
+        took=f"{len(rows) + 1}s", **{key.removeprefix("n"): list(coins) for key, coins in rows.items()}
+    )
 
 
 def test_a_row_proves_only_its_coins() -> None:

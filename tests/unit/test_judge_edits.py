@@ -55,7 +55,7 @@ def test_an_alert_that_would_have_ended_without_the_edit_is_resolved() -> None:
 
 
 @pytest.mark.parametrize(
-    ("edited", "reason"),
+    "edited, reason",
     [
         (low("other", "100", confirm=1), "rule removed"),
         (low("floor", "100", field="total", confirm=1), "rule changed"),
@@ -107,7 +107,9 @@ def test_accounts_edited_so_that_one_is_no_longer_read_closes_its_alerts() -> No
 def test_a_wallet_no_longer_read_closes_its_alerts() -> None:
     engine = Engine(low("floor", "100", wallet="*", confirm=1), exchanges=[okx()])
     engine.reads("a@x", "funding", USDT="5")
-    engine.edits(low("floor", "100", wallet="*", confirm=1), exchanges=[okx(read=("trading",), wallets=("trading",))])
+    engine.edits(
+        low("floor", "100", wallet="*", confirm=1), exchanges=[okx(read=("trading",), wallets=("trading",))]
+    )
     assert engine.told() == ["firing floor a@x USDT 5", "closed floor a@x USDT 5"]
 
 

@@ -1,6 +1,7 @@
 """Laws 2 and 3: who is there. Gone, drained, unlisted, frozen and renamed are five facts."""
 
 from rules.model import Identity
+from rules.patterns import Patterns
 from tests.engine import Engine, appeared, binance, disappeared, low, okx, status, who
 
 WATCH = (appeared(), disappeared(), status())
@@ -197,7 +198,9 @@ def test_an_email_reused_by_another_id_is_another_account() -> None:
 
 
 def test_a_sub_account_called_master_is_not_the_master() -> None:
-    engine = Engine(low("floor", "100", account="mm-*", confirm=1), exchanges=[okx(read=("funding", "master"))])
+    engine = Engine(
+        low("floor", "100", account="mm-*", confirm=1), exchanges=[okx(read=("funding", "master"))]
+    )
     engine.reads("master", "funding", USDT="5")
     engine.lists(Identity("7", name="master"))
     assert [one.master for one in engine.world.accounts.values()] == [True, False]
@@ -303,8 +306,6 @@ def test_an_account_that_was_empty_from_the_start_is_not_drained() -> None:
 
 
 def test_an_account_that_accounts_leaves_out_is_not_judged_but_its_presence_is() -> None:
-    from rules.patterns import Patterns  # noqa: PLC0415
-
     engine = Engine(
         low("floor", "100", confirm=1), *WATCH, exchanges=[binance(accounts=Patterns.of(["*", "!test-*"]))]
     )

@@ -26,6 +26,20 @@ def test_law_4_a_pattern_sees_assets_held_now_or_before() -> None:
     assert engine.told() == ["firing floor a@x BTC 0"]
 
 
+def test_law_4_a_pattern_does_not_see_what_another_rule_names() -> None:
+    engine = Engine(
+        low("any", "100", asset="*", confirm=1), low("named", "100", asset=["USDT", "B*"], confirm=1)
+    )
+    engine.reads("a@x", ETH="500")
+    assert engine.told() == ["firing named a@x USDT 0"]
+
+
+def test_an_excluded_asset_is_not_judged_although_it_is_named() -> None:
+    engine = Engine(low("floor", "100", asset=["USDT", "BTC", "!BTC"], confirm=1))
+    engine.reads("a@x", USDT="500", BTC="5")
+    assert engine.told() == []
+
+
 def test_law_4_an_account_never_read_has_no_subjects() -> None:
     engine = Engine(low("floor", "100", confirm=1))
     engine.lists("a@x")
@@ -77,7 +91,9 @@ def test_below_by_takes_the_first_floor_that_matches() -> None:
 
 def test_a_wildcard_never_means_the_master() -> None:
     exchange = binance(read=("assets", "master"))
-    engine = Engine(low("all", "100", confirm=1), low("own", "100", account="master", confirm=1), exchanges=[exchange])
+    engine = Engine(
+        low("all", "100", confirm=1), low("own", "100", account="master", confirm=1), exchanges=[exchange]
+    )
     engine.reads("master", USDT="5")
     assert engine.told() == ["firing own master USDT 5"]
 
@@ -95,7 +111,9 @@ def test_value_is_judged_in_its_quote_and_never_mixed_with_quantities() -> None:
 
 
 def test_the_confirming_read_of_a_value_asks_for_the_valuation() -> None:
-    engine = Engine(low("worth", "2", field="value", quote="BTC"), exchanges=[binance(read=("assets", "summary"))])
+    engine = Engine(
+        low("worth", "2", field="value", quote="BTC"), exchanges=[binance(read=("assets", "summary"))]
+    )
     engine.values("a@x", BTC="1.5")
     assert [one.valued for one in engine.outcome.rechecks] == [True]
 
@@ -183,7 +201,9 @@ def test_an_account_matches_by_any_of_its_names_and_never_by_an_excluded_one() -
 
 
 def test_assets_that_a_rule_does_not_name_cost_and_tell_nothing() -> None:
-    engine = Engine(low("floor", "100", asset=["BTC", "ETH"], confirm=1), notifiers=[NotifierSettings("oncall")])
+    engine = Engine(
+        low("floor", "100", asset=["BTC", "ETH"], confirm=1), notifiers=[NotifierSettings("oncall")]
+    )
     engine.reads("a@x", USDT="5", BTC="500", ETH="500")
     assert engine.told() == []
 

@@ -172,7 +172,9 @@ def test_between_threshold_and_clear_at_firing_stays() -> None:
 
 
 def test_an_alert_that_passed_through_the_band_is_resolved_not_closed() -> None:
-    engine = Engine(low("floor", "100", clear_at="200", confirm=1), high("roof", "900", clear_at="800", confirm=1))
+    engine = Engine(
+        low("floor", "100", clear_at="200", confirm=1), high("roof", "900", clear_at="800", confirm=1)
+    )
     for free in ("50", "150", "300", "1000", "850", "700"):
         engine.reads("mm-1", USDT=free)
     assert engine.told() == [
@@ -257,7 +259,10 @@ def test_whoever_was_told_of_firing_is_told_of_the_end() -> None:
     engine.reads("mm-1", USDT="50")
     assert [one.notifier for one in engine.outcome.notifications] == ["chat"]
     engine.reads("mm-1", USDT="10")
-    assert [(one.notifier, one.kind) for one in engine.outcome.notifications] == [("chat", "raised"), ("pager", "firing")]
+    assert [(one.notifier, one.kind) for one in engine.outcome.notifications] == [
+        ("chat", "raised"),
+        ("pager", "firing"),
+    ]
     engine.reads("mm-1", USDT="70")
     assert [(one.notifier, one.kind) for one in engine.outcome.notifications] == [
         ("chat", "resolved"),

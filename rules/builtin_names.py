@@ -1,0 +1,11 @@
+"""The names of the built-in rules (law 14), which are routed, silenced and acked like any other."""
+
+PREFIX = "subtally/"
+STALE_EXCHANGE = "subtally/stale-exchange"
+STALE_ACCOUNT = "subtally/stale-account"
+RULES_FILE = "subtally/rules-file"
+KEY_RIGHTS = "subtally/key-rights"
+BAN = "subtally/ban"
+CLOCK = "subtally/clock"
+UNKNOWN = "subtally/unknown"
+NOTIFICATION = "subtally/notification"
