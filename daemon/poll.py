@@ -165,12 +165,16 @@ class Poller:
             return None
         self.tasks()
         identity = MASTER_IDENTITY if account.master else account.identity
-        for key in ((identity, wanted.wallet), (None, wanted.wallet)):
+        own, of_all = (identity, wanted.wallet), (None, wanted.wallet)
+        # A sub-account's valuation comes with that of all the others; the master's wallets come in one call.
+        for key in (of_all, own) if wanted.valued else (own, of_all, (identity, "")):
             if key in self._by_part:
                 return self._by_part[key]
+        if account.master:
+            return next((task for task in self.tasks() if task.account == identity), None)
         # Not among those that are read: its own call is made to ask whether it exists.
-        own = [task for task in self.venue.tasks([identity]) if task.account == identity]
-        return own[0] if own else None
+        calls = [task for task in self.venue.tasks([identity]) if task.account == identity]
+        return calls[0] if calls else None
 
     def _enqueue(self, task: Task, *, urgent: bool = False) -> None:
         queue = self._queues.setdefault(task.pool, _Queue())

@@ -72,6 +72,9 @@ def check_secrets(config: Config) -> None:
             fault = check_url(notifier.url.resolve())
             if fault:
                 problems.append(f'{config.file}: notifier "{notifier.settings.name}": url: {fault}')
+        heartbeat = config.daemon.heartbeat_url
+        if heartbeat is not None and not heartbeat.resolve().startswith(("https://", "http://")):
+            problems.append(f"{config.file}: daemon: heartbeat_url: it is not an http or https address")
     if problems:
         raise CannotRun("\n".join(problems))
 

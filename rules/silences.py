@@ -50,7 +50,8 @@ def _covers(patterns: Patterns, names: tuple[str, ...]) -> bool:
 
 def _in_window(weekly: Weekly, now_ms: int) -> bool:
     """Whether some window that began today or yesterday, by the local calendar, is open."""
-    zone = ZoneInfo(weekly.timezone)
+    # UTC needs no time zone database, which a small machine may lack.
+    zone = UTC if weekly.timezone == "UTC" else ZoneInfo(weekly.timezone)
     now = datetime.fromtimestamp(now_ms // 1000, UTC)
     today = now.astimezone(zone).date()
     for back in (0, 1):

@@ -77,6 +77,8 @@ async def refused_and_back(trouble: Trouble, refusing: contextlib.AbstractContex
     house.simulator.binance.set_balance(names[0], "USDT", free="1.5")
     await house.recorder.until(lambda r: bool(r.blocks("floor", names[0])))
     with refusing:
+        for number in range(1_000):  # more than the pages that are there have room for
+            house.simulator.binance.set_balance(names[1], f"COIN{number}", free="1")
         house.simulator.binance.set_balance(names[1], "USDT", free="2.5")
         told = await trouble.until_ready_is(503)
         assert words in told

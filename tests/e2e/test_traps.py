@@ -260,6 +260,8 @@ async def test_law_2_a_total_that_moves_between_pages_makes_nobody_vanish(
 ) -> None:
     """Where the list is refused the summary is the listing, and its totalCount is the witness."""
     monkeypatch.setattr("daemon.exchanges.binance.SUMMARY_PAGE", 2)
+    for number in range(4):
+        house.simulator.binance.add(f"extra{number}@desk.example")
     house.simulator.binance.faults.add(
         Fault(path=LISTS["binance"], status=400, body='{"code":-1002,"msg":"not authorised"}')
     )
