@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 EXAMINE_SECONDS = 60
 RETENTION_SECONDS = 3600
+FIRST_COMMIT_SECONDS = 30.0
 DRAIN_SECONDS = 8.0
 
 _EVENT_OF = {"firing": "alert.firing", "resolved": "alert.resolved", "closed": "alert.closed"}
@@ -47,8 +48,9 @@ class App:
         self.transitions: Counter[str] = Counter()
         self.pollers: dict[str, Poller] = {}
         self.lanes: dict[str, Lane] = {}
-        self.engine: Engine
+        self.engine = Engine(started.world, self.store)
         self.reload_fault = ""
+        self.ticks = 0
         self._started = started
         self._schedule = Schedule()
         self._shared = Shared()
@@ -59,8 +61,6 @@ class App:
 
     async def start(self) -> None:
         """From the state on disk to a running daemon. Raises CannotRun."""
-        world = await self.store.load(self._started.before)
-        self.engine = Engine(world, self.store)
         self.engine.on_outcome.append(self._heed)
         self.engine.on_commit.append(self._committed)
         self.engine.start()
@@ -71,7 +71,10 @@ class App:
             self.engine.judge_now(first_problem(self.path, self._started.rejected, now))
             self.reload_fault = str(self._started.rejected)
             log.error("rules.rejected", reason=self.reload_fault)
-        await self.engine.settled()
+        try:
+            await asyncio.wait_for(self.engine.settled(), FIRST_COMMIT_SECONDS)
+        except TimeoutError as error:
+            raise CannotRun(self.engine.trouble or "the state could not be written") from error
         for message in await self.store.recover(now):
             log.warning(
                 "message.unknown", message=message, reason="it was being sent when the daemon stopped"
@@ -246,6 +249,7 @@ class App:
 
     async def _tick(self) -> None:
         await self.engine.take(Tick(self.engine.clock()))
+        self.ticks += 1
 
     async def _wake_lanes(self) -> None:
         for lane in self.lanes.values():

@@ -33,6 +33,10 @@ COMMANDS: Final = {
     "alerts": ("daemon.commands.alerts", "List alerts, the open ones by default."),
     "accounts": ("daemon.commands.accounts", "List the accounts that are known."),
     "balances": ("daemon.commands.balances", "List the last known balances and their age."),
+    "history": ("daemon.commands.history", "Tell what happened, who was told, and who did what."),
+    "silence": ("daemon.commands.silence", "Silence alerts for a while: add, list, end."),
+    "ack": ("daemon.commands.ack", "Say that you have seen an alert."),
+    "notifications": ("daemon.commands.notifications", "List what is told to whom; send dead ones again."),
     "notify-test": ("daemon.commands.notify_test", "Send a test message through every notifier."),
     "schema": ("daemon.commands.schema", "Print the JSON Schema of the rules file."),
 }

@@ -69,6 +69,11 @@ class Engine:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing becomes durable any more; only a restart helps."""
+        return self._task is not None and self._task.done()
+
     async def take(self, event: Input) -> Outcome:
         """Judge one input and queue it for the next commit; waits while the disk is far behind."""
         await self._room.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
 from time import monotonic_ns
 
 
@@ -20,6 +21,20 @@ def tell_systemd(*lines: str) -> None:
             sender.sendall("\n".join(lines).encode())
         except OSError:
             return  # nobody listens: the service runs all the same
+
+
+def heard_by_systemd() -> bool:
+    """Whether there is somebody to tell."""
+    return bool(os.environ.get("NOTIFY_SOCKET"))
+
+
+def watchdog_seconds(environment: Mapping[str, str], pid: int) -> float | None:
+    """How long systemd waits for WATCHDOG=1 before it kills; None where it does not watch this process."""
+    given = environment.get("WATCHDOG_USEC", "")
+    meant = environment.get("WATCHDOG_PID", "") or str(pid)
+    if not given.isdecimal() or not int(given) or meant != str(pid):
+        return None
+    return int(given) / 1_000_000
 
 
 def reloading() -> tuple[str, str]:

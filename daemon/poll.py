@@ -15,7 +15,7 @@ import structlog
 
 from daemon.engine import Engine
 from daemon.exchanges.base import Answer, Task, Venue
-from rules.model import MASTER_IDENTITY, Failure, Identity, Listing, Pass, Reading
+from rules.model import MASTER_IDENTITY, Failure, FailureKind, Identity, Listing, MasterSeen, Pass, Reading
 from rules.outcome import Recheck
 from rules.ruleset import ExchangeSettings
 from rules.step import selected
@@ -25,6 +25,9 @@ log = structlog.get_logger(__name__)
 
 RELIST_SECONDS = 2.2
 """Between two listings that judge presence: 2 to 5 s (law 2)."""
+
+MASTER_AGAIN_SECONDS = 10.0
+"""The longest wait before the venue is asked again whose key it is."""
 
 
 @dataclass(slots=True)
@@ -72,11 +75,13 @@ class Poller:
         self._background: set[asyncio.Task[None]] = set()
         self._sweep_left: set[Task] = set()
         self._ready = asyncio.Event()
+        self._unexamined: FailureKind | None = None  # why the last look at the key told nothing
 
     async def start(self) -> None:
         """Open the client, learn the clock and the key, list the accounts; then readings may be dispatched."""
         await self.venue.open()
         await self.examine()
+        await self._know_the_master()
         await self.list_accounts()
         self._ready.set()
         await self.dispatch()
@@ -95,7 +100,25 @@ class Poller:
     async def examine(self) -> None:
         """Ask for the clock, the venue's status and the key's rights."""
         if not self.halted:
+            self._unexamined = None
             await self._take(self.venue.examine())
+
+    async def _know_the_master(self) -> None:
+        """An exchange that is bound to a master is not read before it is known whose the key is now.
+
+        Read with another master's key, all its accounts would be gone. Where the venue refuses to tell, it is
+        read all the same.
+        """
+        wait_seconds = 1.0
+        while not self.halted and self._unknown_master():
+            await asyncio.sleep(wait_seconds)
+            wait_seconds = min(2 * wait_seconds, MASTER_AGAIN_SECONDS)
+            await self.examine()
+
+    def _unknown_master(self) -> bool:
+        state = self._engine.world.exchanges.get(self.settings.name)
+        bound = state is not None and state.master_id is not None
+        return bound and self._unexamined is not None and self._unexamined is not FailureKind.ENDPOINT
 
     async def list_accounts(self) -> None:
         """Ask which accounts exist; one listing at a time."""
@@ -135,7 +158,7 @@ class Poller:
 
     def recheck(self, rechecks: Iterable[Recheck]) -> None:
         """Read these parts ahead of the queue, the most severe first."""
-        if self.halted:
+        if self.halted or not self._ready.is_set():
             return
         for wanted in sorted(rechecks, key=lambda one: -one.severity.rank):
             task = self._task_for(wanted)
@@ -237,6 +260,8 @@ class Poller:
     def _count(self, answer: Answer, task: Task | None) -> None:
         counters = self.counters
         match answer:
+            case MasterSeen():
+                self._unexamined = None
             case Reading():
                 counters.reads += 1
                 if self._failing and self._failing.pop(answer.account, None) is not None:
@@ -245,6 +270,7 @@ class Poller:
                     )
             case Failure():
                 counters.failures += 1
+                self._unexamined = answer.kind
                 self._failed(answer, task)
             case Listing(complete=False) | Pass(complete=False):
                 counters.incomplete += 1

@@ -15,6 +15,7 @@ from daemon.heartbeat import EVERY_SECONDS, Heartbeat
 from daemon.notify_systemd import reloading, tell_systemd
 from daemon.snapshots import alert_page, snapshot
 from daemon.startup import preload, start_up
+from daemon.vitals import Vitals
 from daemon.web.errors import WebError
 from daemon.web.server import WebServer
 
@@ -60,10 +61,8 @@ async def run_until_signalled(path: Path) -> None:
         loop.add_signal_handler(signal.SIGHUP, reload)
         address = page_of(app, web) or "off"
         log.info("daemon.ready", rules=len(app.config.ruleset.rules), page=address, state=str(app.store.path))
-        tell_systemd(
-            "READY=1",
-            f"STATUS=watching {len(app.pollers)} exchanges with {len(app.config.ruleset.rules)} rules",
-        )
+        tell_systemd("READY=1", "STATUS=ready; nothing read yet")
+        Vitals(app).start()
 
     await run_daemon(path, stop, ready)
     log.info("daemon.stopped")

@@ -49,6 +49,8 @@ class Schedule:
 
     async def drain(self, seconds: float) -> None:
         """Start nothing more, wait for what runs, cancel the rest. `shutdown(wait=True)` would cancel all of it."""
+        if not self._scheduler.running:
+            return  # a start that failed early
         self._scheduler.pause()
         if self._running:
             await asyncio.wait(self._running, timeout=seconds)

@@ -49,6 +49,7 @@ async def alert_page(app: App, alert_id: str) -> AlertPage | None:
         row=row,
         transitions=await app.store.transitions(alert_id),
         notifications=(await app.store.notifications(alert_id=alert_id)).rows,
+        orders=await app.store.orders_of(alert_id),
         timezone=app.settings.timezone,
     )
 

@@ -13,6 +13,7 @@ from notifiers.sending import Sender, preload
 from notifiers.service import BadUrl, check_url
 from rules.model import RulesRejected
 from rules.ruleset import Ruleset
+from rules.world import World
 from state.errors import StateError
 from state.threaded import AsyncStore
 
@@ -21,11 +22,11 @@ STATE_FILE = "subtally.db"
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The configuration in force, the open store, the rules that were in force before, and what was refused."""
+    """The configuration in force, the open store, the World as it was left, and what was refused."""
 
     config: Config
     store: AsyncStore
-    before: Ruleset
+    world: World
     rejected: ConfigError | None
 
 
@@ -61,7 +62,11 @@ async def _with_store(
             raise CannotRun(_told(rejected) if rejected else f"{path}: no rules to run on")
         config = before
     check_secrets(config)
-    return Started(config, store, before.ruleset if before else Ruleset(), rejected)
+    try:
+        world = await store.load(before.ruleset if before else Ruleset())
+    except StateError as error:
+        raise CannotRun(str(error)) from error
+    return Started(config, store, world, rejected)
 
 
 def check_secrets(config: Config) -> None:

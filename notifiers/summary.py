@@ -48,6 +48,8 @@ def words_of(a: View) -> str:
             return a.kind.value.upper()
         case NotificationKind.REMINDER:
             return f"STILL {a.severity}"
+        case NotificationKind.ESCALATED:
+            return f"ESCALATED {a.severity}"
         case NotificationKind.TEST:
             return f"TEST {a.severity}"
         case _:

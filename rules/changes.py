@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import cast
 
 from rules import health
+from rules.evidence import Evidence
 from rules.facts import Facts
 from rules.figures import Arrival, Look, facts_of, look_at
-from rules.lifecycle import Evidence, look, withdraw
+from rules.lifecycle import look, withdraw
 from rules.plan import is_valued
 from rules.records import Alert, AlertKey, TrailPoint
 from rules.ruleset import ExchangeSettings, Rule

@@ -45,6 +45,8 @@ def _close(step: Step, new: Ruleset) -> None:
             reason = "the exchange was removed"
         elif key.rule == health.UNKNOWN and step.rule(key.subject.event) is None:
             reason = "rule changed"
+        elif key.rule == health.NOTIFICATION and key.subject.asset not in new.notifiers:
+            reason = "the notifier was removed"
         elif not key.rule.startswith(health.BUILT_IN) and step.rule(key.rule) is None:
             reason = "rule changed" if alert.rule in names else "rule removed"
         if reason:

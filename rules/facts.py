@@ -33,6 +33,8 @@ class Facts:
     sign: str = ""
     threshold: str | None = None
     clear_at: str | None = None
+    granted: str | None = None  # by which [[allow]] has shifted both, of the amounts in `allowed` by name
+    allowed: tuple[tuple[str, str], ...] = ()
     before: str | None = None
     before_ms: int | None = None
     since_ms: int | None = None

@@ -16,7 +16,7 @@ from rules.records import Account, AlertKey, Holding, Valuation
 from rules.ruleset import ExchangeSettings, Rule
 from rules.sources import primary
 from rules.step import Step
-from rules.types.base import LevelSpec, Verdict
+from rules.types.base import Verdict
 from rules.values import add, figure, text_of, valued
 
 Part: TypeAlias = tuple[int, str]
@@ -131,11 +131,6 @@ def facts_of(step: Step, rule: Rule, key: AlertKey, arrival: Arrival, look: Look
         runbook=rule.runbook,
         description=rule.description,
     )
-
-
-def verdict_of(rule: Rule, look: Look, account: Account) -> Verdict:
-    """The rule type's own comparison."""
-    return cast("LevelSpec", rule.spec).verdict(look.value, rule.severity, account.identity.identifiers)
 
 
 def parts_of(step: Step, rule: Rule, key: AlertKey, account: Account | None) -> tuple[Part, ...]:

@@ -9,6 +9,7 @@ from rules.builtin import (
     BAN,
     CLOCK,
     KEY_RIGHTS,
+    NOTIFICATION,
     PREFIX,
     RULES_FILE,
     STALE_ACCOUNT,
@@ -28,6 +29,7 @@ __all__ = [
     "BUILT_IN",
     "CLOCK",
     "KEY_RIGHTS",
+    "NOTIFICATION",
     "RULES_FILE",
     "STALE_ACCOUNT",
     "STALE_EXCHANGE",
@@ -236,7 +238,7 @@ def rules_rejected(step: Step, said: RulesRejected) -> None:
 
 def rules_accepted(step: Step) -> None:
     """A file was accepted: what was said of a refused one is over."""
-    for key in [key for key in step.world.alerts if key.rule == RULES_FILE]:
+    for key in sorted(key for key in step.world.alerts if key.rule == RULES_FILE):
         settle(step, RULES_FILE, key.subject)
 
 

@@ -19,11 +19,12 @@ class Index:
     that a first judgement still waits for. `parts` keeps what each sum is made of, and `unknown_part` one of
     them that was unknown at the last look; `plans` and `filed` are the compiled rules; `contested` tells that
     some name belonged to two accounts; `read_counts` how many accounts of an exchange were looked at,
-    and how many of these are read.
+    and how many of these are read. From `allows_until_ms` on some allow grants nothing any more.
     """
 
     __slots__ = (
         "_world",
+        "allows_until_ms",
         "by_exchange",
         "by_identifier",
         "contested",
@@ -80,6 +81,7 @@ class Index:
         self.read_counts: dict[str, tuple[int, int]] = {}
         self.rules: dict[str, Rule] | None = None
         self.filed: dict[str, object] = {}
+        self.allows_until_ms = 0
         self.look_soon()
 
     def look_soon(self) -> None:

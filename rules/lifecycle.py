@@ -9,46 +9,23 @@ around the critical tier is one raise, not one a minute.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
-from rules import telling
+from rules import telling, withdrawing
+from rules.evidence import Evidence, confirmed, cut, grown, is_fresh, later, only_mixed
 from rules.facts import Facts
 from rules.ids import derive
 from rules.model import Severity
 from rules.outcome import Recheck
-from rules.records import Alert, AlertKey
-from rules.ruleset import MINUTE_MS, Rule
-from rules.step import Step, severities_from
+from rules.records import Alert, AlertKey, Course
+from rules.ruleset import Rule
+from rules.step import Step
 from rules.types.base import Verdict, Zone
-
-CLOCK_JUMP_MS = MINUTE_MS
-"""A reading that is older than the last one by more than this tells of a clock set back, not of its age."""
+from rules.values import EXACT
 
 FEW_PARTS = 32
 """A sum of more wallets asks for its confirming reads once a round, not at each of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One look at a subject: when it was taken, what it says, and which calls would confirm it.
-
-    `began_ms` is the oldest begin of the parts, `ended_ms` the end of the reading that just arrived, and
-    `mixed` tells that some part is older than that reading. `parts` are the (account, wallet) pairs to read
-    again. `cap_ms` bounds one gap of `for`. `facts` is called only when something is to be recorded.
-    """
-
-    verdict: Verdict
-    began_ms: int
-    ended_ms: int
-    exchange: str
-    parts: tuple[tuple[int, str], ...]
-    cap_ms: int
-    facts: Callable[[], Facts]
-    event: bool = False
-    mixed: bool = False
-    valued: bool = False
 
 
 def look(step: Step, rule: Rule, key: AlertKey, evidence: Evidence) -> Alert | None:
@@ -59,6 +36,8 @@ def look(step: Step, rule: Rule, key: AlertKey, evidence: Evidence) -> Alert | N
         return alert
     if zone is Zone.QUALIFIES:
         alert = _opened(step, rule, key, evidence) if alert is None else _agreed(step, alert, evidence)
+        if evidence.amounts is not None:
+            alert = replace(alert, course=withdrawing.qualified(alert.course, evidence.amounts()))
         return (
             _pending(step, rule, alert, evidence)
             if alert.state == "pending"
@@ -105,7 +84,7 @@ def _opened(step: Step, rule: Rule, key: AlertKey, evidence: Evidence) -> Alert:
         since_ms=evidence.ended_ms,
         last_ms=evidence.ended_ms,
         counted_ms=evidence.ended_ms,
-        runs=(0, 0, 0) if _only_mixed(rule, evidence) else _runs((0, 0, 0), evidence.verdict.severity),
+        runs=(0, 0, 0) if only_mixed(rule, evidence) else grown((0, 0, 0), evidence.verdict.severity),
     )
     step.moved(alert, "", "pending")
     return alert
@@ -114,8 +93,8 @@ def _opened(step: Step, rule: Rule, key: AlertKey, evidence: Evidence) -> Alert:
 def _agreed(step: Step, alert: Alert, evidence: Evidence) -> Alert:
     """One more reading qualifies: the row grows when it is new evidence, and `for` adds the gap."""
     severity = evidence.verdict.severity
-    fresh = _is_fresh(alert, evidence)
-    runs = _runs(alert.runs, severity) if fresh else _cut(alert.runs, severity)
+    fresh = is_fresh(alert, evidence)
+    runs = grown(alert.runs, severity) if fresh else cut(alert.runs, severity)
     # Downtime does not count: a gap that began before the last start is no time of ours.
     counts = alert.clear_ms is None and alert.last_ms >= step.world.started_ms
     gap = min(evidence.ended_ms - alert.last_ms, evidence.cap_ms) if counts else 0
@@ -124,7 +103,7 @@ def _agreed(step: Step, alert: Alert, evidence: Evidence) -> Alert:
         runs=runs,
         counted_ms=evidence.ended_ms if fresh else alert.counted_ms,
         held_ms=alert.held_ms + max(gap, 0),
-        last_ms=_later(alert.last_ms, evidence.ended_ms),
+        last_ms=later(alert.last_ms, evidence.ended_ms),
         clear_run=0,
         clear_ms=None,
     )
@@ -133,7 +112,7 @@ def _agreed(step: Step, alert: Alert, evidence: Evidence) -> Alert:
 def _pending(step: Step, rule: Rule, alert: Alert, evidence: Evidence) -> Alert:
     if alert.held_ms < rule.for_ms:
         return _keep(step, replace(alert, facts=_grown(alert, evidence)))
-    severity = _confirmed(alert, rule)
+    severity = confirmed(alert, rule)
     if severity is None or severity.rank < evidence.verdict.severity.rank:
         _recheck(step, alert, evidence, evidence.verdict.severity)
     if severity is None:
@@ -156,7 +135,7 @@ def fire(step: Step, rule: Rule | None, alert: Alert, *, event: bool) -> Alert:
 
 
 def _firing(step: Step, rule: Rule, alert: Alert, evidence: Evidence) -> Alert:
-    severity = _confirmed(alert, rule)
+    severity = confirmed(alert, rule)
     alert = replace(alert, facts=_current(alert, evidence))
     wanted = evidence.verdict.severity
     if wanted.rank > alert.severity.rank and (severity is None or severity.rank < wanted.rank):
@@ -175,8 +154,8 @@ def _cleared(step: Step, rule: Rule, alert: Alert, evidence: Evidence) -> Alert 
     run = alert.clear_run
     counted_ms = alert.counted_ms
     if alert.clear_ms is None:
-        run, counted_ms = 0 if _only_mixed(rule, evidence) else 1, evidence.ended_ms
-    elif _is_fresh(alert, evidence):
+        run, counted_ms = 0 if only_mixed(rule, evidence) else 1, evidence.ended_ms
+    elif is_fresh(alert, evidence):
         run, counted_ms = run + 1, evidence.ended_ms
     alert = replace(
         alert,
@@ -184,6 +163,7 @@ def _cleared(step: Step, rule: Rule, alert: Alert, evidence: Evidence) -> Alert 
         clear_run=run,
         counted_ms=counted_ms,
         clear_ms=evidence.ended_ms if alert.clear_ms is None else alert.clear_ms,
+        course=_course_of(alert, evidence),
     )
     until = alert.last_ms + rule.keep_firing_ms
     if run < rule.confirm:
@@ -191,65 +171,43 @@ def _cleared(step: Step, rule: Rule, alert: Alert, evidence: Evidence) -> Alert 
             _recheck(step, alert, evidence, alert.severity)
         return _keep(step, replace(alert, facts=_figures(alert.facts, evidence)))
     facts = _figures(alert.facts, evidence)
-    if _only_the_edit(alert.facts, evidence.verdict.value):
+    if _only_the_edit(alert.facts, evidence.verdict):
         end(step, alert, "rule changed", facts, closed=True)
         return None
     if step.now_ms < until:
         step.world.index.due(until)
         return _keep(step, replace(alert, facts=facts))
-    end(step, alert, "", facts, closed=False)
+    end(step, alert, withdrawing.ended(alert), facts, closed=False)
     return None
 
 
-def _only_the_edit(facts: Facts, value: Decimal | None) -> bool:
+def _course_of(alert: Alert, evidence: Evidence) -> Course | None:
+    """The course of a withdrawal after a clear look: only the first of a row counts."""
+    if evidence.amounts is None or alert.clear_ms is not None:
+        return alert.course
+    return withdrawing.cleared(alert.course, evidence.amounts())
+
+
+def _only_the_edit(facts: Facts, verdict: Verdict) -> bool:
     """Whether the figure would not be clear by the limits under which the alert last qualified."""
+    value = verdict.value
     if value is None or facts.clear_at is None:
         return False
     limit = Decimal(facts.clear_at)
+    if facts.granted is not None and verdict.allowed_texts == facts.allowed:
+        # The same allows: how much of them is used may differ, and that is no edit.
+        limit, value = EXACT.subtract(limit, Decimal(facts.granted)), EXACT.subtract(value, verdict.granted)
     return value < limit if facts.sign == "<" else value > limit
 
 
 def withdraw(step: Step, rule: Rule, alert: Alert) -> None:
     """A pending alert whose condition does not hold: nobody was told, nobody is."""
-    if _confirmed(alert, rule) is None and alert.held_ms >= rule.for_ms:
+    if confirmed(alert, rule) is None and alert.held_ms >= rule.for_ms:
         step.note(
             "glitch", alert.key.subject.exchange, f"{rule.name}: {alert.facts.label} {alert.facts.asset}"
         )
     step.world.drop_alert(alert.key)
     step.moved(alert, "pending", "inactive")
-
-
-def _confirmed(alert: Alert, rule: Rule) -> Severity | None:
-    """The highest severity for which `confirm` readings in a row agree."""
-    agreed = [severity for severity in Severity if alert.runs[severity.rank] >= rule.confirm]
-    return max(agreed, key=lambda severity: severity.rank, default=None)
-
-
-def _runs(runs: tuple[int, int, int], severity: Severity) -> tuple[int, int, int]:
-    met = severities_from(severity)
-    one, two, three = (count + 1 if rank in met else 0 for rank, count in enumerate(runs))
-    return one, two, three
-
-
-def _cut(runs: tuple[int, int, int], severity: Severity) -> tuple[int, int, int]:
-    met = severities_from(severity)
-    one, two, three = (count if rank in met else 0 for rank, count in enumerate(runs))
-    return one, two, three
-
-
-def _is_fresh(alert: Alert, evidence: Evidence) -> bool:
-    """Whether every part of the figure was asked for after the last counted look."""
-    return evidence.began_ms >= alert.counted_ms or evidence.ended_ms < alert.counted_ms - CLOCK_JUMP_MS
-
-
-def _only_mixed(rule: Rule, evidence: Evidence) -> bool:
-    """Whether one look would decide although its parts are of different times."""
-    return evidence.mixed and rule.confirm == 1
-
-
-def _later(last_ms: int, now_ms: int) -> int:
-    """The later of two times, or the earlier where the clock was set back between them."""
-    return now_ms if now_ms < last_ms - CLOCK_JUMP_MS else max(now_ms, last_ms)
 
 
 def _recheck(step: Step, alert: Alert, evidence: Evidence, severity: Severity) -> None:

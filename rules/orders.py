@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from rules.builtin import NOTIFICATION, raise_alert, settle
 from rules.model import Acked, DeliveryDied, DeliveryWorks, Severity, SilenceEnded
 from rules.records import Alert, Subject
-from rules.ruleset import SilenceMade
-from rules.silences import silenced_by
+from rules.ruleset import Silence, SilenceMade
+from rules.silences import active, covers, silenced_by
 from rules.step import Step
 from rules.telling import escalate
 
@@ -31,8 +32,18 @@ def silence(step: Step, made: SilenceMade) -> None:
 
 
 def unsilence(step: Step, ended: SilenceEnded) -> None:
-    """Forget it."""
-    step.world.silences.pop(ended.silence, None)
+    """Forget it. Those whom it kept waiting hear only now: from here on they have their time to ack."""
+    silence_ = step.world.silences.pop(ended.silence, None)
+    if silence_ is None or not active(silence_, ended.at_ms):
+        return
+    for _, alert in sorted(step.world.alerts.items()):
+        rule = step.rule(alert.key.rule)
+        if alert.escalate_at_ms is None or rule is None or rule.escalate_after_ms is None:
+            continue
+        if covers(silence_, alert.id, alert.facts):
+            at_ms = step.now_ms + rule.escalate_after_ms
+            step.world.index.due(at_ms)
+            step.world.put_alert(replace(alert, escalate_at_ms=at_ms))
 
 
 def died(step: Step, died_: DeliveryDied) -> None:
@@ -58,9 +69,9 @@ def works(step: Step, said: DeliveryWorks) -> None:
 
 
 def escalate_all(step: Step) -> None:
-    """Escalate what nobody acked in time. Under a silence it waits, and starts anew: nobody was told."""
-    for alert in list(step.world.alerts.values()):
-        if alert.escalate_at_ms is None or alert.state != "firing":
+    """Escalate what nobody acked in time. After a silence the time to ack begins anew: nobody was told."""
+    for _, alert in sorted(step.world.alerts.items()):
+        if alert.escalate_at_ms is None or alert.acked_ms is not None:
             continue
         if alert.escalate_at_ms > step.now_ms:
             step.world.index.due(alert.escalate_at_ms)
@@ -73,8 +84,24 @@ def _escalated(step: Step, alert: Alert) -> Alert:
     if rule is None or rule.escalate_after_ms is None:
         return replace(alert, escalate_at_ms=None)
     silences = (*step.world.silences.values(), *step.ruleset.silences)
-    if silenced_by(silences, alert.id, alert.facts, step.now_ms) is None:
+    if silenced_by(silences, alert.id, alert.facts, step.now_ms) is not None:
+        heard_ms = step.now_ms
+    else:
+        began_ms = (alert.escalate_at_ms or 0) - rule.escalate_after_ms
+        heard_ms = max([began_ms, *_ends(silences, alert, step.now_ms)])
+    at_ms = heard_ms + rule.escalate_after_ms
+    if at_ms <= step.now_ms:
         return escalate(step, rule, alert)
-    at_ms = step.now_ms + rule.escalate_after_ms
     step.world.index.due(at_ms)
     return replace(alert, escalate_at_ms=at_ms)
+
+
+def _ends(silences: Iterable[Silence], alert: Alert, now_ms: int) -> Iterator[int]:
+    """When silences of the alert came to their end: only then did people hear of it."""
+    for one in silences:
+        if (
+            one.until_ms is not None
+            and one.from_ms < one.until_ms <= now_ms
+            and covers(one, alert.id, alert.facts)
+        ):
+            yield one.until_ms

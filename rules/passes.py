@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rules import accounts, baseline, health, presence, staleness
+from rules import accounts, allows, baseline, health, presence, staleness
 from rules.figures import Arrival
 from rules.holdings import zeroed
 from rules.model import Identity, Pass, Severity
@@ -26,6 +26,7 @@ def judge_pass(step: Step, done: Pass) -> None:
         step.note("pass.incomplete", done.exchange, done.reason)
         return
     health.succeeded(step, done.exchange, done.began_ms, done.ended_ms)
+    allows.forget_expired(step)
     state = step.state(done.exchange)
     step.world.exchanges[done.exchange] = replace(state, passes=state.passes + 1)
     _announce(step, done, first=state.passes == 0)

@@ -8,8 +8,9 @@ from typing import cast
 
 from rules.filed import filed
 from rules.model import MASTER
+from rules.patterns import Patterns
 from rules.records import Account, AlertKey, Subject
-from rules.ruleset import ExchangeSettings, Rule
+from rules.ruleset import Allow, ExchangeSettings, Rule
 from rules.step import Step
 from rules.types.account_status import AccountStatus
 from rules.types.balance_change import BalanceChange
@@ -23,7 +24,8 @@ FIGURES = frozenset({Family.LEVEL, Family.CHANGE})
 class AccountPlan:
     """The rules on figures of one account: by the asset they name, and those that see any asset.
 
-    `by_key` finds the rules on figures; `read` tells whether the account's names are among those read.
+    `by_key` finds the rules on figures; `read` tells whether the account's names are among those read;
+    `allows` are the standing exceptions that speak of the account.
     """
 
     read: bool
@@ -32,6 +34,7 @@ class AccountPlan:
     valued: list[Rule] = field(default_factory=list)
     drained: list[Rule] = field(default_factory=list)
     by_key: dict[str, Rule] = field(default_factory=dict)
+    allows: tuple[Allow, ...] = ()
 
     def for_asset(self, asset: str, *, held: bool) -> Iterator[Rule]:
         """The rules that judge this asset, each once; one never held is seen only by those that name it (law 4)."""
@@ -141,11 +144,21 @@ def _compile(step: Step, account: Account) -> AccountPlan:
         elif rule.spec.family in FIGURES:
             plan.by_key[rule.key] = rule
             _file(plan, rule)
+    plan.allows = tuple(
+        allow
+        for allow in step.ruleset.allows
+        if allow.exchange.match(account.exchange) and _names(allow.account, account, identifiers)
+    )
     return plan
 
 
+def _names(patterns: Patterns, account: Account, identifiers: tuple[str, ...]) -> bool:
+    """Whether patterns mean an account. The master must be named: no wildcard means it."""
+    return patterns.names(MASTER) if account.master else patterns.match(*identifiers)
+
+
 def _is_about(rule: Rule, account: Account, identifiers: tuple[str, ...]) -> bool:
-    if not (rule.account.names(MASTER) if account.master else rule.account.match(*identifiers)):
+    if not _names(rule.account, account, identifiers):
         return False
     spec = rule.spec
     return not isinstance(spec, LowBalance) or spec.selects(identifiers)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from rules import accounts, baseline, changes, health, presence, staleness, status
-from rules.figures import Arrival, facts_of, look_at, parts_of, verdict_of
+from rules import accounts, allows, baseline, changes, health, presence, staleness, status, withdrawing
+from rules.evidence import Evidence
+from rules.figures import Arrival, facts_of, look_at, parts_of
 from rules.holdings import take_in, take_in_values
-from rules.lifecycle import Evidence, end, look
+from rules.lifecycle import end, look
 from rules.model import Covers, Reading
 from rules.plan import AccountPlan, is_valued, plan_of, quote_of, still_judges, subjects, wallets_of
 from rules.records import Account, AlertKey
@@ -30,6 +31,7 @@ def judge_reading(step: Step, reading: Reading) -> None:
     if settings.own_call and reading.account.venue_id and accounts.speaks_for_another(step, account):
         step.note("reading.of_another", reading.exchange, f"{account.label} is another account's name now")
         return
+    allows.forget_expired(step)
     plan = plan_of(step, account)
     account = presence.answered(step, settings, account, reading, read=plan.read)
     if not (plan.read and account.present):
@@ -87,7 +89,7 @@ def judge_subject(
     health.seen(step, rule, key, arrival, seen)
     if seen.value is None:
         return
-    verdict = verdict_of(rule, seen, arrival.account)
+    verdict = allows.verdict_of(step, rule, key, seen, arrival.account)
     evidence = Evidence(
         verdict,
         seen.began_ms,
@@ -95,9 +97,10 @@ def judge_subject(
         arrival.account.exchange,
         seen.parts,
         gap_cap_ms(step, settings),
-        lambda: facts_of(step, rule, key, arrival, seen, verdict),
+        lambda: allows.named(step, facts_of(step, rule, key, arrival, seen, verdict), verdict),
         mixed=seen.began_ms < arrival.began_ms,
         valued=is_valued(rule),
+        amounts=withdrawing.followed(step, rule, key, seen),
     )
     look(step, rule, key, evidence)
 

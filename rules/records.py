@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import NamedTuple
 
 from rules.facts import Facts
@@ -155,6 +156,30 @@ class ExchangeState:
 
 
 @dataclass(frozen=True, slots=True)
+class Amounts:
+    """What one look tells of an amount on its way; None is not known."""
+
+    withdrawing: Decimal | None
+    free: Decimal | None
+    total: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The way that a withdrawing amount takes, from look to look.
+
+    `last` is the last look that qualified, `after` the first clear one since. The others add up what became
+    of it in the steps before `last`.
+    """
+
+    last: Amounts
+    after: Amounts | None = None
+    completed: Decimal = Decimal(0)
+    cancelled: Decimal = Decimal(0)
+    unclear: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """One open alert, pending or firing, with the counters of its life.
 
@@ -187,6 +212,7 @@ class Alert:
     acked_ms: int | None = None
     acked_by: str = ""
     escalate_at_ms: int | None = None  # None: no escalation, or it was told
+    course: Course | None = None  # of a withdrawal
 
 
 @dataclass(frozen=True, slots=True)

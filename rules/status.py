@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import cast
 
 from rules import events
+from rules.evidence import Evidence
 from rules.facts import Facts
 from rules.figures import Arrival, still_listed
-from rules.lifecycle import Evidence, look
+from rules.lifecycle import look
 from rules.model import Identity
 from rules.patterns import Patterns
 from rules.plan import AccountPlan, concerns, quantity_wallets

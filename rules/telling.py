@@ -31,20 +31,25 @@ def tell(step: Step, rule: Rule | None, alert: Alert, batch: str = "") -> Alert:
     names = _route_of(step, rule, alert)
     kind = NotificationKind.EVENT if alert.expires_ms is not None else NotificationKind.FIRING
     _notify(step, alert, names, kind, batch)
-    alert = _escalating(step, rule, replace(alert, told=frozenset(names), held=False))
-    return _reminding(step, rule, alert)
+    alert = replace(alert, told=frozenset(names), held=False)
+    if alert.acked_ms is not None:
+        return alert  # somebody saw it on the page while it waited for its digest
+    return _reminding(step, rule, _escalating(step, rule, alert))
 
 
 def raised(step: Step, rule: Rule, alert: Alert) -> Alert:
     """Tell of a raise at once; whom the alert reaches only now hears that it fires. The repeat wait restarts."""
+    # Whoever acked the lesser one has not seen this.
+    alert = replace(alert, acked_ms=None, acked_by="")
     if alert.held:
         return alert
     names = routed(step.ruleset, rule, alert.severity)
     _notify(step, alert, [name for name in names if name in alert.told], NotificationKind.RAISED)
     _notify(step, alert, [name for name in names if name not in alert.told], NotificationKind.FIRING)
-    # Whoever acked the lesser one has not seen this.
-    alert = replace(alert, told=alert.told | set(names), acked_ms=None, acked_by="")
-    return _reminding(step, rule, _escalating(step, rule, alert))
+    alert = replace(alert, told=alert.told | set(names))
+    if alert.escalate_at_ms is None:  # else its time runs already: what got worse must not wait longer
+        alert = _escalating(step, rule, alert)
+    return _reminding(step, rule, alert)
 
 
 def reached(step: Step, rule: Rule, alert: Alert) -> Alert:
@@ -58,7 +63,9 @@ def reached(step: Step, rule: Rule, alert: Alert) -> Alert:
     if not names:
         return alert
     _notify(step, alert, names, NotificationKind.FIRING)
-    return _reminding(step, rule, replace(alert, told=alert.told | set(names)))
+    first = not alert.told
+    alert = replace(alert, told=alert.told | set(names))
+    return _reminding(step, rule, _escalating(step, rule, alert) if first else alert)
 
 
 def ended(step: Step, alert: Alert, *, closed: bool) -> None:
@@ -72,7 +79,7 @@ def ended(step: Step, alert: Alert, *, closed: bool) -> None:
 
 def remind(step: Step, rule: Rule | None, alert: Alert) -> Alert:
     """Remind of what still fires, and wait twice as long for the next time, up to `repeat_max`."""
-    names = [name for name in routed(step.ruleset, rule, alert.severity) if name in alert.told]
+    names = [name for name in _route_of(step, rule, alert) if name in alert.told]
     _notify(step, alert, names, NotificationKind.REMINDER)
     wait = min((alert.repeat_ms or 0) * 2, max(step.settings.repeat_max_ms, alert.repeat_ms or 0))
     at = step.now_ms + wait
@@ -97,13 +104,18 @@ def _escalating(step: Step, rule: Rule | None, alert: Alert) -> Alert:
 
 
 def _route_of(step: Step, rule: Rule | None, alert: Alert) -> list[str]:
-    """The notifiers to tell. A dead notifier is not told of its own death, but somebody else always is."""
+    """The notifiers to tell. A dead notifier is told of no death, but somebody else always is.
+
+    Where all the others are dead, too, they are told: one of them may come back sooner.
+    """
     names = routed(step.ruleset, rule, alert.severity)
     if alert.rule != NOTIFICATION:
         return names
-    dead = alert.key.subject.asset
-    others = [name for name in step.ruleset.notifiers if name != dead]
-    return [name for name in names if name != dead] or others
+    own = alert.key.subject.asset
+    dead = {key.subject.asset for key in step.world.alerts if key.rule == NOTIFICATION} | {own}
+    alive = [name for name in step.ruleset.notifiers if name not in dead]
+    others = [name for name in step.ruleset.notifiers if name != own]
+    return [name for name in names if name not in dead] or alive or others
 
 
 def _in_first_judgement(step: Step, rule: Rule, alert: Alert) -> bool:

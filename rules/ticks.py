@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rules import baseline, blindness, staleness
+from rules import baseline, blindness, staleness, withdrawing
 from rules.lifecycle import end
 from rules.orders import escalate_all
 from rules.reminding import remind_all
@@ -38,7 +38,7 @@ def _kept_firing(step: Step) -> None:
             continue
         until = alert.last_ms + rule.keep_firing_ms
         if step.now_ms >= until:
-            end(step, alert, "", alert.facts, closed=False)
+            end(step, alert, withdrawing.ended(alert), alert.facts, closed=False)
         else:
             step.world.index.due(until)
 

@@ -80,7 +80,7 @@ def alerts(db: sqlite3.Connection, *, state: str | None, after: str | None, limi
         "SELECT seq, state, ended_ms, reason, ending, body FROM alerts WHERE seq < :after"
         " AND (:state IS NULL OR state = :state OR (:state = 'open' AND ended_ms IS NULL))"
         " ORDER BY seq DESC LIMIT :limit",
-        {"after": _newest(after), "state": state, "limit": _bounded(limit)},
+        {"after": _newest(after), "state": state, "limit": bounded(limit)},
     ).fetchall()
     return Page(tuple(_alert(*row[1:]) for row in found), _cursor(found, limit))
 
@@ -106,7 +106,7 @@ def accounts(db: sqlite3.Connection, *, exchange: str | None, after: str | None,
     found = db.execute(
         "SELECT key, body FROM accounts WHERE key > :after AND (:exchange IS NULL OR exchange = :exchange)"
         " ORDER BY key LIMIT :limit",
-        {"after": int(after or 0), "exchange": exchange, "limit": _bounded(limit)},
+        {"after": int(after or 0), "exchange": exchange, "limit": bounded(limit)},
     ).fetchall()
     return Page(tuple(from_json(Account, body) for _, body in found), _cursor(found, limit))
 
@@ -141,10 +141,10 @@ def balances(
         " AND (?4 IS NULL OR a.exchange = ?4) AND (?5 IS NULL OR b.account = ?5)"
         " AND (?6 IS NULL OR c.text = ?6 COLLATE NOCASE)"
         " ORDER BY b.account, b.wallet, b.asset LIMIT ?7",
-        (*place, exchange, account, asset, _bounded(limit)),
+        (*place, exchange, account, asset, bounded(limit)),
     ).fetchall()
     rows = tuple(_balance(row) for row in found)
-    last = ".".join(str(part) for part in found[-1][:3]) if len(found) == _bounded(limit) else None
+    last = ".".join(str(part) for part in found[-1][:3]) if len(found) == bounded(limit) else None
     return Page(rows, last)
 
 
@@ -169,7 +169,7 @@ def notifications(
             "state": state,
             "alert": alert_id,
             "notifier": notifier,
-            "limit": _bounded(limit),
+            "limit": bounded(limit),
         },
     ).fetchall()
     rows = tuple(
@@ -200,7 +200,8 @@ def _balance(found: tuple[Any, ...]) -> BalanceRow:
     return BalanceRow(account, exchange, label, wallet, asset, known, changed_ms, read_ms)
 
 
-def _bounded(limit: int) -> int:
+def bounded(limit: int) -> int:
+    """How many rows one page may have."""
     return max(1, min(limit, MOST_ROWS))
 
 
@@ -209,4 +210,4 @@ def _newest(after: str | None) -> int:
 
 
 def _cursor(found: list[tuple[object, ...]], limit: int) -> str | None:
-    return str(found[-1][0]) if len(found) == _bounded(limit) else None
+    return str(found[-1][0]) if len(found) == bounded(limit) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection
@@ -11,8 +11,11 @@ from sqlite_utils import Database
 
 from rules.outcome import Transition
 from rules.world import Account, ExchangeState
-from state import outbox, queries
+from state import history, ordered, outbox, queries
 from state.errors import telling
+from state.history import Happened
+from state.ordered import MessageRow, SilenceRow
+from state.orders import Order
 from state.outbox import Counts
 from state.queries import AlertRow, Attempt, BalanceRow, NotificationRow, Page
 
@@ -93,6 +96,38 @@ class Reads:
         """Every try to deliver one message."""
         with self._reading() as db:
             return queries.attempts(db, message_id)
+
+    def messages_of(self, ident: str) -> tuple[MessageRow, ...]:
+        """The message of that id, or those that carry the alert of that id."""
+        with self._reading() as db:
+            return ordered.messages_of(db, ident)
+
+    def silences(self, *, after: str | None = None, limit: int = PAGE_ROWS) -> Page[SilenceRow]:
+        """Those that people made, the newest first, with what became of them."""
+        with self._reading() as db:
+            return ordered.silences(db, after=after, limit=limit)
+
+    def silence_row(self, silence_id: str) -> SilenceRow | None:
+        """One that a person made."""
+        with self._reading() as db:
+            return ordered.silence_row(db, silence_id)
+
+    def orders_of(self, subject: str) -> tuple[Order, ...]:
+        """What people ordered about one id."""
+        with self._reading() as db:
+            return ordered.orders_of(db, subject)
+
+    def history(
+        self, alerts: Collection[str] | None = None, *, since_ms: int = 0, limit: int = PAGE_ROWS
+    ) -> tuple[Happened, ...]:
+        """The last things that happened, the oldest first: to some alerts, or to all."""
+        with self._reading() as db:
+            return history.history(db, alerts=alerts, since_ms=since_ms, limit=limit)
+
+    def alerts_of_accounts(self, accounts: Sequence[int]) -> frozenset[str]:
+        """The ids of every alert about these accounts that is on record."""
+        with self._reading() as db:
+            return history.alerts_of_accounts(db, accounts)
 
     def counts(self) -> dict[str, Counts]:
         """The outbox per notifier, for the metrics."""

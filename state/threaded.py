@@ -86,6 +86,7 @@ class AsyncStore:
     unsilence = _awaited(Store.unsilence)
     live_silences = _awaited(Store.live_silences)
     orders_after = _awaited(Store.orders_after)
+    orders_of = _awaited(Store.orders_of)
     delivered = _awaited(Store.delivered)
     failed = _awaited(Store.failed)
     unknown = _awaited(Store.unknown)

@@ -19,6 +19,7 @@ from rules.judge import Input, judge
 from rules.model import (
     MASTER,
     MASTER_IDENTITY,
+    Acked,
     Covers,
     Failure,
     FailureKind,
@@ -33,7 +34,17 @@ from rules.model import (
 )
 from rules.outcome import Notification, Outcome, Transition
 from rules.patterns import Patterns
-from rules.ruleset import ExchangeSettings, NotifierSettings, Rule, RulesAccepted, Ruleset, Settings
+from rules.ruleset import (
+    Allow,
+    ExchangeSettings,
+    NotifierSettings,
+    Rule,
+    RulesAccepted,
+    Ruleset,
+    Settings,
+    Silence,
+    SilenceMade,
+)
 from rules.types.account_status import AccountStatus
 from rules.types.balance_change import BalanceChange
 from rules.types.balance_change import Step as ChangeStep
@@ -95,7 +106,7 @@ def _rule(name: str, kind: str, spec: Any, more: dict[str, Any]) -> Rule:
     for key in ("exchange", "account", "asset", "wallet"):
         if isinstance(more.get(key), str | list):
             more[key] = Patterns.of(more[key])
-    for key in ("for_", "keep_firing", "repeat_every"):
+    for key in ("for_", "keep_firing", "repeat_every", "escalate_after"):
         if key in more:
             more[key.rstrip("_") + "_ms"] = ms(more.pop(key))
     if "sum_over" in more:
@@ -164,6 +175,13 @@ def stale(name: str, after: str, **more: Any) -> Rule:
     return _rule(name, "stale", Stale(ms(after)), more)
 
 
+def allow(name: str, up_to: str, field: str = "withdrawing", until: str = "", **more: Any) -> Allow:
+    for key in ("exchange", "account", "asset", "wallet"):
+        if key in more:
+            more[key] = Patterns.of(more[key])
+    return Allow(name, field, Decimal(up_to), until_ms=T0_MS + ms(until) if until else None, **more)
+
+
 def who(name: str | Identity) -> Identity:
     """A name is an e-mail with an id of its own; `id=…` is an id alone, `master` the master."""
     if isinstance(name, Identity):
@@ -183,6 +201,7 @@ class Engine:
         *rules: Rule,
         exchanges: Iterable[ExchangeSettings] = (),
         notifiers: Iterable[NotifierSettings] = (),
+        allows: Iterable[Allow] = (),
         first: bool = False,
         **settings: Any,
     ) -> None:
@@ -197,6 +216,7 @@ class Engine:
             {one.name: one for one in (tuple(exchanges) or (binance(),))},
             {one.name: one for one in (tuple(notifiers) or (NotifierSettings("oncall", Severity.INFO),))},
             rules,
+            tuple(allows),
         )
         self._unread = 0
         if not first:
@@ -333,6 +353,15 @@ class Engine:
         until_ms = None if until is None else T0_MS + ms(until)
         about = None if account is None else who(account)
         return self.says(Failure(exchange, self.now_ms, kind, reason, about, "spot", until_ms, stops))
+
+    def acks(self, rule: str, by: str = "ann") -> Outcome:
+        """A person has seen the one open alert of a rule."""
+        return self.says(Acked(self.now_ms, self.alert(rule).id, by))
+
+    def silences(self, ident: str = "S1A", until: str = "", **more: Any) -> Outcome:
+        """A person makes a silence."""
+        until_ms = T0_MS + ms(until) if until else None
+        return self.says(SilenceMade(self.now_ms, Silence(ident, "works", "ann", until_ms=until_ms, **more)))
 
     def denies(self, account: str | Identity, *, exchange: str = "x") -> Outcome:
         """The account's own call says that it does not exist."""

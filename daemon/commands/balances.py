@@ -11,13 +11,13 @@ from daemon.commands.options import wants_json
 from daemon.commands.output import Column, age, amount, iso, note, now_ms, print_json, print_table
 from daemon.commands.state_file import (
     PAGE_ROWS,
+    accounts_called,
     every_row,
     first_rows,
     limit_option,
     open_state,
     require_exchange,
 )
-from rules.world import Account
 from state.queries import BalanceRow
 from state.store import Store
 
@@ -41,7 +41,9 @@ def balances(
     """List the last known balances. A figure that is not known is shown as "?", in JSON as null: it is not zero."""
     with open_state(context) as store:
         require_exchange(store, exchange)
-        keys = [None] if account is None else [found.key for found in _accounts(store, exchange, account)]
+        keys = (
+            [None] if account is None else [found.key for found in accounts_called(store, exchange, account)]
+        )
         rows = first_rows((row for key in keys for row in _rows(store, exchange, key, asset)), limit)
     if wants_json(context):
         print_json([_plain(row) for row in rows])
@@ -53,20 +55,6 @@ def balances(
 
 def _rows(store: Store, exchange: str | None, account: int | None, asset: str | None) -> Iterator[BalanceRow]:
     return every_row(lambda after: store.balances(exchange, account, asset, after=after, limit=PAGE_ROWS))
-
-
-def _accounts(store: Store, exchange: str | None, text: str) -> list[Account]:
-    """The accounts that are called so; names come before ids of ours. Raises BadParameter where there is none."""
-    known = list(every_row(lambda after: store.accounts(exchange, after=after, limit=PAGE_ROWS)))
-    folded = text.casefold()
-    found = [one for one in known if folded in {name.casefold() for name in one.identity.identifiers}]
-    found = found or [one for one in known if str(one.key) == text]
-    if not found:
-        where = f" of exchange {exchange!r}" if exchange else ""
-        raise click.BadParameter(
-            f"there is no account {text!r}{where}; `subtally accounts` lists them", param_hint="--account"
-        )
-    return found
 
 
 def _print(rows: list[BalanceRow]) -> None:

@@ -46,7 +46,10 @@ def shared_options() -> list[click.Option]:
 
 
 def share(command: click.Command) -> click.Command:
-    """Give a command the shared options, but for those whose name it uses itself."""
+    """Give a command, and what is below it, the shared options, but for those whose name it uses itself."""
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            share(below)
     taken = {name for param in command.params for name in param.opts}
     command.params.extend(option for option in shared_options() if taken.isdisjoint(option.opts))
     return command

@@ -14,11 +14,14 @@ from daemon.logs import set_up
 
 def run_here(path: Path, *, verbose: bool = False) -> None:
     """Run the daemon on one file until it is signalled. Raises CannotRun."""
+    import faulthandler
     import logging
 
     from daemon.running import run_until_signalled
 
     set_up(stream=sys.stderr, level=logging.DEBUG if verbose else logging.INFO)
+    # When the watchdog aborts a loop that hangs, the log says where: names of functions, no values.
+    faulthandler.enable()
     asyncio.run(run_until_signalled(path))
 
 

@@ -1,4 +1,4 @@
-"""The state file as the reading commands use it: opened for reading only, beside a daemon or without one."""
+"""The state file as the commands use it, beside a daemon or without one; only a person's order writes to it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ import click
 
 from daemon.commands.options import config_path
 from daemon.commands.output import note
-from daemon.errors import CannotRun
+from daemon.config import ConfigError, parse
+from daemon.errors import CannotRun, FoundFault
+from daemon.orders import InvalidOrderError, RefusedOrderError
 from daemon.startup import state_path_of
+from rules.ruleset import Ruleset
+from rules.world import Account
+from state.errors import BusyError, ReadOnlyError
 from state.queries import MOST_ROWS, Page
-from state.store import Store
+from state.store import AcceptedRules, Store
 
 T = TypeVar("T")
 
@@ -52,6 +57,52 @@ def open_state(context: click.Context) -> Iterator[Store]:
         raise CannotRun(_no_state(rules_file, path))
     with Store.open(path, readonly=True) as store:
         yield store
+
+
+@contextmanager
+def open_for_order(context: click.Context) -> Iterator[Store]:
+    """The state to put an order on record; never migrated. What the order lacks becomes an exit code here."""
+    with open_state(context) as store:
+        path = store.path  # refuses what is no state of ours before anything may be written
+    try:
+        with Store.open(path) as store:
+            yield store
+    except InvalidOrderError as error:
+        text = f"--{error.key}: {error.reason}".replace("until_resolved", "until-resolved")
+        raise click.UsageError(text, context) from error
+    except RefusedOrderError as error:
+        raise FoundFault(str(error)) from error
+    except ReadOnlyError as error:
+        raise CannotRun(
+            f"{path}: {error.reason}; nothing is ordered: run this as the daemon's user"
+        ) from error
+    except BusyError as error:
+        raise CannotRun(f"{path}: {error.reason}; nothing is ordered: try again") from error
+
+
+def rules_in_force(accepted: AcceptedRules | None, folder: Path) -> Ruleset | None:
+    """What the daemon runs on: the accepted rules, whatever the file says by now (law 10)."""
+    if accepted is None:
+        return None
+    try:
+        return parse(accepted.sources, folder).ruleset
+    except ConfigError as error:
+        note(f"the rules in force were accepted by another version of Subtally: {error.problems[0]}")
+        return None
+
+
+def accounts_called(store: Store, exchange: str | None, text: str) -> list[Account]:
+    """The accounts that are called so; names come before ids of ours. Raises BadParameter where there is none."""
+    known = list(every_row(lambda after: store.accounts(exchange, after=after, limit=PAGE_ROWS)))
+    folded = text.casefold()
+    found = [one for one in known if folded in {name.casefold() for name in one.identity.identifiers}]
+    found = found or [one for one in known if str(one.key) == text]
+    if not found:
+        where = f" of exchange {exchange!r}" if exchange else ""
+        raise click.BadParameter(
+            f"there is no account {text!r}{where}; `subtally accounts` lists them", param_hint="--account"
+        )
+    return found
 
 
 def every_row(fetch: Callable[[str | None], Page[T]]) -> Iterator[T]:

@@ -10,9 +10,8 @@ from typing import Any
 import click
 
 from daemon.commands.options import config_path, wants_json
-from daemon.commands.output import Column, age, counted, iso, note, now_ms, print_json, print_table
-from daemon.commands.state_file import PAGE_ROWS, Running, daemon_of, every_row, open_state
-from daemon.config import ConfigError, parse
+from daemon.commands.output import Column, age, counted, iso, now_ms, print_json, print_table
+from daemon.commands.state_file import PAGE_ROWS, Running, daemon_of, every_row, open_state, rules_in_force
 from notifiers.times import moment, zone
 from rules.health import STALE_EXCHANGE
 from rules.model import Severity
@@ -84,7 +83,7 @@ def status(context: click.Context) -> None:
 
 def _look(store: Store, folder: Path) -> Seen:
     accepted = store.accepted_rules()
-    ruleset = _ruleset(accepted, folder)
+    ruleset = rules_in_force(accepted, folder)
     known = {exchange.name: exchange for exchange in store.exchanges()}
     configured = dict.fromkeys(ruleset.exchanges if ruleset else ())
     exchanges = tuple(known.get(name, ExchangeState(name)) for name in {**configured, **known})
@@ -98,17 +97,6 @@ def _look(store: Store, folder: Path) -> Seen:
     alerts = tuple(row.alert for row in open_alerts)
     running = daemon_of(store)
     return Seen(now_ms(), store.path, running, accepted, ruleset, exchanges, accounts, alerts, notifiers)
-
-
-def _ruleset(accepted: AcceptedRules | None, folder: Path) -> Ruleset | None:
-    """The rules that the daemon runs on: the accepted ones, whatever the file says by now (law 10)."""
-    if accepted is None:
-        return None
-    try:
-        return parse(accepted.sources, folder).ruleset
-    except ConfigError as error:
-        note(f"the rules in force were accepted by another version of Subtally: {error.problems[0]}")
-        return None
 
 
 def _is_stale(alert: Alert, exchange: str) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -17,11 +18,15 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from daemon.config.addresses import is_host, is_loopback
+from daemon.web.guesses import Guesses
 
 __all__ = ["Access", "Refusal"]
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """What a probe asks without a token, wherever we listen."""
+
+FORM_PATH = re.compile(r"/alerts/[^/]+/ack", re.ASCII)
+"""The form of a page brings the token in itself, since a browser sends no header with it."""
 
 _DEFAULT_PORTS = frozenset({None, 80, 443})
 _SCHEMES = frozenset({"http", "https"})
@@ -39,15 +44,25 @@ class Refusal:
 class Access:
     """Judges requests by their headers alone.
 
-    `hosts` and `public_url` are as the file writes them. `token` is asked for where `remote` says that we
-    listen beyond loopback.
+    `hosts` and `public_url` are as the file writes them. `token` is asked for by all that changes something,
+    and by reading too where `remote` says that we listen beyond loopback.
     """
 
-    def __init__(self, hosts: Iterable[str], public_url: str, token: str | None, *, remote: bool) -> None:
-        own = [*hosts, urlsplit(public_url).netloc]
+    def __init__(
+        self, hosts: Iterable[str], public_url: str, token: str | None, guesses: Guesses, *, remote: bool
+    ) -> None:
+        public = urlsplit(public_url)
+        own = [*hosts, public.netloc]
         self._own = frozenset(place for place in map(_place, own) if place is not None)
+        self._public = (public.scheme, _place(public.netloc))
         self._token = None if token is None else token.encode()
+        self._guesses = guesses
         self._remote = remote
+
+    @property
+    def has_token(self) -> bool:
+        """Whether there is one, without which nothing can be changed."""
+        return self._token is not None
 
     def refusal(self, request: web.BaseRequest) -> Refusal | None:
         """Why this request is refused, None where it may be answered."""
@@ -63,17 +78,52 @@ class Access:
             )
         if not all(self._is_own_origin(origin) for origin in headers.getall("Origin", [])):
             return Refusal(HTTPStatus.FORBIDDEN, "requests that come from another site's page are refused")
-        if (
-            self._remote
-            and path.partition("?")[0] not in OPEN_PATHS
-            and not self._has_token(headers.getall("Authorization", []))
-        ):
-            return Refusal(
-                HTTPStatus.UNAUTHORIZED,
-                "beyond loopback every reader needs the api_token of [daemon]: Authorization: Bearer …",
-                {"WWW-Authenticate": 'Bearer realm="subtally"'},
-            )
+        if self._remote and not _is_open(request.method, path.partition("?")[0]):
+            return self.not_allowed(request)
         return None
+
+    def not_allowed(self, request: web.BaseRequest) -> Refusal | None:
+        """Why its Authorization does not do, None where it holds the token."""
+        given = request.headers.getall("Authorization", [])
+        scheme, _, value = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+        if scheme.casefold() == "bearer" and value.strip():
+            refusal = self.wrong_token(request, value.strip())
+            if refusal is None or refusal.status is HTTPStatus.TOO_MANY_REQUESTS:
+                return refusal
+        return Refusal(
+            HTTPStatus.UNAUTHORIZED,
+            "this needs the api_token of [daemon]: Authorization: Bearer …",
+            {"WWW-Authenticate": 'Bearer realm="subtally"'},
+        )
+
+    def wrong_token(self, request: web.BaseRequest, token: str) -> Refusal | None:
+        """Why this is not the token, None where it is. After too many wrong ones it is not looked at for a while."""
+        wait_seconds = self._guesses.wait_seconds(request.remote)
+        if wait_seconds:
+            return Refusal(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"too many wrong tokens: try again in {wait_seconds} s",
+                {"Retry-After": str(wait_seconds)},
+            )
+        # Any bytes can be sent: comparing must not fail, nor take longer for a better guess.
+        if hmac.compare_digest(token.encode(errors="surrogateescape"), self._token or b"") and self._token:
+            return None
+        self._guesses.wrong(request.remote)
+        return Refusal(HTTPStatus.FORBIDDEN, "this is not the api_token of [daemon]")
+
+    def foreign(self, request: web.BaseRequest) -> Refusal | None:
+        """Why a form did not come from our own page, None where it did.
+
+        Stricter than for reading: another service on loopback, at another port, is another site.
+        """
+        origins = request.headers.getall("Origin", [])
+        scheme, separator, host = origins[0].partition("://") if len(origins) == 1 else ("", "", "")
+        place = _place(host)
+        # A proxy may ask us by a Host of its own: then public_url tells where the page was.
+        own = (place == _place(request.headers.get("Host", "")), (scheme, place) == self._public)
+        if separator and scheme in _SCHEMES and place is not None and any(own):
+            return None
+        return Refusal(HTTPStatus.FORBIDDEN, "the form must be sent by the page that it is on")
 
     def _is_own(self, host: str) -> bool:
         place = _place(host)
@@ -83,14 +133,10 @@ class Access:
         scheme, separator, host = origin.partition("://")
         return bool(separator) and scheme in _SCHEMES and self._is_own(host)
 
-    def _has_token(self, given: Sequence[str]) -> bool:
-        if self._token is None or len(given) != 1:
-            return False
-        scheme, _, value = given[0].partition(" ")
-        # Headers may hold bytes that are no UTF-8: comparing must not fail, nor take longer for a better
-        # guess.
-        same = hmac.compare_digest(value.strip().encode(errors="surrogateescape"), self._token)
-        return same and scheme.casefold() == "bearer"
+
+def _is_open(method: str, path: str) -> bool:
+    """Whether it is answered without an Authorization, wherever we listen."""
+    return path in OPEN_PATHS or (method == "POST" and FORM_PATH.fullmatch(path) is not None)
 
 
 def _place(host: str) -> tuple[str, int | None] | None:

@@ -26,7 +26,7 @@ IDLE_SECONDS = 20.0
 
 _OPTIONS: dict[str, Any] = {
     "keepalive_timeout": IDLE_SECONDS,
-    "lingering_time": 1.0,  # no request has a body that we read
+    "lingering_time": 1.0,  # of bodies that nobody reads
     "max_line_size": 4096,
     "max_field_size": 4096,
     "max_headers": 64,

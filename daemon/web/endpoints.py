@@ -1,9 +1,9 @@
-"""What is answered at which path. Only GET and HEAD: nothing here changes anything."""
+"""What is read at which path. Only GET and HEAD: nothing here changes anything."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from pathlib import Path
 
@@ -11,10 +11,11 @@ from aiohttp import web
 
 from daemon.snapshot import Snapshot
 from daemon.web import pages
+from daemon.web.answers import failure, html, root_of
 from daemon.web.metrics import exposition
 from daemon.web.pages import AlertPage
 
-__all__ = ["Endpoints", "failure"]
+__all__ = ["Endpoints"]
 
 _STATIC = Path(__file__).parent / "static"
 _STATIC_TYPES = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
@@ -22,15 +23,17 @@ _ALERT_ID = re.compile(r"A[0-9A-Z]{4,8}", re.ASCII | re.IGNORECASE)
 
 
 class Endpoints:
-    """The handlers, over the two questions that they ask the daemon."""
+    """The handlers, over the two questions that they ask the daemon; `can_ack` tells whether a form may."""
 
     def __init__(
         self,
         snapshot: Callable[[], Awaitable[Snapshot]],
         alert_of: Callable[[str], Awaitable[AlertPage | None]],
+        can_ack: Callable[[], bool],
     ) -> None:
         self._snapshot = snapshot
         self._alert_of = alert_of
+        self._can_ack = can_ack
         pages.load()
         self._static = {name: (_STATIC / name).read_bytes() for name in _STATIC_TYPES}
 
@@ -65,7 +68,7 @@ class Endpoints:
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _status(self, request: web.Request) -> web.Response:
-        return _html(pages.status_page(await self._snapshot(), root=_root(request)))
+        return html(pages.status_page(await self._snapshot(), root=root_of(request)))
 
     async def _alert(self, request: web.Request) -> web.Response:
         ident = request.match_info["id"]
@@ -74,30 +77,10 @@ class Endpoints:
             return failure(
                 request, HTTPStatus.NOT_FOUND, "there is no alert of that id, or it is too long ago"
             )
-        return _html(pages.alert_page(page, root=_root(request)))
+        return html(pages.alert_page(page, root=root_of(request), can_ack=self._can_ack()))
 
     async def _file(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
         if name not in self._static:
             raise web.HTTPNotFound
         return web.Response(body=self._static[name], content_type=_STATIC_TYPES[name], charset="utf-8")
-
-
-def failure(
-    request: web.Request, status: HTTPStatus, text: str = "", headers: Mapping[str, str] | None = None
-) -> web.Response:
-    """An error that says what is wrong, as a page for who prefers one and as JSON for programs."""
-    text = text or status.description or status.phrase
-    if "text/html" in request.headers.get("Accept", ""):
-        return _html(pages.error_page(status, text, root=_root(request)), status, headers)
-    return web.json_response({"error": text}, status=status, headers=headers)
-
-
-def _html(text: str, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.Response(text=text, status=status, content_type="text/html", charset="utf-8", headers=headers)
-
-
-def _root(request: web.Request) -> str:
-    """From this page back to `/`, as a relative link: a proxy may serve us under a path of its own."""
-    depth = request.rel_url.raw_path.count("/") - 1
-    return "../" * depth or "./"

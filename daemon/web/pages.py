@@ -19,6 +19,7 @@ from notifiers.times import duration, zone
 from notifiers.view import Reader, View, view
 from rules.outcome import NotificationKind, Transition
 from rules.world import Alert
+from state.orders import Order
 from state.queries import AlertRow, NotificationRow
 
 __all__ = ["AlertPage", "alert_page", "error_page", "load", "status_page"]
@@ -35,12 +36,13 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True, slots=True)
 class AlertPage:
-    """All that the page of one alert shows. `transitions` are in their order, `notifications` in any."""
+    """All that the page of one alert shows. `transitions` and `orders` are in their order, `notifications` in any."""
 
     now_ms: int
     row: AlertRow
     transitions: tuple[Transition, ...] = ()
     notifications: tuple[NotificationRow, ...] = ()
+    orders: tuple[Order, ...] = ()
     timezone: str = "UTC"
 
 
@@ -64,9 +66,11 @@ def status_page(snapshot: Snapshot, *, root: str) -> str:
     )
 
 
-def alert_page(page: AlertPage, *, root: str) -> str:
-    """The facts, the life and the telling of one alert."""
+def alert_page(page: AlertPage, *, root: str, can_ack: bool = False) -> str:
+    """The facts, the life and the telling of one alert, and how to ack it; `can_ack` puts a form there."""
     row = page.row
+    acked_ms, acked_by = _acked(page)
+    unseen = row.state == "firing" and acked_ms is None
     reader = Reader(zone(page.timezone), page.now_ms, name_units=TEXT_UNITS)
     facts = row.ending or row.alert.facts
     runbook = clean(facts.runbook)
@@ -80,6 +84,12 @@ def alert_page(page: AlertPage, *, root: str) -> str:
         reason=tidy(row.reason or facts.reason, TEXT_UNITS),
         runbook=runbook,
         linked=runbook.casefold().startswith(("https://", "http://")),
+        acked_ms=acked_ms,
+        acked_by=acked_by,
+        form=unseen and can_ack,
+        hint=unseen and not can_ack,
+        # A page that renews itself would take away what is being typed.
+        renewed=row.ended_ms is None and not (unseen and can_ack),
         steps=page.transitions[-STEPS_MOST:],
         told=sorted(page.notifications, key=lambda row: (row.notification.created_ms, row.id))[-STEPS_MOST:],
     )
@@ -88,6 +98,17 @@ def alert_page(page: AlertPage, *, root: str) -> str:
 def error_page(status: HTTPStatus, text: str, *, root: str) -> str:
     """What went wrong, in one sentence."""
     return _template("error").render(root=root, status=int(status), phrase=status.phrase, text=text)
+
+
+def _acked(page: AlertPage) -> tuple[int | None, str]:
+    """When and by whom it was acked; also where the engine has yet to hear of it."""
+    alert = page.row.alert
+    acks = [order for order in page.orders if order.kind == "ack"]
+    if alert.acked_ms is not None or not acks:
+        return alert.acked_ms, alert.acked_by
+    last_ms = max((step.at_ms for step in page.transitions), default=0)
+    # A raise after it was acked undoes the ack: that nobody has seen.
+    return (acks[-1].at_ms, acks[-1].by) if acks[-1].at_ms >= last_ms else (None, "")
 
 
 def _gravity(alert: Alert) -> tuple[int, int, int, str]:

@@ -13,9 +13,13 @@ from aiohttp.typedefs import Handler
 from daemon.config.addresses import is_loopback
 from daemon.snapshot import Snapshot
 from daemon.web.access import Access
+from daemon.web.actions import Actions
+from daemon.web.answers import failure
+from daemon.web.changes import Changes
 from daemon.web.connection import connections
-from daemon.web.endpoints import Endpoints, failure
+from daemon.web.endpoints import Endpoints
 from daemon.web.errors import WebError
+from daemon.web.guesses import Guesses
 from daemon.web.headers import secure
 from daemon.web.pages import AlertPage
 
@@ -34,8 +38,9 @@ class WebServer:
     """Health, metrics and pages on one address, inside the loop of the daemon.
 
     `host` is a name or an address without brackets, `port` 0 takes a free one. `hosts` and `public_url` are
-    further Hosts to answer to. `token` must be given beyond loopback, where reading needs it. `snapshot`
-    tells how things are now; `alert_of` tells of the alert with that id, open or ended, None without one.
+    further Hosts to answer to. `token` must be given beyond loopback, where reading needs it; whatever changes
+    something needs it everywhere. `snapshot` tells how things are now; `alert_of` tells of the alert with that
+    id, open or ended, None without one. `actions` do what is ordered; without them all of it is refused.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class WebServer:
         *,
         snapshot: Callable[[], Awaitable[Snapshot]],
         alert_of: Callable[[str], Awaitable[AlertPage | None]],
+        actions: Actions | None = None,
         hosts: Iterable[str] = (),
         public_url: str = "",
         token: str | None = None,
@@ -53,10 +59,13 @@ class WebServer:
         self._port = port
         self._remote = not is_loopback(host)
         self._has_token = bool(token)
+        self._guesses = Guesses()
         self.admit(hosts=hosts, public_url=public_url, token=token)
         app = web.Application(middlewares=[self._answer], client_max_size=REQUEST_BYTES_MOST)
         app.on_response_prepare.append(secure)
-        app.add_routes(Endpoints(snapshot, alert_of).routes())
+        changes = Changes(actions, lambda: self._access)
+        app.add_routes(Endpoints(snapshot, alert_of, lambda: changes.allowed).routes())
+        app.add_routes(changes.routes())
         self._runner = web.AppRunner(app, shutdown_timeout=STOP_SECONDS)
         self._listening: asyncio.Server | None = None
 
@@ -70,7 +79,7 @@ class WebServer:
 
     def admit(self, *, hosts: Iterable[str], public_url: str, token: str | None) -> None:
         """From now on answer these, as after a reload. Without a token nobody reads beyond loopback."""
-        self._access = Access(hosts, public_url, token or None, remote=self._remote)
+        self._access = Access(hosts, public_url, token or None, self._guesses, remote=self._remote)
 
     async def start(self) -> None:
         """Listen. Raises WebError where that is not possible, or not safe."""

@@ -31,7 +31,10 @@ class Zone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One comparison with both its figures; `sign` is how the message writes it, as in `18,250.5 < 20,000`."""
+    """One comparison with both its figures; `sign` is how the message writes it, as in `18,250.5 < 20,000`.
+
+    `granted` is how far `[[allow]]` has shifted the limits, `allowed` the allows by name with their amounts.
+    """
 
     zone: Zone
     severity: Severity = Severity.WARNING
@@ -39,6 +42,13 @@ class Verdict:
     threshold: Decimal | None = None
     clear_at: Decimal | None = None
     sign: str = ""
+    granted: Decimal = Decimal(0)
+    allowed: tuple[tuple[str, Decimal], ...] = ()
+
+    @property
+    def allowed_texts(self) -> tuple[tuple[str, str], ...]:
+        """The allows with their amounts as text."""
+        return tuple((name, format(amount, "f")) for name, amount in self.allowed)
 
 
 class Spec(Protocol):

@@ -54,7 +54,12 @@ class Internet:
     @property
     def environment(self) -> dict[str, str]:
         proxy = f"http://127.0.0.1:{self.port}"
-        return {"HTTPS_PROXY": proxy, "https_proxy": proxy, "REQUESTS_CA_BUNDLE": str(self.bundle), "NO_PROXY": ""}
+        return {
+            "HTTPS_PROXY": proxy,
+            "https_proxy": proxy,
+            "REQUESTS_CA_BUNDLE": str(self.bundle),
+            "NO_PROXY": "",
+        }
 
     def to(self, host: str) -> list[Request]:
         return [request for request in self.requests if request.host == host]
@@ -104,7 +109,8 @@ class _Tunnel(socketserver.BaseRequestHandler):
             status = self.server.internet.take(Request(host, line, headers, body))
             answer = ANSWERS[host] if status == 200 else b"no"
             wire.sendall(
-                b"HTTP/1.1 %d x\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (status, len(answer), answer)
+                b"HTTP/1.1 %d x\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+                % (status, len(answer), answer)
             )
 
 

@@ -87,7 +87,10 @@ async def live(path: Path, urls: dict[str, str], inputs: tuple[tuple[Input, ...]
     world = await store.load(RULESET if known else Ruleset())
     done = len(await store.run(_inputs))
     engine = Engine(world, store)
-    lanes = [Watched(name, Sender(name, url), store, engine, lambda: RULESET.settings) for name, url in urls.items()]
+    lanes = [
+        Watched(name, Sender(name, url), store, engine, lambda: RULESET.settings)
+        for name, url in urls.items()
+    ]
     engine.on_commit.append(lambda _batch: [lane.wake() for lane in lanes])
     engine.start()
     now = engine.clock()
@@ -206,7 +209,7 @@ def main(folder: Path, port: int, worker: int, workers: int, kills: int) -> None
     whole = (time.monotonic() - began) / 2
     for name, ends in random_instants(worker, kills, whole):
         died[name] = killed(name, ends)
-    print(json.dumps({"died": died, "whole_seconds": whole}))
+    sys.stdout.write(json.dumps({"died": died, "whole_seconds": whole}) + "\n")
 
 
 if __name__ == "__main__":

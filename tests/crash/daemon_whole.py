@@ -89,7 +89,7 @@ def main(folder: Path, worker: int, workers: int, firing: int) -> None:
             died[point.name] = run(path, firing, seconds=chance.uniform(0.1, seconds))
         run(path, firing)
     shutil.rmtree(measured)
-    print(json.dumps(died))
+    sys.stdout.write(json.dumps(died) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Laws 6 and 7: wherever the daemon is killed, every event reaches every notifier, and once unless it could not know."""
+"""Laws 6 and 7: wherever the daemon is killed, every event reaches every notifier, and repeats keep their id."""
 
 import asyncio
 import json
@@ -58,9 +58,13 @@ def faults(path: Path, arrivals: Arrivals, point: str) -> tuple[list[str], int]:
                 found.append(f"{name}: the events are {dict(events)}")
             arrived = Counter(arrivals.ids(f"{point}/{name}"))
             texts = arrivals.text(f"{point}/{name}")
-            for row in rows:
-                if row.state != "delivered" or row.message not in arrived or row.notification.alert not in texts:
-                    found.append(f"{name}: {row.notification.kind} of {row.notification.facts.label} did not arrive: {row.state}")
+            found += (
+                f"{name}: {row.notification.kind} of {row.notification.facts.label} is {row.state}"
+                for row in rows
+                if row.state != "delivered"
+                or row.message not in arrived
+                or row.notification.alert not in texts
+            )
             known = {row.message for row in rows}
             for message, times in arrived.items():
                 if message not in known:

@@ -75,7 +75,9 @@ async def test_laws_6_and_7_the_whole_daemon_killed_between_wire_and_notifier_te
                 with Store.open(tmp_path / "points" / name / "subtally.db") as store:
                     for notifier in NOTIFIERS:
                         rows = store.notifications(notifier=notifier, limit=1000).rows
-                        told = Counter((row.notification.facts.label, row.notification.kind.value) for row in rows)
+                        told = Counter(
+                            (row.notification.facts.label, row.notification.kind.value) for row in rows
+                        )
                         assert told == Counter({(account.name, "firing"): 1 for account in low}), name
                         assert {row.state for row in rows} == {"delivered"}, name
                         arrived = Counter(arrivals.ids(f"{name}/{notifier}"))

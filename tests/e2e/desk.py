@@ -40,7 +40,7 @@ class Watched(Lane):
 class Desk:
     store: AsyncStore
     engine: Engine
-    settings: Settings = Settings(gather_ms=15_000)
+    settings: Settings = field(default_factory=lambda: Settings(gather_ms=15_000))
     lanes: dict[str, Watched] = field(default_factory=dict)
     now_ms: int = T0_MS
 
@@ -59,10 +59,14 @@ class Desk:
         label: str = "mm-1@desk.example",
     ) -> None:
         """An event of each alert, for one notifier or for all."""
-        facts = Facts("floor", "low_balance", "x", severity, label=label, asset="USDT", field="free", value="1.5")
+        facts = Facts(
+            "floor", "low_balance", "x", severity, label=label, asset="USDT", field="free", value="1.5"
+        )
         names = [notifier] if notifier else list(self.lanes)
         rows = [
-            Notification(alert, name, kind, severity, self.now_ms, facts) for alert in alerts for name in names
+            Notification(alert, name, kind, severity, self.now_ms, facts)
+            for alert in alerts
+            for name in names
         ]
         await self.store.tell(rows)
 
@@ -96,10 +100,9 @@ class Desk:
 @contextlib.asynccontextmanager
 async def a_desk(folder: Path) -> AsyncIterator[Desk]:
     store = await AsyncStore.open(folder / "subtally.db", migrate=True)
-    clock = [lambda: T0_MS]
-    engine = Engine(await store.load(Ruleset()), store, lambda: clock[0]())
+    engine = Engine(await store.load(Ruleset()), store)
     desk = Desk(store, engine)
-    clock[0] = lambda: desk.now_ms
+    engine.clock = lambda: desk.now_ms
     try:
         yield desk
     finally:

@@ -70,7 +70,9 @@ async def watched(house: House, port: int) -> AsyncIterator[Trouble]:
             yield Trouble(house, logged)
 
 
-async def refused_and_back(trouble: Trouble, refusing: contextlib.AbstractContextManager[Any], words: str) -> None:
+async def refused_and_back(
+    trouble: Trouble, refusing: contextlib.AbstractContextManager[Any], words: str
+) -> None:
     """One alert before, one while the disk refuses, and after it each was told exactly once."""
     house = trouble.house
     names = [account.name for account in house.simulator.binance.accounts]
@@ -102,7 +104,7 @@ class LowHouse(House):
         app = self.app
         assert app is not None
         async with asyncio.timeout(30):
-            while not any(
+            while not any(  # noqa: ASYNC110  nothing tells of what is judged and not committed
                 alert.state == "firing" and alert.facts.label == name
                 for alert in app.engine.world.alerts.values()
             ):
@@ -170,10 +172,8 @@ async def test_a_database_that_may_not_grow(
 async def test_a_full_file_system(tmp_path: Path, unused_tcp_port: int) -> None:
     small = tmp_path / "small"
     small.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "subtally-test", str(small)], check=False, capture_output=True
-    )
-    if mounted.returncode:
+    mounted = mount(small)
+    if not mounted:
         pytest.skip("mounting is not allowed here")
     try:
         async with a_house(small) as made:
@@ -181,7 +181,7 @@ async def test_a_full_file_system(tmp_path: Path, unused_tcp_port: int) -> None:
             async with watched(house, unused_tcp_port) as trouble:
                 await refused_and_back(trouble, filled(small), "full")
     finally:
-        subprocess.run(["umount", str(small)], check=True)
+        unmount(small)
 
 
 @contextlib.contextmanager
@@ -212,3 +212,12 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Connection]:
 
     monkeypatch.setattr(f"{Store.__module__}.connect", shared)
     return found
+
+
+def mount(folder: Path) -> bool:
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "subtally-test", str(folder)]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def unmount(folder: Path) -> None:
+    subprocess.run(["umount", str(folder)], check=True)

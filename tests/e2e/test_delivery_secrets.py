@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -15,7 +17,8 @@ from pathlib import Path
 from aiohttp import ClientError, ClientSession
 
 from daemon.simulator import Key, Simulator
-from tests.e2e.house import House, Recorder, recording
+from tests.crash.daemon_recorder import Arrivals, arriving
+from tests.e2e.house import House, Recorder
 
 ROOT = Path(__file__).parents[2]
 FLOOR = '[[rule]]\nname = "floor"\ntype = "low_balance"\nasset = "USDT"\nbelow = 1000\n'
@@ -40,26 +43,26 @@ class Shown:
 
 
 @contextlib.asynccontextmanager
-async def guarded(folder: Path) -> AsyncIterator[tuple[House, Recorder, int]]:
+async def guarded(folder: Path) -> AsyncIterator[tuple[House, Arrivals, int]]:
     """Three venues whose keys are sentinels, and a notifier whose URL is full of them."""
-    async with Simulator(2, 2, 2) as simulator, recording() as recorder:
+    async with Simulator(2, 2, 2) as simulator:
         for name, venue in simulator.venues.items():
             held = "" if name == "binance" else f"{SENTINEL}-passphrase-{name}"
-            venue.key = Key(f"{SENTINEL}-key-{name}", f"{SENTINEL}-secret-{name}", held)
-        house = House(folder, simulator, recorder)
-        secret = f"{SENTINEL}-path?+X-Token={SENTINEL}-header"
-        recorder.url = recorder.url.replace("json://", f"json://{SENTINEL}-user:{SENTINEL}-pass@") + secret
-        house.write(FLOOR, daemon=f'api_token = {{ file = "token" }}\nstale_after = "4s"')
-        (folder / "token").write_text(f"{SENTINEL}-api-token-0123456789")
-        port = free_port()
-        text = house.rules_file.read_text().replace('listen = ""', f'listen = "127.0.0.1:{port}"')
-        house.rules_file.write_text(text)
-        yield house, recorder, port
+            venue.use_key(Key(f"{SENTINEL}-key-{name}", f"{SENTINEL}-secret-{name}", held))
+        with arriving() as arrivals:
+            recorder = Recorder()
+            secret = f"{SENTINEL}-path/?+X-Token={SENTINEL}-header&-q={SENTINEL}-query"
+            recorder.url = arrivals.url(secret).replace("json://", f"json://{SENTINEL}-user:{SENTINEL}-pass@")
+            house = House(folder, simulator, recorder)
+            house.write(FLOOR, daemon='api_token = { file = "token" }\nstale_after = "4s"')
+            (folder / "token").write_text(f"{SENTINEL}-api-token-0123456789")
+            port = free_port()
+            text = house.rules_file.read_text().replace('listen = ""', f'listen = "127.0.0.1:{port}"')
+            house.rules_file.write_text(text)
+            yield house, arrivals, port
 
 
 def free_port() -> int:
-    import socket
-
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
@@ -79,11 +82,12 @@ async def shown(house: House, port: int, until: str, also: str = "") -> Shown:
         )
         texts: dict[str, str] = {}
         try:
-            async with asyncio.timeout(60), ClientSession(f"http://127.0.0.1:{port}") as session:
+            async with asyncio.timeout(40), ClientSession(f"http://127.0.0.1:{port}") as session:
                 while until not in log.read_text() or also not in "".join(texts.values()):
                     await asyncio.sleep(0.05)
                     with contextlib.suppress(ClientError):
-                        for page in PAGES:
+                        alerts = re.findall(r"alerts/A[0-9A-Z]+", texts.get("/", ""))
+                        for page in (*PAGES, *(f"/{alert}" for alert in alerts)):
                             async with session.get(page) as answer:
                                 texts[page] = await answer.text() + str(answer.headers)
         finally:
@@ -91,7 +95,6 @@ async def shown(house: House, port: int, until: str, also: str = "") -> Shown:
             await process.wait()
     for path in house.folder.glob("subtally.db*"):
         texts[path.name] = path.read_bytes().decode("latin-1")
-    texts["messages"] = house.recorder.text
     assert set(PAGES) < set(texts)
     assert process.returncode == 0
     return Shown(log.read_text(), texts)
@@ -114,12 +117,14 @@ async def commands(house: House) -> str:
 
 
 async def test_law_12_no_secret_is_shown_when_all_goes_well(tmp_path: Path) -> None:
-    async with guarded(tmp_path) as (house, recorder, port):
+    async with guarded(tmp_path) as (house, arrivals, port):
         for venue, wallet in (("binance", "spot"), ("okx", "funding"), ("bitget", "spot")):
             model = house.simulator.venues[venue]
             model.set_balance(model.accounts[0].name, "USDT", wallet=wallet, free="1.5")
         found = await shown(house, port, "message.delivered", "1.5")
-        assert recorder.messages
+        assert arrivals.bodies
+        assert all(SENTINEL in path for path in arrivals.bodies), "the secrets were in use"
+        found.texts["messages"] = str(list(arrivals.bodies.values()))
         found.texts["commands"] = await commands(house)
     assert "DEBUG" in found.log.upper()
     assert found.leaks() == {}
@@ -128,7 +133,6 @@ async def test_law_12_no_secret_is_shown_when_all_goes_well(tmp_path: Path) -> N
 async def test_law_12_no_secret_is_shown_of_a_wrong_key(tmp_path: Path) -> None:
     async with guarded(tmp_path) as (house, _, port):
         for name in house.simulator.venues:
-            (tmp_path / f"{name}-main.wrong").touch()
             (tmp_path / f"{name}.api_secret").write_text(f"{SENTINEL}-of-another")
         found = await shown(house, port, "message.delivered", "stopped")
     assert found.leaks() == {}
@@ -152,10 +156,10 @@ async def test_law_12_no_secret_is_shown_of_a_key_that_no_header_can_hold(tmp_pa
 
 
 async def test_law_12_no_secret_is_shown_of_a_notifier_that_fails(tmp_path: Path) -> None:
-    async with guarded(tmp_path) as (house, recorder, port):
+    async with guarded(tmp_path) as (house, arrivals, port):
         binance = house.simulator.binance
         binance.set_balance(binance.accounts[0].name, "USDT", free="1.5")
-        recorder.answers = [500] * 100
+        arrivals.statuses = lambda _path, _before: 500
         found = await shown(house, port, "message.retry", "1.5")
         assert "HTTP 500" in found.log
     assert found.leaks() == {}
@@ -165,7 +169,9 @@ async def test_law_12_no_secret_is_shown_of_a_notifier_that_cannot_be_reached(tm
     async with guarded(tmp_path) as (house, _, port):
         binance = house.simulator.binance
         binance.set_balance(binance.accounts[0].name, "USDT", free="1.5")
-        (tmp_path / "told.url").write_text(f"json://{SENTINEL}-user:{SENTINEL}-pass@127.0.0.1:9/{SENTINEL}-path")
+        (tmp_path / "told.url").write_text(
+            f"json://{SENTINEL}-user:{SENTINEL}-pass@127.0.0.1:9/{SENTINEL}-path"
+        )
         found = await shown(house, port, "message.retry", "1.5")
         assert "connection refused" in found.log
         found.texts["commands"] = await commands(house)

@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from daemon.errors import CannotRun
+from state.errors import ReadOnlyError
+from state.store import Store
 from tests.e2e.house import House
 
 FLOOR = '[[rule]]\nname = "floor"\ntype = "low_balance"\nasset = "USDT"\nbelow = 1000\n'
@@ -26,12 +29,16 @@ class Systemd:
         self.path = folder / "notify"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(self.path))
-        self._socket.setblocking(False)
+        self._socket.settimeout(0)  # noqa: FBT003  as the socket takes it
 
-    async def hears(self) -> list[str]:
+    async def hears(self, begin: str = "") -> list[str]:
+        """The next datagram, or the next one that begins so."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(30):
-            return (await loop.sock_recv(self._socket, 4096)).decode().splitlines()
+            while True:
+                lines = (await loop.sock_recv(self._socket, 4096)).decode().splitlines()
+                if lines[0].startswith(begin):
+                    return lines
 
     def close(self) -> None:
         self._socket.close()
@@ -63,17 +70,21 @@ async def test_systemd_hears_ready_reloading_and_stopping_and_the_log_is_json(ho
     house.write(FLOOR, venues=("binance",))
     listener = Systemd(house.folder)
     try:
-        async with subtally(house.folder, "run", NOTIFY_SOCKET=str(listener.path)) as process:
+        async with subtally(
+            house.folder, "run", NOTIFY_SOCKET=str(listener.path), WATCHDOG_USEC="4000000"
+        ) as process:
             ready = await listener.hears()
             assert ready[0] == "READY=1"
-            assert ready[1].startswith("STATUS=watching 1 exchange")
+            assert ready[1].startswith("STATUS=ready")
+            assert (await listener.hears("STATUS="))[0].startswith("STATUS=")
+            assert await listener.hears("WATCHDOG=1") == ["WATCHDOG=1"]
             process.send_signal(signal.SIGHUP)
-            reloading = await listener.hears()
+            reloading = await listener.hears("RELOADING=1")
             assert reloading[0] == "RELOADING=1"
             assert reloading[1].startswith("MONOTONIC_USEC=")
-            assert (await listener.hears())[0] == "READY=1"
+            assert await listener.hears("READY=1") == ["READY=1"]
             process.send_signal(signal.SIGTERM)
-            assert await listener.hears() == ["STOPPING=1"]
+            assert await listener.hears("STOPPING=1") == ["STOPPING=1"]
             code, out, err = await ended(process)
     finally:
         listener.close()
@@ -86,8 +97,8 @@ async def test_systemd_hears_ready_reloading_and_stopping_and_the_log_is_json(ho
 @pytest.mark.parametrize(
     "change,says",
     [
-        (('below = 1000', 'belw = 1000'), ["rules.toml:", "belw", "below"]),
-        (('below = 1000', 'below = "much"'), ["rules.toml:", "below"]),
+        (("below = 1000", "belw = 1000"), ["rules.toml:", "belw", "below"]),
+        (("below = 1000", 'below = "much"'), ["rules.toml:", "below"]),
         (('type = "low_balance"', 'type = "low_balanse"'), ["rules.toml:", "low_balance"]),
         (('api_key = { file = "binance.api_key" }', 'api_key = "AKIA-literal-secret"'), ["rules.toml:", "api_key"]),
         (('{ file = "binance.api_key" }', '{ env = "NOT_SET_ANYWHERE" }'), ["NOT_SET_ANYWHERE", "api_key"]),
@@ -123,7 +134,9 @@ async def test_a_taken_port_is_said_with_what_to_do(house: House) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         house.write(FLOOR, venues=("binance",))
-        text = house.rules_file.read_text().replace('listen = ""', f'listen = "127.0.0.1:{taken.getsockname()[1]}"')
+        text = house.rules_file.read_text().replace(
+            'listen = ""', f'listen = "127.0.0.1:{taken.getsockname()[1]}"'
+        )
         house.rules_file.write_text(text)
         async with subtally(house.folder, "run") as process:
             code, _, err = await ended(process)
@@ -140,4 +153,25 @@ async def test_an_unreachable_venue_is_said_and_the_daemon_goes_on(house: House)
         given = house.simulator.credentials()["binance"]["base_url"]
         house.rules_file.write_text(house.rules_file.read_text().replace(given, f"http://127.0.0.1:{port}"))
         async with house.daemon():
-            await house.recorder.until(lambda r: bool(r.blocks("subtally/stale-exchange", "Connection refused")))
+            await house.recorder.until(
+                lambda r: bool(r.blocks("subtally/stale-exchange", "Connection refused"))
+            )
+
+
+async def test_a_state_that_cannot_be_written_at_the_start_is_said_and_stops_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.write(FLOOR, venues=("binance",))
+    monkeypatch.setattr("daemon.app.FIRST_COMMIT_SECONDS", 0.5)
+    monkeypatch.setattr("daemon.engine.CLOSING_SECONDS", 0.1)
+
+    def refuse(_store: Store, _prepared: object) -> None:
+        raise ReadOnlyError(
+            "write", house.folder / "subtally.db", "the file may not be written", "mend its rights"
+        )
+
+    monkeypatch.setattr(Store, "write", refuse)
+    monkeypatch.setattr("state.threaded.AsyncStore.write", lambda self, prepared: self.run(refuse, prepared))
+    with pytest.raises(CannotRun, match="may not be written"):
+        async with house.daemon():
+            pytest.fail("it must not run")

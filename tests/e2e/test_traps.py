@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from daemon.exchanges import gates
+from daemon.exchanges.bitget import Bitget
 from daemon.exchanges.calling import Caller
 from daemon.exchanges.http import Timeouts
+from daemon.exchanges.okx import Okx
 from daemon.simulator import Fault, named_fault
 from tests.e2e.house import House, a_house
 from tests.e2e.traps import (
@@ -29,6 +31,7 @@ from tests.e2e.traps import (
     token,
     torn_user,
     watching,
+    widened,
 )
 
 SUMMARY = "/sapi/v1/sub-account/spotSummary"
@@ -47,9 +50,15 @@ pytestmark = pytest.mark.timeout(60)
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failures are tried again at once, and patience with a slow answer is short: the tests stay quick."""
+    """Failures are tried again at once, patience with a slow answer is short, and slots are many.
+
+    The windows of the limits stay as they are; `watching` widens the simulator's as well.
+    """
     monkeypatch.setattr(gates, "BACKOFF_FIRST_SECONDS", 0.02)
     monkeypatch.setattr(Caller, "TIMEOUTS", Timeouts(connect=1, silence=0.4, total=0.6))
+    for client in (Okx, Bitget):
+        wide = {name: replace(one, limit=widened(one.limit)) for name, one in client.ENDPOINTS.items()}
+        monkeypatch.setattr(client, "ENDPOINTS", wide)
 
 
 # Answers that cannot be trusted
@@ -94,35 +103,27 @@ async def test_law_1_one_row_of_a_bitget_page_that_cannot_be_read_concerns_its_a
         }
 
 
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", ["binance", "okx"])
 async def test_one_account_with_500_for_five_polls_is_one_alert_with_the_reason(
     house: House, venue: str
 ) -> None:
     """Law 14: told of once; the others are judged as ever, and nothing of its figures changes (law 1)."""
-    async with watching(house, venue, stale_after="4s") as watch:
-        figures, victim = watch.figures, watch.labels[-1]
-        path = BALANCES[venue]
-        fault = watch.spoil(path, Fault(status=500, body=""), None if venue == "bitget" else victim)
-        what = ("subtally/stale-exchange",) if venue == "bitget" else ("subtally/stale-account", victim)
-        if venue != "bitget":
-            block = await watch.told_of(*what)
-            assert "HTTP 500" in block
-            await watch.incident()
+    async with watching(house, venue, stale_after="3s") as watch:
+        victim = watch.labels[-1]
+        figures = watch.figures[victim, WALLET[venue]]
+        fault = watch.spoil(BALANCES[venue], Fault(status=500, body=""), victim)
+        block = await watch.told_of("subtally/stale-account", victim, patience=25)
+        assert "HTTP 500" in block
+        await watch.incident()
         await watch.until(lambda: watch.hits >= 5)
-        assert (
-            watch.figures[victim, "funding" if venue == "okx" else "spot"]
-            == figures[victim, "funding" if venue == "okx" else "spot"]
-        )
+        assert watch.figures[victim, WALLET[venue]] == figures
         watch.model.faults.clear(fault)
         await watch.incident(victim, "8.25", alone=False)
-        assert watch.told["WARNING subtally/stale-account"] == (venue != "bitget")
-        assert set(watch.told) <= {
-            "WARNING floor",
-            "WARNING moves",
-            "WARNING subtally/stale-account",
-            "RESOLVED subtally/stale-account",
-            "CRITICAL subtally/stale-exchange",
-            "RESOLVED subtally/stale-exchange",
+        assert watch.told == {
+            "WARNING subtally/stale-account": 1,
+            "RESOLVED subtally/stale-account": 1,
+            "WARNING floor": 2,
+            "WARNING moves": 2,
         }
 
 
@@ -239,7 +240,8 @@ async def test_law_2_a_page_failing_in_the_middle_of_a_listing_makes_nobody_vani
 ) -> None:
     """Not even the account that is truly gone: that is told once a listing is complete again."""
     for number in range(5):
-        house.simulator.venues[venue].add(f"extra{number}", balances={WALLET[venue]: {"USDT": "5000"}})
+        held = {WALLET[venue]: {"USDT": "5000"}}
+        house.simulator.venues[venue].add(f"extra{number}", created_ms=number + 1, balances=held)
     monkeypatch.setattr(f"daemon.exchanges.{venue}.LIST_PAGE", 3)
     async with watching(house, venue) as watch:
         assert len(watch.present) == 8
@@ -325,6 +327,7 @@ async def test_law_3_the_same_bitget_user_twice_merges_or_makes_the_pass_incompl
         else:
             await watch.until(lambda: watch.poller.counters.incomplete > incomplete + 2)
             assert watch.app.engine.world.exchanges["bitget-main"].passes <= passes + 1
+            assert any("listed twice with different amounts" in reason for reason in watch.reasons)
         assert (watch.figures, watch.told) == (figures, Counter())
         watch.model.faults.clear()
         await watch.incident()
@@ -391,7 +394,7 @@ async def test_law_3_a_new_name_under_the_same_id_is_a_rename_that_names_the_rul
         if venue == "bitget":
             watch.model.rename(first, label="elsewhere")
         else:
-            watch.model.rename(first, name="elsewhere")
+            watch.model.rename(first, name="elsewhere", label="elsewhere")
         block = await watch.told_of("status", "elsewhere", f"it was {first} before")
         assert "by name" in block
         await watch.incident("elsewhere")
@@ -411,15 +414,21 @@ async def test_a_stable_id_learned_late_is_no_event_and_is_adopted(house: House)
         assert watch.told == {"WARNING status": 1}
 
 
+KEY = {"okx": "/api/v5/account/config", "bitget": "/api/v2/spot/account/info"}
+
+
+@pytest.mark.parametrize("silent", [0, 2], ids=["told-at-once", "told-late"])
 @pytest.mark.parametrize("venue", ["okx", "bitget"])
 async def test_a_key_of_another_master_stops_that_exchange_and_the_others_go_on(
-    house: House, venue: str
+    house: House, venue: str, silent: int
 ) -> None:
     other = "binance"
     async with watching(house, venue, also=(other,)) as watch:
         present, figures = watch.present, watch.figures
         await watch.until(lambda: watch.app.engine.world.exchanges[watch.name].master_id)
     watch.model.master.id = "987654321"
+    if silent:
+        watch.spoil(KEY[venue], Fault(status=500, body="", times=silent))
     for account in watch.model.accounts[1:]:
         watch.model.remove(account.name)
     async with house.daemon() as app:
@@ -579,8 +588,18 @@ async def test_the_wrong_account_mode_is_named_as_such(house: House) -> None:
         assert watch.told == {"CRITICAL subtally/stale-exchange": 1}
 
 
+MAINTENANCE_END = pytest.mark.xfail(
+    strict=True,
+    reason="rules/health.py: the end of an announced maintenance is taken for an outage that began with it",
+)
+
+
 @pytest.mark.parametrize("venue", ["binance", "okx"])
-async def test_announced_maintenance_is_named_and_widens_staleness(house: House, venue: str) -> None:
+@pytest.mark.parametrize("ends_first", [False, pytest.param(True, marks=MAINTENANCE_END)])
+async def test_announced_maintenance_is_named_and_widens_staleness(
+    house: House, venue: str, *, ends_first: bool
+) -> None:
+    """`ends_first`: its end is announced before a call succeeds."""
     async with watching(house, venue, stale_after="3s") as watch:
         figures, present = watch.figures, watch.present
         watch.model.under_maintenance = True
@@ -591,7 +610,10 @@ async def test_announced_maintenance_is_named_and_widens_staleness(house: House,
         await watch.until(lambda: watch.app.engine.clock() > began + 5_000)
         assert (watch.figures, watch.present, watch.told) == (figures, present, Counter())
         watch.model.under_maintenance = False
-        await watch.poller.examine()
+        if ends_first:
+            watch.spoil("*/sub*", Fault(status=503, body=""))
+            await watch.poller.examine()
+            watch.model.faults.clear()
         await watch.incident()
 
 

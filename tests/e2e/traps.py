@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from daemon.app import App
+from daemon.exchanges.limits import Limit
 from daemon.poll import Poller
 from daemon.simulator import Fault, named_fault
 from daemon.simulator.records import Record
 from daemon.simulator.venue import Venue
-from rules.model import Failure
+from rules.model import Failure, Listing, Pass
 from state.prepared import Entry
 from tests.e2e.house import House
 
@@ -65,6 +66,7 @@ type = "account_status"
 
 INCIDENT = Counter({"WARNING floor": 1, "WARNING moves": 1})
 APART_SECONDS = 0.1
+WIDER = 20
 PATIENCE = 12.0
 
 
@@ -76,7 +78,6 @@ class Watch:
     app: App
     venue: str
     reasons: list[str] = field(default_factory=list)
-    kinds: list[str] = field(default_factory=list)
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -164,14 +165,20 @@ class Watch:
 
     def heard(self, batch: list[Entry]) -> None:
         for entry in batch:
-            if isinstance(entry.input, Failure) and entry.input.exchange == self.name:
+            if (isinstance(entry.input, Failure) and entry.input.exchange == self.name) or (
+                isinstance(entry.input, Listing | Pass) and not entry.input.complete
+            ):
                 self.reasons.append(entry.input.reason)
-                self.kinds.append(str(entry.input.kind))
         self._moved.set()
 
     def asked(self, path: str = "") -> list[Record]:
         """The requests that the venue met, of one path or all."""
         return [record for record in self.model.records.requests if path in record.target]
+
+
+def widened(limit: Limit) -> Limit:
+    """More slots in the same window."""
+    return replace(limit, calls=limit.calls * WIDER)
 
 
 def told(house: House) -> Counter[str]:
@@ -186,6 +193,9 @@ async def watching(
 ) -> AsyncIterator[Watch]:
     """The daemon on one venue (and `also` others), judged once and silent."""
     house.extra = {**READ, **house.extra}
+    for model in (house.simulator.okx, house.simulator.bitget):
+        for path, one in model.endpoints.items():
+            model.set_limit(path, one.limit.amount * WIDER, one.limit.window_seconds, one.limit.cost)
     house.write(rules, venues=(venue, *also), daemon=f'stale_after = "{stale_after}"')
     async with house.daemon() as app:
         watch = Watch(house, app, venue)
@@ -268,7 +278,7 @@ def torn_user(amount: str | None, *, over_pages: bool) -> list[Fault]:
             Fault(
                 path=path,
                 page=2,
-                transform=lambda body: rows(body, lambda found: found.extend(kept)),
+                transform=lambda body: rows(body, lambda found: found.insert(0, kept[0])),
                 name="trap",
             )
         )

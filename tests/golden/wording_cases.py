@@ -178,6 +178,18 @@ CASES: dict[str, Callable[[], Wording]] = {
     "low_balance_reminder_in_the_band": told(
         item(Kind.REMINDER, replace(FLOOR, value="55000", sign="≥", threshold="50000"))
     ),
+    "low_balance_escalated": told(
+        item(
+            Kind.ESCALATED,
+            replace(FLOOR, read_ms=ONSET_MS + 896_000),
+            created_ms=ONSET_MS + 900_000,
+        ),
+        now_ms=ONSET_MS + 900_000,
+    ),
+    "low_balance_escalated_without_public_url": told(item(Kind.ESCALATED, FLOOR), public_url=""),
+    "merged_escalated": told(
+        item(Kind.ESCALATED, FLOOR), item(Kind.FIRING, FROZEN, "A8K2"), item(Kind.REMINDER, CEILING, "A8K3")
+    ),
     "low_balance_resolved": told(item(Kind.RESOLVED, ENDED, created_ms=LATER_MS), now_ms=LATER_MS),
     "low_balance_closed": told(
         item(Kind.CLOSED, replace(ENDED, value="18250.5", reason="rule changed"), created_ms=LATER_MS),
@@ -350,6 +362,7 @@ CASES: dict[str, Callable[[], Wording]] = {
     "digest_of_one": told(item(Kind.FIRING, FLOOR, batch="first")),
     "digest": told(*fallen(5, batch="first")),
     "digest_too_many": told(*fallen(200, batch="first"), limit_units=900),
+    "single_shorter": told(item(Kind.FIRING, FLOOR), limit_units=330),
     "single_short": told(item(Kind.FIRING, FLOOR), limit_units=160),
 }
 

@@ -1,0 +1,214 @@
+"""`subtally history`: what happened, who was told, and who did what, in the order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from daemon.commands.options import wants_json
+from daemon.commands.output import Column, amount, iso, note, now_ms, print_json, print_table
+from daemon.commands.state_file import PAGE_ROWS, accounts_called, every_row, open_state
+from daemon.silencing import end_of, selection_of
+from notifiers.times import moment, zone
+from rules.outcome import Transition
+from rules.ruleset import Silence
+from state.codec import from_json
+from state.history import HISTORY_MOST, Happened, Tried
+from state.orders import Order
+from state.queries import NotificationRow
+from state.store import Store
+
+
+class Duration(click.ParamType[int]):
+    """As in the rules file: `24h`, `90m`, `1d12h`; in milliseconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+        from pydantic_core import PydanticCustomError
+
+        from daemon.config.scalars import read_duration
+
+        try:
+            return read_duration(value)
+        except PydanticCustomError as error:
+            said = error.context or {}
+            self.fail(f"{said.get('message')}: {said.get('hint')}", param, ctx)
+
+
+@click.command(
+    epilog="Example: subtally history --alert A7F3    Example: subtally history --since 24h --json"
+)
+@click.option("--alert", metavar="ID", help="Only what concerns this alert.")
+@click.option(
+    "--account",
+    metavar="NAME",
+    help="Only what concerns alerts of this account: any of its names, or our id.",
+)
+@click.option("--since", type=Duration(), metavar="DURATION", help="Only what happened so long ago or later.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1, max=HISTORY_MOST - 1),
+    default=200,
+    show_default=True,
+    metavar="ROWS",
+    help="Print so many rows at most: the last ones.",
+)
+@click.pass_context
+def history(
+    context: click.Context, alert: str | None, account: str | None, since: int | None, limit: int
+) -> None:
+    """Tell what happened, the oldest first and of much the last: steps of alerts, notifications and every
+    attempt to deliver them, silences, acks and retries with who made them.
+
+    Of an alert or an account that includes the silences that cover it. Balances are not part of it.
+    """
+    now = now_ms()
+    since_ms = 0 if since is None else now - since
+    with open_state(context) as store:
+        found = store.history(_alerts(store, alert, account), since_ms=since_ms, limit=limit + 1)
+        labels = _labels(store)
+    rows = found[-limit:]
+    if len(found) > limit:
+        note(f"only the last {limit} are shown: --limit shows more")
+    if wants_json(context):
+        print_json([_plain(one, labels) for one in rows])
+        return
+    if not rows:
+        note("nothing on record")
+    titles = ("at", "event", "id", "by", "what")
+    print_table([Column(title) for title in titles], [_cells(one, labels, now) for one in rows])
+
+
+def _alerts(store: Store, alert: str | None, account: str | None) -> frozenset[str] | None:
+    """The alerts that are meant, None for all."""
+    wanted: frozenset[str] | None = None
+    if account is not None:
+        keys = [found.key for found in accounts_called(store, None, account)]
+        wanted = store.alerts_of_accounts(keys)
+    if alert is not None:
+        ident = alert.strip().upper()
+        if not store.transitions(ident):
+            raise click.BadParameter(f"nothing is on record of an alert {alert!r}", param_hint="--alert")
+        wanted = frozenset({ident}) if wanted is None else wanted & {ident}
+    return wanted
+
+
+def _labels(store: Store) -> Mapping[int, str]:
+    every = every_row(lambda after: store.accounts(after=after, limit=PAGE_ROWS))
+    return {account.key: account.label for account in every}
+
+
+def _cells(one: Happened, labels: Mapping[int, str], now: int) -> list[str]:
+    at = moment(one.at_ms, now, zone("UTC"))
+    match one.what:
+        case Transition() as step:
+            return [at, step.after, step.alert, "", _step(step, labels)]
+        case NotificationRow() as row:
+            told = row.notification
+            became = f"{row.state}{f' in {row.message}' if row.message else ''}"
+            return [at, "notification", told.alert, told.notifier, f"{told.kind.value}: {became}"]
+        case Tried() as tried:
+            attempt = tried.attempt
+            carries = ", ".join(tried.alerts[:5]) + (", …" if len(tried.alerts) > 5 else "")  # noqa: PLR2004
+            said = "; ".join(
+                part for part in (attempt.reason, f"carries {carries}" if carries else "") if part
+            )
+            return [at, f"attempt {attempt.outcome}", attempt.message, attempt.notifier, said]
+        case Order() as order:
+            return [at, order.kind, order.subject, order.by, _order(order, now)]
+
+
+def _step(step: Transition, labels: Mapping[int, str]) -> str:
+    value = "" if step.value is None else amount(step.value)
+    subject = step.key.subject
+    where = " ".join(
+        part
+        for part in (subject.exchange, _label(step, labels), subject.wallet, subject.asset, value)
+        if part
+    )
+    return "; ".join(
+        part for part in (f'{step.severity.value} rule "{step.rule}"', where, step.reason) if part
+    )
+
+
+def _order(order: Order, now: int) -> str:
+    made = _silence(order)
+    return "" if made is None else f"{selection_of(made)} until {end_of(made, now)}: {made.reason}"
+
+
+def _silence(order: Order) -> Silence | None:
+    return from_json(Silence, order.body) if order.kind == "silence" else None
+
+
+def _label(step: Transition, labels: Mapping[int, str]) -> str:
+    account = step.key.subject.account
+    return "" if account is None else labels.get(account, f"account {account}")
+
+
+def _plain(one: Happened, labels: Mapping[int, str]) -> dict[str, Any]:
+    return {"at": iso(one.at_ms), **_told(one.what, labels)}
+
+
+def _told(what: Transition | NotificationRow | Tried | Order, labels: Mapping[int, str]) -> dict[str, Any]:
+    match what:
+        case Transition():
+            return {**_plain_step(what), "account": _label(what, labels) or None}
+        case NotificationRow():
+            return _plain_notification(what)
+        case Tried():
+            return _plain_attempt(what)
+        case Order():
+            return _plain_order(what)
+
+
+def _plain_step(step: Transition) -> dict[str, Any]:
+    return {
+        "event": "transition",
+        "alert": step.alert,
+        "rule": step.rule,
+        "exchange": step.key.subject.exchange or None,
+        "account_id": step.key.subject.account,
+        "before": step.before or None,
+        "after": step.after,
+        "severity": step.severity.value,
+        "value": step.value,
+        "reason": step.reason or None,
+    }
+
+
+def _plain_notification(row: NotificationRow) -> dict[str, Any]:
+    told = row.notification
+    return {
+        "event": "notification",
+        "alert": told.alert or None,
+        "notifier": told.notifier,
+        "kind": told.kind.value,
+        "state": row.state,
+        "message": row.message,
+        "settled": iso(row.settled_ms),
+    }
+
+
+def _plain_attempt(tried: Tried) -> dict[str, Any]:
+    attempt = tried.attempt
+    return {
+        "event": "attempt",
+        "message": attempt.message,
+        "notifier": attempt.notifier,
+        "outcome": attempt.outcome,
+        "reason": attempt.reason or None,
+        "alerts": list(tried.alerts),
+    }
+
+
+def _plain_order(order: Order) -> dict[str, Any]:
+    what = {"ack": "alert", "retry": "message"}.get(order.kind, "silence")
+    told: dict[str, Any] = {"event": order.kind, what: order.subject, "by": order.by}
+    made = _silence(order)
+    if made is not None:
+        told |= {"silences": selection_of(made), "until": iso(made.until_ms), "reason": made.reason}
+        told["until_resolved"] = made.until_resolved or None
+    return told

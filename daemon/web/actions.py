@@ -1,0 +1,42 @@
+"""What may be ordered over HTTP, as the daemon lets it be done."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from daemon import orders
+from daemon.orders import Silenced
+from daemon.silencing import silence_of
+from state.threaded import AsyncStore
+
+__all__ = ["Actions", "store_actions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """Each is durable when it was awaited; all raise OrderError in words for whoever asked, and StateError.
+
+    `ack` takes the id of an alert and who acks, `silence` the keys of daemon.silencing, `unsilence` the id of a
+    silence and who ends it.
+    """
+
+    ack: Callable[[str, str], Awaitable[None]]
+    silence: Callable[[Mapping[str, object]], Awaitable[Silenced]]
+    unsilence: Callable[[str, str], Awaitable[None]]
+
+
+def store_actions(store: AsyncStore, clock: Callable[[], int]) -> Actions:
+    """The actions on a state; `clock` gives UTC milliseconds. The engine folds them in by itself."""
+
+    async def ack(alert: str, by: str) -> None:
+        await store.run(orders.ack, alert, by, clock())
+
+    async def silence(asked: Mapping[str, object]) -> Silenced:
+        now_ms = clock()
+        return await store.run(orders.silence, silence_of(asked, now_ms), now_ms)
+
+    async def unsilence(ident: str, by: str) -> None:
+        await store.run(orders.unsilence, ident, by, clock())
+
+    return Actions(ack, silence, unsilence)
