@@ -22,6 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
+from state.backups import way_back
+
 __all__ = [
     "BusyError",
     "CorruptError",
@@ -111,8 +113,6 @@ class StatementError(StateError):
     """SQLite refused what we asked."""
 
 
-_RESTORE = "stop the daemon, keep a copy of the file, and restore a backup or start with an empty state"
-
 # By primary result code: https://www.sqlite.org/rescode.html
 _BY_CODE: dict[int, tuple[type[StateError], str]] = {
     sqlite3.SQLITE_BUSY: (BusyError, "see who has it open (`fuser` names the process); it is tried again"),
@@ -125,10 +125,10 @@ _BY_CODE: dict[int, tuple[type[StateError], str]] = {
         MissingError,
         "the daemon's user must be able to read and write file and folder",
     ),
-    sqlite3.SQLITE_CORRUPT: (CorruptError, _RESTORE),
+    sqlite3.SQLITE_CORRUPT: (CorruptError, "{way_back}"),
     sqlite3.SQLITE_NOTADB: (
         CorruptError,
-        "name the right file as [daemon] state; this one is left untouched",
+        "it is left untouched. If another file is meant, name it as [daemon] state; if this was the state, {way_back}",
     ),
 }
 
@@ -143,4 +143,6 @@ def telling(operation: str, path: Path) -> Iterator[None]:
         kind, hint = _BY_CODE.get(
             -1 if code is None else code & 0xFF, (StatementError, "this is a bug: please report it")
         )
+        if kind is CorruptError:
+            hint = hint.format(way_back=way_back(path))
         raise kind(operation, path, str(error), hint) from error

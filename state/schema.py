@@ -130,16 +130,20 @@ def _first(db: Database) -> None:
 
 
 def migrate(db: Database, path: Path) -> None:
-    """Bring the file to this program's schema, in one transaction. The caller holds the writer's lock."""
-    found = _version(db, path)
+    """Bring the file to this program's schema, in one transaction. The caller holds the writer's lock.
+
+    `Store.open` has made a backup of what is there.
+    """
+    found = version_of(db, path)
     if found > SCHEMA_VERSION:
         raise SchemaError(path, found, SCHEMA_VERSION)
-    if found == SCHEMA_VERSION:
-        return
     with telling("migrate", path):
         if not found:  # only before the first table
             db.conn.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        db.conn.execute("PRAGMA journal_mode = WAL")
+        db.conn.execute("PRAGMA journal_mode = WAL")  # a restored backup is without
+    if found == SCHEMA_VERSION:
+        return
+    with telling("migrate", path):
         db.conn.execute("BEGIN IMMEDIATE")
         try:
             migrations.apply(db)
@@ -154,16 +158,22 @@ def migrate(db: Database, path: Path) -> None:
 
 def require(db: Database, path: Path) -> None:
     """Refuse a file that is not ours, or of another schema version."""
-    found = _version(db, path)
-    if not found:
-        raise MissingError(
-            "open", path, "the state is empty", "start `subtally run` once, it makes the state"
-        )
+    found = require_ours(db, path)
     if found != SCHEMA_VERSION:
         raise SchemaError(path, found, SCHEMA_VERSION)
 
 
-def _version(db: Database, path: Path) -> int:
+def require_ours(db: Database, path: Path) -> int:
+    """Refuse a file that is not ours, or empty; its schema version."""
+    found = version_of(db, path)
+    if not found:
+        raise MissingError(
+            "open", path, "the state is empty", "start `subtally run` once, it makes the state"
+        )
+    return found
+
+
+def version_of(db: Database, path: Path) -> int:
     """The schema version of the file, 0 where it is empty."""
     with telling("open", path):
         owner = int(db.conn.execute("PRAGMA application_id").fetchone()[0])

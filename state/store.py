@@ -16,6 +16,7 @@ from rules.outcome import Notification
 from rules.ruleset import Ruleset, Silence
 from rules.world import World
 from state import orders, outbox, retention, schema
+from state.backup import back_up_beside
 from state.codec import from_json, to_json
 from state.connection import WriterLock, connect, transaction
 from state.errors import CorruptError, MissingError, telling
@@ -75,6 +76,9 @@ class Store(Reads):
         try:
             db = connect(path, create=migrate, readonly=readonly)
             if migrate:
+                found = schema.version_of(db, path)
+                if found and found < schema.SCHEMA_VERSION:
+                    back_up_beside(path)
                 schema.migrate(db, path)
             schema.require(db, path)
             store = cls(path, db, lock)

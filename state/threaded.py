@@ -104,3 +104,8 @@ class AsyncStore:
     balances = _awaited(Store.balances)
     notifications = _awaited(Store.notifications)
     attempts = _awaited(Store.attempts)
+    messages_of = _awaited(Store.messages_of)
+    silences = _awaited(Store.silences)
+    silence_row = _awaited(Store.silence_row)
+    history = _awaited(Store.history)
+    alerts_of_accounts = _awaited(Store.alerts_of_accounts)

@@ -9,13 +9,13 @@ import click
 
 from daemon import orders
 from daemon.commands.options import config_path, wants_json
+from daemon.commands.ordering import by_option, open_for_order
 from daemon.commands.output import Column, age, counted, iso, note, now_ms, print_json, print_table
 from daemon.commands.state_file import (
     PAGE_ROWS,
     every_row,
     first_rows,
     limit_option,
-    open_for_order,
     open_state,
     rules_in_force,
 )
@@ -59,7 +59,7 @@ def notifications(
 
 @notifications.command(epilog="Example: subtally notifications retry M19C --by kim")
 @click.argument("ident", metavar="ID")
-@click.option("--by", default="", metavar="NAME", help=f"Who wants it. Default: {SOMEBODY!r}.")
+@by_option(f"Who wants it. Default: {SOMEBODY!r}.", default=SOMEBODY)
 @click.pass_context
 def retry(context: click.Context, ident: str, by: str) -> None:
     """Send a dead message again: ID is the message's (M…), or an alert's (A…) for all dead ones that carry it.
@@ -70,7 +70,7 @@ def retry(context: click.Context, ident: str, by: str) -> None:
     with open_for_order(context) as store:
         ruleset = rules_in_force(store.accepted_rules(), config_path(context).parent)
         known = None if ruleset is None else ruleset.notifiers
-        revived = orders.retry(store, ident, by or SOMEBODY, now, known)
+        revived = orders.retry(store, ident, by, now, known)
     if wants_json(context):
         print_json([{"message": row.id, "notifier": row.notifier, "died_of": row.reason} for row in revived])
         return

@@ -9,13 +9,13 @@ import click
 
 from daemon import orders
 from daemon.commands.options import config_path, wants_json
+from daemon.commands.ordering import by_option, in_words, open_for_order
 from daemon.commands.output import Column, age, counted, iso, note, now_ms, print_json, print_table
 from daemon.commands.state_file import (
     PAGE_ROWS,
     every_row,
     first_rows,
     limit_option,
-    open_for_order,
     open_state,
     rules_in_force,
 )
@@ -63,13 +63,15 @@ def _patterns(name: str, what: str) -> Callable[[C], C]:
     "--until-resolved", metavar="ALERT", help="This one alert, until it ends. Needs no pattern, takes none."
 )
 @click.option("--reason", required=True, metavar="TEXT", help="Why nobody needs to hear of it.")
-@click.option("--by", required=True, metavar="NAME", help="Who decides so.")
+@by_option("Who decides so.")
 @click.pass_context
 def add(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401  as click calls it
     """Silence what matches all that is named, from now on. Prints the id of the silence."""
     now = now_ms()
+    with in_words(context):
+        asked = silence_of(_named(given), now)
     with open_for_order(context) as store:
-        made = orders.silence(store, silence_of(_named(given), now), now)
+        made = orders.silence(store, asked, now)
         for warning in _warnings(context, store, made.silence):
             note(warning)
     if wants_json(context):
@@ -104,7 +106,7 @@ def list_(context: click.Context, every: bool, limit: int) -> None:  # noqa: FBT
 
 @silence.command(epilog="Example: subtally silence end S4K2Q --by kim")
 @click.argument("ident", metavar="ID")
-@click.option("--by", required=True, metavar="NAME", help="Who ends it.")
+@by_option("Who ends it.")
 @click.pass_context
 def end(context: click.Context, ident: str, by: str) -> None:
     """End the silence ID now: what still fires is told."""
@@ -112,9 +114,9 @@ def end(context: click.Context, ident: str, by: str) -> None:
     with open_for_order(context) as store:
         ended = orders.unsilence(store, ident, by, now)
     if wants_json(context):
-        print_json({"id": ended.id, "ended": iso(now), "ended_by": by.strip()})
+        print_json({"id": ended.id, "ended": iso(now), "ended_by": by})
         return
-    click.echo(f"ended {ended.id} by {by.strip()}: it silenced {selection_of(ended)}")
+    click.echo(f"ended {ended.id} by {by}: it silenced {selection_of(ended)}")
 
 
 def _named(given: dict[str, Any]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The state file as the commands use it, beside a daemon or without one; only a person's order writes to it."""
+"""The state file as the reading commands use it: opened for reading only, beside a daemon or without one."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ import click
 from daemon.commands.options import config_path
 from daemon.commands.output import note
 from daemon.config import ConfigError, parse
-from daemon.errors import CannotRun, FoundFault
-from daemon.orders import InvalidOrderError, RefusedOrderError
+from daemon.errors import CannotRun
 from daemon.startup import state_path_of
 from rules.ruleset import Ruleset
 from rules.world import Account
-from state.errors import BusyError, ReadOnlyError
 from state.queries import MOST_ROWS, Page
 from state.store import AcceptedRules, Store
 
@@ -48,36 +46,20 @@ class Running:
     pid: int | None = None
 
 
-@contextmanager
-def open_state(context: click.Context) -> Iterator[Store]:
-    """The state of the configured daemon. Raises CannotRun where there is none yet, and StateError."""
+def existing_state(context: click.Context) -> Path:
+    """Where the state of the configured daemon is. Raises CannotRun where there is none yet."""
     rules_file = config_path(context)
     path = state_path_of(rules_file).absolute()
     if not os.path.exists(path):  # noqa: PTH110  Path.exists raises where a folder may not be entered
         raise CannotRun(_no_state(rules_file, path))
-    with Store.open(path, readonly=True) as store:
-        yield store
+    return path
 
 
 @contextmanager
-def open_for_order(context: click.Context) -> Iterator[Store]:
-    """The state to put an order on record; never migrated. What the order lacks becomes an exit code here."""
-    with open_state(context) as store:
-        path = store.path  # refuses what is no state of ours before anything may be written
-    try:
-        with Store.open(path) as store:
-            yield store
-    except InvalidOrderError as error:
-        text = f"--{error.key}: {error.reason}".replace("until_resolved", "until-resolved")
-        raise click.UsageError(text, context) from error
-    except RefusedOrderError as error:
-        raise FoundFault(str(error)) from error
-    except ReadOnlyError as error:
-        raise CannotRun(
-            f"{path}: {error.reason}; nothing is ordered: run this as the daemon's user"
-        ) from error
-    except BusyError as error:
-        raise CannotRun(f"{path}: {error.reason}; nothing is ordered: try again") from error
+def open_state(context: click.Context) -> Iterator[Store]:
+    """The state of the configured daemon. Raises CannotRun where there is none yet, and StateError."""
+    with Store.open(existing_state(context), readonly=True) as store:
+        yield store
 
 
 def rules_in_force(accepted: AcceptedRules | None, folder: Path) -> Ruleset | None:

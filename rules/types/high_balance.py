@@ -23,6 +23,3 @@ class HighBalance:
 
     def verdict(self, value: Decimal | None, severity: Severity, identifiers: tuple[str, ...]) -> Verdict:
         return UNKNOWN if value is None else above(value, self.tiers, self.clear_at, severity)
-
-    def selects(self, identifiers: tuple[str, ...]) -> bool:
-        return True

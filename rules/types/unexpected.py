@@ -23,6 +23,3 @@ class Unexpected:
 
     def verdict(self, value: Decimal | None, severity: Severity, identifiers: tuple[str, ...]) -> Verdict:
         return UNKNOWN if value is None else above(value, self.tiers, None, severity)
-
-    def selects(self, identifiers: tuple[str, ...]) -> bool:
-        return True

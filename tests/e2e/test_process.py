@@ -29,7 +29,7 @@ class Systemd:
         self.path = folder / "notify"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(self.path))
-        self._socket.settimeout(0)  # noqa: FBT003  as the socket takes it
+        self._socket.settimeout(0)
 
     async def hears(self, begin: str = "") -> list[str]:
         """The next datagram, or the next one that begins so."""

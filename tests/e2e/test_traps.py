@@ -36,6 +36,7 @@ from tests.e2e.traps import (
 
 SUMMARY = "/sapi/v1/sub-account/spotSummary"
 WALLET = {"binance": "spot", "okx": "funding", "bitget": "spot"}
+TRADING = "/api/v5/account/subaccount/balances"
 HASTY = """
 [[rule]]
 name = "hasty"
@@ -618,22 +619,41 @@ async def test_announced_maintenance_is_named_and_widens_staleness(
 
 
 async def test_okx_funding_emptied_into_trading_is_a_wallet_move_and_no_low_balance(house: House) -> None:
-    """Also with `confirm = 1`: one wallet read before the move and one after is no fall."""
-    rules = RULES.replace("below = 1000", "below = 60000") + HASTY
-    house.extra["okx"] = 'read = ["funding", "trading"]\n'
-    name = house.simulator.okx.accounts[0].name
-    for account in house.simulator.okx.accounts:
-        for wallet in ("funding", "trading"):
-            house.simulator.okx.set_balance(account.name, "USDT", wallet=wallet, free="50000")
+    rules = RULES.replace("below = 1000", "below = 60000")
+    name = _both_wallets(house)
     async with watching(house, "okx", rules=rules) as watch:
-        slow = Fault(path="/api/v5/account/subaccount/balances", delay_seconds=0.2)
-        watch.model.faults.add(slow)
+        watch.model.faults.add(Fault(path=TRADING, delay_seconds=0.2))
         for source, target in (("funding", "trading"), ("trading", "funding")) * 2:
-            amount = "50000" if source == "funding" else "100000"
-            watch.model.move(name, name, "USDT", amount, wallet=source, to_wallet=target)
-            if source == "trading":
-                watch.model.move(name, name, "USDT", "50000", wallet="funding", to_wallet="trading")
+            watch.model.move(name, name, "USDT", "50000", wallet=source, to_wallet=target)
             await watch.sweeps(3)
         assert watch.told == Counter()
         watch.model.set_balance(name, "USDT", wallet="trading", free="7.5")
-        await watch.until(lambda: watch.told["WARNING floor"] and watch.told["WARNING hasty"])
+        await watch.told_of("floor", name, "50,007.5 < 60,000")
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="rules/readings.py: a sum of wallets whose calls overlapped is not taken for mixed with confirm = 1",
+)
+async def test_a_wallet_move_between_two_overlapping_calls_is_no_fall_with_confirm_1(house: House) -> None:
+    """Trading is asked before funding and answers after it: the move lies between the two answers."""
+    name = _both_wallets(house)
+    house.simulator.okx.move(name, name, "USDT", "50000", wallet="funding", to_wallet="trading")
+    async with watching(house, "okx", rules=HASTY) as watch:
+        slow = Fault(path=TRADING, account=name, request_delay_seconds=0.35, times=1, name="trap")
+        watch.model.faults.add(slow)
+        await watch.until(lambda: watch.hits)
+        await watch.sweeps(1)
+        watch.model.move(name, name, "USDT", "50000", wallet="trading", to_wallet="funding")
+        await house.until(lambda _: watch.figures[name, "trading"]["USDT"][0] == "50000")
+        await watch.sweeps(4)
+        assert watch.told == Counter()
+
+
+def _both_wallets(house: House) -> str:
+    """50,000 USDT in each wallet of each OKX account, both read; the name of the first."""
+    house.extra["okx"] = 'read = ["funding", "trading"]\n'
+    for account in house.simulator.okx.accounts:
+        for wallet in ("funding", "trading"):
+            house.simulator.okx.set_balance(account.name, "USDT", wallet=wallet, free="50000")
+    return house.simulator.okx.accounts[0].name

@@ -228,3 +228,34 @@ def test_a_figure_that_does_not_fit_a_title_is_left_out_whole() -> None:
 def test_a_message_without_alerts_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         tell([])
+
+
+STANDING = (Kind.FIRING, Kind.RAISED, Kind.REMINDER, Kind.ESCALATED, Kind.EVENT)
+HINT = "ack: https://subtally.example/alerts/A7F3 or: subtally ack A7F3 --by NAME\nA7F3 M19C"
+
+
+@pytest.mark.parametrize("kind", STANDING)
+def test_whatever_stands_says_at_its_end_how_to_ack_it(kind: Kind) -> None:
+    assert tell([item("A7F3", kind)]).body.endswith(f"\n{HINT}")
+    assert tell([item("A7F3", kind)], public_url="").body.endswith(
+        "\nack: subtally ack A7F3 --by NAME\nA7F3 M19C"
+    )
+
+
+@pytest.mark.parametrize("kind", [Kind.RESOLVED, Kind.CLOSED, Kind.TEST])
+def test_what_is_over_or_a_test_asks_for_no_ack(kind: Kind) -> None:
+    assert "ack" not in tell([item("A7F3", kind)]).body
+
+
+def test_several_alerts_and_short_messages_have_no_hint_for_each() -> None:
+    assert "subtally ack" not in tell(many(3)).body
+    assert "subtally ack" not in tell(many(3, batch="first")).body
+    assert "subtally ack" not in tell([item("A7F3")], 150).body
+
+
+def test_an_escalation_says_that_nobody_has_acked() -> None:
+    facts = replace(FACTS, fired_ms=NOW_MS - 900_000)
+    wording = tell([item("A7F3", Kind.ESCALATED, facts)])
+    assert wording.title == "ESCALATED CRITICAL mm-1@desk.example USDT 18,250.5"
+    assert "nobody has acked this CRITICAL, firing for 15m since 02:45:54 UTC" in wording.body
+    assert wording.tone is Tone.FAILURE

@@ -47,7 +47,7 @@ def at(text: str, zone: str = BERLIN) -> int:
         (replace(ANY, until_resolved="A9Z9"), False),
     ],
 )
-def test_a_silence_covers_what_all_its_patterns_match(silence: Silence, covered: bool) -> None:
+def test_a_silence_covers_what_all_its_patterns_match(silence: Silence, *, covered: bool) -> None:
     assert covers(silence, "A1B2", FACTS) is covered
 
 
@@ -83,7 +83,7 @@ NIGHT = Weekly(frozenset({5}), 22 * 60, 6 * 60, BERLIN)  # Saturday 22:00 to Sun
         ("2026-10-26 01:00", False),  # the night after
     ],
 )
-def test_a_weekly_window_keeps_its_wall_time_when_the_clocks_change(when: str, silent: bool) -> None:
+def test_a_weekly_window_keeps_its_wall_time_when_the_clocks_change(when: str, *, silent: bool) -> None:
     assert active(replace(ANY, weekly=NIGHT), at(when)) is silent
 
 

@@ -177,9 +177,13 @@ class Browser:
         self._host = host
         self.server = server
 
-    async def ask(self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
+    async def ask(
+        self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None, data: Any = None
+    ) -> Answer:
         url = f"http://{self._host}:{self.server.port}{path}"
-        async with self._session.request(method, url, headers=headers) as response:
+        async with self._session.request(
+            method, url, headers=headers, data=data, allow_redirects=False
+        ) as response:
             return Answer(response.status, dict(response.headers), await response.text())
 
     async def page(self, path: str) -> Answer:

@@ -1,0 +1,150 @@
+"""The service as systemd runs it, on a machine of its own."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from tests.systemd.conftest import DROP_INS, RECORDER_PORT, Service, rule
+from tests.systemd.machine import until
+
+FRESH = re.compile(r"1/1 exchanges fresh, \d+ alerts? firing, oldest reading (under 1s|\d+s) ago, outbox 0")
+
+
+def test_it_is_ready_and_its_status_line_tells_how_the_watch_is(service: Service) -> None:
+    assert service.machine.show("subtally", "Type") == "notify"
+    assert service.active
+    until(lambda: FRESH.fullmatch(service.status), f"a fresh status line: {service.status}")
+    until(lambda: "3 alerts firing" in service.status, "the alerts in it")
+
+
+def test_a_reload_takes_up_a_good_file(service: Service) -> None:
+    until(lambda: service.told("first"), "the first look")
+    pid = service.pid
+    service.write_rules(rule("first") + rule("second"))
+    service.machine.run("systemctl", "reload", "subtally")
+    until(lambda: service.told("second"), "the new rule")
+    assert (service.pid, service.restarts) == (pid, 0)
+
+
+def test_law_10_a_bad_file_changes_nothing_at_a_reload_and_at_a_restart(service: Service) -> None:
+    until(service.settled, "the first look")
+    pid = service.pid
+    service.write_rules(rule("first").replace("above", "abvoe"))
+    service.machine.run("systemctl", "reload", "subtally", check=False)
+    until(lambda: service.told("/etc/subtally/rules.toml:", "abvoe"), "place and reason")
+    until(lambda: "the rules file is refused" in service.status, "the status line")
+    assert (service.pid, service.active) == (pid, True)
+    service.machine.run("systemctl", "restart", "subtally")
+    until(lambda: "1/1 exchanges fresh" in service.status, "the watch, on the last accepted rules")
+    service.write_rules(rule("first"))
+    service.machine.run("systemctl", "reload", "subtally")
+    until(lambda: service.status and "refused" not in service.status, "the good file")
+
+
+def test_the_watchdog_ends_a_hung_loop_and_lets_one_that_gets_on_live(service: Service) -> None:
+    service.machine.write(f"{DROP_INS}/watchdog.conf", "[Service]\nWatchdogSec=3s\nRestartSec=100ms\n")
+    service.machine.run("systemctl", "daemon-reload")
+    service.machine.run("systemctl", "restart", "subtally")
+    pid = service.pid
+    time.sleep(7)  # more than two watchdogs: nothing tells that nothing happens
+    assert (service.pid, service.restarts) == (pid, 0)
+    service.machine.run("kill", "-STOP", pid)
+    until(lambda: service.restarts == 1 and service.active, "a restart")
+    assert service.pid != pid
+    journal = service.machine.run("journalctl", "--no-pager", "-u", "subtally").stdout
+    assert "Watchdog timeout" in journal
+    assert "Fatal Python error: Aborted" in journal, "where it hung"
+
+
+def test_law_7_a_kill_and_a_restart_tell_nothing_twice(service: Service) -> None:
+    until(service.settled, "the first look")
+    before = service.told()
+    service.machine.run("kill", "-KILL", service.pid)
+    until(lambda: service.restarts == 1 and service.active, "a restart")
+    until(lambda: "1/1 exchanges fresh, 3 alerts firing" in service.status, "the watch goes on")
+    service.write_rules(rule("first") + rule("second"))
+    service.machine.run("systemctl", "reload", "subtally")
+    until(lambda: service.told("second"), "what is new")
+    assert [one for one in service.told() if one not in before] == service.told("second")
+    assert service.told("first")[: len(before)] == before
+
+
+def test_it_stops_within_20_s_though_a_message_hangs(service: Service) -> None:
+    until(service.settled, "the first look")
+    service.machine.run("touch", "/srv/world/hang")
+    service.write_rules(rule("first") + rule("second"))
+    service.machine.run("systemctl", "reload", "subtally")
+    until(lambda: ", outbox 0" not in service.status, "a message under way")
+    began = time.monotonic()
+    service.machine.run("systemctl", "stop", "subtally")
+    assert time.monotonic() - began < 20
+    assert service.machine.show("subtally", "Result") == "success"
+    assert "daemon.stopped" in service.machine.journal("subtally")
+    service.machine.run("rm", "/srv/world/hang")
+    service.machine.run("systemctl", "start", "subtally")
+    until(lambda: service.told("second"), "the message that hung")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/run/credentials/subtally.service/binance-secret",
+        "/etc/subtally/credentials/binance-secret",
+        "/etc/subtally/rules.toml",
+        "/var/lib/subtally/subtally.db",
+        "/proc/{pid}/environ",
+        "/proc/{pid}/fd",
+    ],
+)
+def test_law_12_another_user_reads_neither_credentials_nor_rules_nor_state(
+    service: Service, path: str
+) -> None:
+    found = path.format(pid=service.pid)
+    service.machine.run("test", "-e", found)
+    seen = service.machine.run(
+        "runuser", "-u", "nobody", "--", "sh", "-c", f"cat {found} || ls {found}", check=False
+    )
+    assert seen.returncode != 0
+    assert (seen.stdout, "Permission denied" in seen.stderr) == ("", True)
+
+
+def test_law_12_no_secret_is_in_the_journal_the_arguments_or_the_unit(service: Service) -> None:
+    until(service.settled, "the first look")
+    run = service.machine.run
+    shown = run("systemctl", "show", "subtally").stdout + service.machine.journal("subtally")
+    shown += run("ps", "-ww", "-eo", "args").stdout
+    shown += run("sh", "-c", "strings -a /var/lib/subtally/* || cat -v /var/lib/subtally/*").stdout
+    assert [name for name, value in service.secrets.items() if value in shown] == []
+    assert "secret-of-the-url" not in shown
+
+
+def test_the_state_and_everything_beside_it_is_the_daemons_alone(service: Service) -> None:
+    until(service.settled, "the first look")
+    service.machine.run("subtally", "backup")
+    listed = service.machine.run("find", "/var/lib/subtally", "-printf", "%u %m %y %f\n").stdout.splitlines()
+    assert {tuple(line.split()[:3]) for line in listed} == {
+        ("subtally", "700", "d"),
+        ("subtally", "600", "f"),
+    }
+    assert sum("backup-" in line for line in listed) == 1
+
+
+def test_the_command_works_for_root_as_the_daemons_user(service: Service) -> None:
+    until(service.settled, "the first look")
+    assert "binance-main" in service.machine.run("subtally", "status").stdout
+    service.machine.run("subtally", "check")
+
+
+def test_its_death_is_told_through_apprise(service: Service) -> None:
+    service.machine.write("/etc/subtally/credentials/failed-url", f"json://127.0.0.1:{RECORDER_PORT}/", "600")
+    dying = "[Unit]\nStartLimitBurst=2\n[Service]\nRestartSec=100ms\nExecStart=\nExecStart=/bin/false\n"
+    service.machine.write(f"{DROP_INS}/dying.conf", dying)
+    service.machine.run("systemctl", "daemon-reload")
+    service.machine.run("systemctl", "restart", "subtally", check=False)
+    until(lambda: service.told("Subtally is down", "subtally.service"), "that it is down")
+    (told,) = service.told("Subtally is down")
+    assert told["type"] == "failure"
+    assert "journalctl -u subtally.service" in told["message"]
