@@ -8,7 +8,7 @@ UNITS := systemd/subtally.service systemd/subtally-failed@.service
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all demo test lint format types layers unit demo-check setup clean help
+.PHONY: all demo test lint format types layers unit demo-check setup install clean help
 
 all: lint types layers unit test demo-check ## everything CI runs
 
@@ -52,6 +52,9 @@ unit: ## systemd-analyze: the units are valid and their exposure is 1.5 at most
 
 demo-check: $(RUNTIME) ## the demo, ending by itself
 	$(BIN)/subtally demo --for 30s
+
+install: ## as root: install or upgrade the service (systemd/install)
+	systemd/install
 
 setup: $(DEV) ## make .venv with everything for development
 

@@ -20,7 +20,7 @@ from daemon.poll import Poller
 from daemon.schedule import Job, Schedule
 from daemon.startup import Started, check_secrets, first_problem, make_sender
 from rules.builtin import NOTIFICATION
-from rules.model import DeliveryDied, DeliveryWorks, Start, Tick
+from rules.model import DeliveryDied, DeliveryWorks, Failure, FailureKind, Start, Tick
 from rules.outcome import Outcome
 from rules.records import AlertKey, Subject
 from rules.ruleset import RulesAccepted, Settings
@@ -57,7 +57,7 @@ class App:
         self._spent: dict[str, str] = {}
         self._noted: dict[tuple[str, str], str] = {}
         self._reloading = asyncio.Lock()
-        self._openings: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """From the state on disk to a running daemon. Raises CannotRun."""
@@ -93,9 +93,9 @@ class App:
     async def close(self) -> None:
         """Stop asking, finish judging and committing, let sends under way end, then let go of the state."""
         await self._schedule.drain(0.5)
-        for opening in self._openings:
+        for opening in self._background:
             opening.cancel()
-        await asyncio.gather(*self._openings, return_exceptions=True)
+        await asyncio.gather(*self._background, return_exceptions=True)
         await asyncio.gather(*(poller.close() for poller in self.pollers.values()), return_exceptions=True)
         await self.engine.close()
         await asyncio.gather(
@@ -168,8 +168,8 @@ class App:
         poller = Poller(settings, venue, self.engine)
         self.pollers[settings.name] = poller
         opening = asyncio.create_task(self._begin(poller), name=f"open {settings.name}")
-        self._openings.add(opening)
-        opening.add_done_callback(self._openings.discard)
+        self._background.add(opening)
+        opening.add_done_callback(self._background.discard)
 
     async def _begin(self, poller: Poller) -> None:
         """An exchange that cannot be reached yet must not hold up the others."""
@@ -231,6 +231,13 @@ class App:
 
     def _committed(self, batch: list[Entry]) -> None:
         """What became durable is put on record, and told."""
+        if any(
+            isinstance(entry.input, Failure) and entry.input.kind is FailureKind.BANNED for entry in batch
+        ):
+            # Not in a second: a kill before then would forget the ban.
+            keeping = asyncio.create_task(self._keep_limits(), name="keep the ban")
+            self._background.add(keeping)
+            keeping.add_done_callback(self._background.discard)
         for entry in batch:
             for moved in entry.outcome.transitions:
                 self.transitions[moved.after] += 1

@@ -16,6 +16,7 @@ from daemon.notify_systemd import reloading, tell_systemd
 from daemon.snapshots import alert_page, snapshot
 from daemon.startup import preload, start_up
 from daemon.vitals import Vitals
+from daemon.web.actions import store_actions
 from daemon.web.errors import WebError
 from daemon.web.server import WebServer
 
@@ -120,6 +121,7 @@ async def _serve(app: App) -> WebServer | None:
         token=token,
         snapshot=lambda: snapshot(app),
         alert_of=lambda alert: alert_page(app, alert),
+        actions=store_actions(app.store, app.engine.clock),
     )
     try:
         await web.start()

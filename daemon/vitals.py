@@ -14,7 +14,7 @@ from daemon.snapshots import snapshot
 from notifiers.times import duration
 
 LOOK_SECONDS: Final = 0.5
-STATUS_SECONDS: Final = 5.0
+STATUS_SECONDS: Final = 3.0
 """The least time between two status lines."""
 
 PETS_PER_WATCHDOG: Final = 4

@@ -9,7 +9,7 @@ from typing import cast
 from rules import health
 from rules.evidence import Evidence
 from rules.facts import Facts
-from rules.figures import Arrival, Look, facts_of, look_at
+from rules.figures import Arrival, Look, facts_of, look_at, with_before
 from rules.lifecycle import look, withdraw
 from rules.plan import is_valued
 from rules.records import Alert, AlertKey, TrailPoint
@@ -28,6 +28,7 @@ def judge(step: Step, settings: ExchangeSettings, rule: Rule, key: AlertKey, arr
     """One look at one subject: compare with the window, then remember the figure that was left."""
     seen = look_at(step, rule, key, arrival)
     health.seen(step, rule, key, arrival, seen)
+    seen = with_before(step, rule, key, arrival, seen)
     if seen.value is None:
         return
     pending = step.world.alerts.get(key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
 from typing import TypeAlias, cast
@@ -39,42 +39,46 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One figure of one subject, with the figure before this arrival and the parts that it is made of.
+    """One figure of one subject and the parts that it is made of.
 
+    `before` is the figure before this arrival; few looks need it, so that `with_before` adds it to those.
     `blind` is the part that was read and does not tell the figure; None where the figure is known, or where
     it is only not read yet.
     """
 
     value: Decimal | None
-    before: Decimal | None
-    before_ms: int | None
     began_ms: int
     parts: tuple[Part, ...]
     blind: Part | None = None
+    before: Decimal | None = None
+    before_ms: int | None = None
 
 
 def look_at(step: Step, rule: Rule, key: AlertKey, arrival: Arrival) -> Look:
     """The judged figure of a subject; unknown while any part is."""
     parts = parts_of(step, rule, key, arrival.account)
-    before_ms = _before_ms(rule, arrival)
     if not parts or (key.subject.account is None and not _all_known(step, rule, key)):
-        return Look(None, None, before_ms, arrival.began_ms, parts)
-    asset, mine = key.subject.asset, (arrival.account.key, arrival.wallet)
+        return Look(None, arrival.began_ms, parts)
     if len(parts) == 1:
-        value = _figure(step, rule, asset, parts[0])
+        value = _figure(step, rule, key.subject.asset, parts[0])
         if value is None:
-            return Look(None, None, before_ms, arrival.began_ms, parts, _blind(step, rule, parts[0]))
-        old = _figure_before(rule, asset, arrival) if parts[0] == mine else None
-        return Look(value, old, before_ms, _began(step, rule, parts[0], arrival), parts)
+            return Look(None, arrival.began_ms, parts, _blind(step, rule, parts[0]))
+        return Look(value, _began(step, rule, parts[0], arrival), parts)
     figures = _figures(step, rule, key, parts)
     if isinstance(figures, tuple):
-        return Look(None, None, before_ms, arrival.began_ms, parts, _blind(step, rule, figures))
-    before = None
-    old = _figure_before(rule, asset, arrival) if mine in figures else None
-    if old is not None:
-        before = add([*(one for part, one in figures.items() if part != mine), old])
+        return Look(None, arrival.began_ms, parts, _blind(step, rule, figures))
     began = min(_began(step, rule, part, arrival) for part in parts)
-    return Look(add(figures.values()), before, before_ms, began, parts)
+    return Look(add(figures.values()), began, parts)
+
+
+def with_before(step: Step, rule: Rule, key: AlertKey, arrival: Arrival, look: Look) -> Look:
+    """The look with the figure before this arrival, and when that was read. The other parts are as they are."""
+    mine, asset = (arrival.account.key, arrival.wallet), key.subject.asset
+    old = _figure_before(rule, asset, arrival) if look.value is not None and mine in look.parts else None
+    if old is not None:
+        others = (_figure(step, rule, asset, part) for part in look.parts if part != mine)
+        old = add([old, *(one for one in others if one is not None)])
+    return replace(look, before=old, before_ms=_before_ms(rule, arrival))
 
 
 def _figures(step: Step, rule: Rule, key: AlertKey, parts: tuple[Part, ...]) -> dict[Part, Decimal] | Part:
@@ -99,7 +103,7 @@ def _figures(step: Step, rule: Rule, key: AlertKey, parts: tuple[Part, ...]) -> 
 
 
 def facts_of(step: Step, rule: Rule, key: AlertKey, arrival: Arrival, look: Look, verdict: Verdict) -> Facts:
-    """Everything a message about this look needs."""
+    """Everything a message about this look needs; it knows the figure before."""
     settings = cast("ExchangeSettings", step.exchange(arrival.account.exchange))
     summed = key.subject.account is None
     wallets = sorted({wallet for _, wallet in look.parts})

@@ -136,7 +136,7 @@ def fire(step: Step, rule: Rule | None, alert: Alert, *, event: bool) -> Alert:
 
 def _firing(step: Step, rule: Rule, alert: Alert, evidence: Evidence) -> Alert:
     severity = confirmed(alert, rule)
-    alert = replace(alert, facts=_current(alert, evidence))
+    alert = replace(alert, facts=_grown(alert, evidence, alert.severity))
     wanted = evidence.verdict.severity
     if wanted.rank > alert.severity.rank and (severity is None or severity.rank < wanted.rank):
         _recheck(step, alert, evidence, wanted)
@@ -224,8 +224,8 @@ def _recheck(step: Step, alert: Alert, evidence: Evidence, severity: Severity) -
             step.outcome.rechecks.append(Recheck(exchange, *part, severity, valued=evidence.valued))
 
 
-def _grown(alert: Alert, evidence: Evidence) -> Facts:
-    """While pending: the figures of now with the onset of then."""
+def _grown(alert: Alert, evidence: Evidence, severity: Severity | None = None) -> Facts:
+    """The figures of now with the onset of then, and with the severity that is confirmed."""
     new = evidence.facts()
     old = alert.facts
     return replace(
@@ -235,11 +235,9 @@ def _grown(alert: Alert, evidence: Evidence) -> Facts:
         since_ms=alert.since_ms,
         held_ms=alert.held_ms,
         readings=max(alert.runs),
+        severity=severity or new.severity,
+        fired_ms=alert.fired_ms,
     )
-
-
-def _current(alert: Alert, evidence: Evidence) -> Facts:
-    return replace(_grown(alert, evidence), severity=alert.severity, fired_ms=alert.fired_ms)
 
 
 def _figures(facts: Facts, evidence: Evidence) -> Facts:

@@ -68,7 +68,7 @@ def concerns(rule: Rule, account: Account) -> bool:
 
 def is_valued(rule: Rule) -> bool:
     """Whether the rule judges the venue's own valuation and not a quantity."""
-    return getattr(rule.spec, "field", "") == "value"
+    return rule.valued
 
 
 def quote_of(rule: Rule) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from rules import accounts, allows, baseline, changes, health, presence, staleness, status, withdrawing
 from rules.evidence import Evidence
-from rules.figures import Arrival, facts_of, look_at, parts_of
+from rules.facts import Facts
+from rules.figures import Arrival, Look, facts_of, look_at, parts_of, with_before
 from rules.holdings import take_in, take_in_values
 from rules.lifecycle import end, look
 from rules.model import Covers, Reading
@@ -15,7 +16,7 @@ from rules.records import Account, AlertKey
 from rules.ruleset import MINUTE_MS, ExchangeSettings, Rule
 from rules.step import Step
 from rules.sweep import gap_cap_ms
-from rules.types.base import Family
+from rules.types.base import Family, Verdict, Zone
 
 OVERTAKEN_MS = MINUTE_MS
 """No answer is slower than this: what is older still tells of a clock that was set back."""
@@ -90,6 +91,8 @@ def judge_subject(
     if seen.value is None:
         return
     verdict = allows.verdict_of(step, rule, key, seen, arrival.account)
+    if verdict.zone is not Zone.QUALIFIES and key not in step.world.alerts:
+        return  # nothing is open and nothing begins: most looks end here
     evidence = Evidence(
         verdict,
         seen.began_ms,
@@ -97,12 +100,17 @@ def judge_subject(
         arrival.account.exchange,
         seen.parts,
         gap_cap_ms(step, settings),
-        lambda: allows.named(step, facts_of(step, rule, key, arrival, seen, verdict), verdict),
+        lambda: _facts(step, rule, key, arrival, seen, verdict),
         mixed=seen.began_ms < arrival.began_ms,
         valued=is_valued(rule),
         amounts=withdrawing.followed(step, rule, key, seen),
     )
     look(step, rule, key, evidence)
+
+
+def _facts(step: Step, rule: Rule, key: AlertKey, arrival: Arrival, seen: Look, verdict: Verdict) -> Facts:
+    seen = with_before(step, rule, key, arrival, seen)
+    return allows.named(step, facts_of(step, rule, key, arrival, seen, verdict), verdict)
 
 
 def _judge_quantities(

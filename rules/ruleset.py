@@ -66,7 +66,10 @@ class NotifierSettings:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One `[[rule]]`. `notify=None` means all notifiers, `()` a trial that tells nobody."""
+    """One `[[rule]]`. `notify=None` means all notifiers, `()` a trial that tells nobody.
+
+    `valued` tells that it judges the venue's own valuation and not a quantity.
+    """
 
     name: str
     type: str
@@ -88,12 +91,14 @@ class Rule:
     escalate_after_ms: int | None = None
     escalate_to: tuple[str, ...] = ()
     key: str = field(init=False, compare=False)
+    valued: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         wallet = "" if self.wallet is None else str(self.wallet)
         parts = (self.name, self.type, str(getattr(self.spec, "field", "")), wallet)
         # A changed type, field or wallet, or a new name, is a new rule: they are the rule's identity.
         object.__setattr__(self, "key", "|".join(parts))
+        object.__setattr__(self, "valued", parts[2] == "value")
 
 
 @dataclass(frozen=True, slots=True)

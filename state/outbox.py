@@ -103,6 +103,7 @@ def claim(
     ).fetchone()
     if waiting is not None:
         db.execute("UPDATE messages SET state = 'sending', attempts = attempts + 1 WHERE id = ?", waiting)
+        _take_what_followed(db, waiting[0], silences, now_ms)
         return _message(db, waiting[0])
     if _gathers_until(db, notifier, now_ms, gather_ms) > now_ms:
         return None
@@ -121,6 +122,26 @@ def claim(
         [(message, row) for row in rows],
     )
     return _message(db, message)
+
+
+def _take_what_followed(
+    db: sqlite3.Connection, message: str, silences: Sequence[Silence], now_ms: int
+) -> None:
+    """A message that certainly did not arrive takes the later events of its alerts along: one truthful message.
+
+    One that perhaps arrived keeps its members, because under its id the same must be said again.
+    """
+    later = db.execute(
+        "SELECT n.id FROM notifications AS n JOIN messages AS m ON m.id = ?1"
+        " WHERE m.perhaps = 0 AND n.notifier = m.notifier AND n.state = 'queued' AND n.alert <> ''"
+        " AND n.alert IN (SELECT alert FROM notifications WHERE message = ?1) ORDER BY n.id",
+        (message,),
+    ).fetchall()
+    going = sift(db, [row for (row,) in later], silences, now_ms).go
+    db.executemany(
+        "UPDATE notifications SET state = 'claimed', message = ? WHERE id = ?",
+        [(message, row) for row in going],
+    )
 
 
 def shorten(db: sqlite3.Connection, message: str, rows: int) -> Message:

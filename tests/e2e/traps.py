@@ -301,7 +301,7 @@ BROKEN: dict[str, tuple[str, Callable[[], Fault], str]] = {
     "body-cut-short": ("okx", lambda: named_fault("cut"), "broke off"),
     "closed-unanswered": ("binance", lambda: named_fault("close"), "closed without an answer"),
     "connection-reset": ("bitget", lambda: named_fault("reset"), "reset"),
-    "gzip-bomb": ("okx", lambda: Fault(bomb_bytes=64 << 20), "longer than"),
+    "gzip-bomb": ("okx", lambda: Fault(bomb_bytes=16 << 20), "longer than"),
     "slow-loris": ("binance", lambda: named_fault("drip"), "no complete answer"),
     "silence": ("bitget", lambda: named_fault("hang"), "no answer"),
     "empty-body": ("binance", lambda: Fault(body=""), "not JSON"),

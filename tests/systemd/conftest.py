@@ -38,7 +38,7 @@ name = "oncall"
 url = {{ credential = "oncall-url" }}
 min_severity = "info"
 """
-DROP_IN = "[Service]\n" + "".join(
+DROP_IN = "[Service]\nRestartSec=500ms\n" + "".join(
     f"LoadCredential={name}:/etc/subtally/credentials/{name}\n"
     for name in ("binance-key", "binance-secret", "oncall-url")
 )

@@ -111,6 +111,7 @@ def levels() -> Teller:
         low("floor", tier, clear_at="200", **KNOWN),
         high("roof", {"warning": "900", "critical": "5000"}, clear_at="800", confirm=1, **KNOWN),
         low("slow", "150", for_="1m", keep_firing="2m"),
+        exchanges=[binance(read=("assets", "master"))],
         notifiers=[NotifierSettings("chat", Severity.INFO), NotifierSettings("pager", Severity.CRITICAL)],
     )
     engine.lists("a@x", "b@x")

@@ -97,3 +97,28 @@ def test_a_silence_is_durable_for_another_process(store: Store) -> None:
         other.silence(ALL, 500)
     queue(store, "A1")
     assert claim(store, 1_000) is None
+
+
+def test_an_end_joins_its_firing_that_certainly_did_not_arrive(store: Store) -> None:
+    queue(store, "A1")
+    first = store.claim("slack", 1_000, GATHER, 100)
+    assert first is not None
+    store.failed(first.id, 1_000, "refused", 2_000)
+    queue(store, "A1", NotificationKind.RESOLVED)
+    assert claim(store, 1_500) is None
+    again = store.claim("slack", 2_000, GATHER, 100)
+    assert again is not None
+    assert (again.id, [row.notification.kind.value for row in again.rows]) == (
+        first.id,
+        ["firing", "resolved"],
+    )
+
+
+def test_what_perhaps_arrived_is_said_again_unchanged_and_the_end_follows(store: Store) -> None:
+    queue(store, "A1")
+    first = store.claim("slack", 1_000, GATHER, 100)
+    assert first is not None
+    store.unknown(first.id, 1_000, "no answer", 2_000)
+    queue(store, "A1", NotificationKind.RESOLVED)
+    assert claim(store, 2_000) == [("A1", "firing")]
+    assert claim(store, 2_001) == [("A1", "resolved")]
