@@ -51,7 +51,7 @@ def judge(step: Step, settings: ExchangeSettings, rule: Rule, key: AlertKey, arr
         gap_cap_ms(step, settings),
         lambda: _facts(step, rule, key, arrival, seen, verdict, trail),
         event=True,
-        mixed=seen.began_ms < arrival.began_ms,
+        mixed=len(seen.parts) > 1,
         valued=is_valued(rule),
     )
     alert = look(step, rule, key, evidence)

@@ -21,9 +21,9 @@ class Evidence:
     """One look at a subject: when it was taken, what it says, and which calls would confirm it.
 
     `began_ms` is the oldest begin of the parts, `ended_ms` the end of the reading that just arrived, and
-    `mixed` tells that some part is older than that reading. `parts` are the (account, wallet) pairs to read
-    again. `cap_ms` bounds one gap of `for`. `facts` is called only when something is to be recorded, `amounts`
-    only where the way that an amount takes is followed.
+    `mixed` tells that the figure is made of several wallets, which were read at different times. `parts` are
+    the (account, wallet) pairs to read again. `cap_ms` bounds one gap of `for`. `facts` is called only when
+    something is to be recorded, `amounts` only where the way that an amount takes is followed.
     """
 
     verdict: Verdict

@@ -99,7 +99,7 @@ class Index:
             for name, value in _identifiers(before):
                 if self.by_identifier.get((account.exchange, name, value)) == account.key:
                     del self.by_identifier[account.exchange, name, value]
-            self.judged -= {(account.key, wallet) for wallet in self.wallets.get(account.key, ())}
+            self.judged.clear()  # a sum that it belongs to, or no longer does, is another figure now
             self.read_counts.pop(account.exchange, None)
         self._name(account)
         self.plans.pop(account.key, None)

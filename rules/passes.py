@@ -38,6 +38,8 @@ def judge_pass(step: Step, done: Pass) -> None:
             _rest_of(step, settings, account, done, seen[account.key])
         else:
             _absent(step, settings, account, done)
+    if state.passes == 0:
+        step.world.index.judged.clear()  # from here on sums are known: each is judged at its next reading
 
 
 def _seen(step: Step, done: Pass) -> list[tuple[Account, frozenset[str]]]:

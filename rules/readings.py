@@ -101,7 +101,7 @@ def judge_subject(
         seen.parts,
         gap_cap_ms(step, settings),
         lambda: _facts(step, rule, key, arrival, seen, verdict),
-        mixed=seen.began_ms < arrival.began_ms,
+        mixed=len(seen.parts) > 1,
         valued=is_valued(rule),
         amounts=withdrawing.followed(step, rule, key, seen),
     )

@@ -146,6 +146,7 @@ class ExchangeState:
     maintenance: str = ""
     maintenance_since_ms: int | None = None
     maintenance_until_ms: int | None = None
+    maintenance_ended_ms: int | None = None
     clock_offset_ms: int = 0
     rights: tuple[str, ...] = ()
 

@@ -118,7 +118,7 @@ def _drain_look(
         gap_cap_ms(step, settings),
         lambda: _drain_facts(step, rule, account, arrival),
         event=True,
-        mixed=began < arrival.began_ms,
+        mixed=len(parts) > 1,
     )
     alert = look(step, rule, key, evidence)
     return alert is not None and alert.state == "pending"

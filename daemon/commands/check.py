@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from daemon.commands.options import config_path, wants_json
-from daemon.commands.output import counted, note, now_ms, print_json
+from daemon.commands.output import counted, note, print_json
 from daemon.config import Config, ConfigError, NotifierConfig, Problem, SecretError, load
 from daemon.errors import FoundFault
 
@@ -66,7 +66,7 @@ def _asked(config: Config) -> list[Found]:
     from daemon.commands.online import look
 
     with Console(stderr=True).status(f"asking {counted(len(config.exchanges), 'exchange')}…"):
-        return look(config, now_ms())
+        return look(config)
 
 
 def _loaded(path: Path) -> tuple[Config | None, list[Problem]]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from daemon import exchanges
+from daemon.commands.output import now_ms
 from daemon.config import Config, ExchangeConfig, Problem
 from daemon.exchanges.base import Answer, Credentials
+from daemon.exchanges.restart import Record
 from daemon.exchanges.shared import Shared
 from notifiers.times import duration
-from rules.model import ClockSeen, Failure, Maintenance, MasterSeen
+from rules.health import CLOCK_OFF_MS
+from rules.model import ClockSeen, Failure, FailureKind, Maintenance, MasterSeen
 from state.errors import StateError
 from state.store import Store
 
@@ -42,6 +45,7 @@ class Found:
     ip_bound: bool | None = None
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    held: str | None = None  # what the client must not forget, where the venue wants us to wait
 
     def as_line(self) -> str:
         """`okx-main: the key only reads, is bound to an address, belongs to master 1234; clock off by 12 ms`."""
@@ -62,10 +66,22 @@ class Found:
         return [Problem(file, None, None, None, key, f"{key}: {text}") for text in texts]
 
 
-def look(config: Config, now_ms: int) -> list[Found]:
+def look(config: Config) -> list[Found]:
     """Ask all exchanges of a file whose secrets can be had, side by side. Nothing but GET is sent."""
     known = _known(config.daemon.state, [one.settings.name for one in config.exchanges])
-    return asyncio.run(_ask_all(config, known, now_ms))
+    found = asyncio.run(_ask_all(config, known))
+    with contextlib.suppress(StateError):  # there is no state yet, or it is not ours to write
+        _remember(config.daemon.state, found)
+    return found
+
+
+def _remember(path: Path, found: Sequence[Found]) -> None:
+    """A ban that we were given is honoured by whoever asks next (law 11)."""
+    held = [one for one in found if one.held is not None]
+    if held:
+        with Store.open(path) as store:
+            for one in held:
+                store.save_limits(one.exchange, one.held or "", now_ms())
 
 
 def _known(path: Path, names: Sequence[str]) -> dict[str, Known]:
@@ -85,41 +101,41 @@ def _known(path: Path, names: Sequence[str]) -> dict[str, Known]:
         return {}
 
 
-async def _ask_all(config: Config, known: dict[str, Known], now_ms: int) -> list[Found]:
+async def _ask_all(config: Config, known: dict[str, Known]) -> list[Found]:
     shared = Shared()
     return await asyncio.gather(
-        *(
-            _ask(exchange, known.get(exchange.settings.name, Known()), shared, now_ms)
-            for exchange in config.exchanges
-        )
+        *(_ask(exchange, known.get(exchange.settings.name, Known()), shared) for exchange in config.exchanges)
     )
 
 
-async def _ask(exchange: ExchangeConfig, known: Known, shared: Shared, now_ms: int) -> Found:
+async def _ask(exchange: ExchangeConfig, known: Known, shared: Shared) -> Found:
     found = Found(exchange.settings.name)
-    if known.banned_until_ms is not None and known.banned_until_ms > now_ms:
-        left = duration(known.banned_until_ms - now_ms)
-        found.problems.append(f"the venue has banned us for another {left}: it was not asked")
-        return found
     passphrase = exchange.passphrase.resolve() if exchange.passphrase else ""
     credentials = Credentials(exchange.api_key.resolve(), exchange.api_secret.resolve(), passphrase)
     try:
         venue = exchanges.make(
-            exchange.settings, credentials, exchange.base_url, exchange.budget, lambda: now_ms, shared
+            exchange.settings, credentials, exchange.base_url, exchange.budget, now_ms, shared
         )
     except ValueError as error:
         found.problems.append(str(error))
         return found
     if known.spent is not None:
         venue.restore(json.loads(known.spent))
+    holds = Record.of(venue.spent()).holds
+    left_ms = max(known.banned_until_ms or 0, holds.get("host", 0), holds.get("key", 0)) - now_ms()
+    if left_ms > 0:
+        found.problems.append(f"the venue wants no call for another {duration(left_ms)}: it was not asked")
+        return found
     await venue.open()
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS), aclosing(venue.examine()) as answers:  # type: ignore[type-var]
-            async for answer in answers:
-                _note(found, cast("Answer", answer), known)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            async for answer in venue.examine():
+                _note(found, answer, known)
     except TimeoutError:
         found.problems.append(f"no answer within {PATIENCE_SECONDS:.0f} s: it is slow, or wants us to wait")
     finally:
+        if found.held is not None:
+            found.held = json.dumps(venue.spent(), sort_keys=True)
         await venue.close()
     if found.rights is None and not found.problems:
         found.warnings.append("the venue does not tell what the key may do")
@@ -130,10 +146,16 @@ def _note(found: Found, answer: Answer, known: Known) -> None:
     match answer:
         case ClockSeen():
             found.clock_offset_ms = answer.offset_ms
+            if abs(answer.offset_ms) >= CLOCK_OFF_MS:
+                found.problems.append(
+                    f"this machine's clock is off by {answer.offset_ms} ms: let something set it"
+                )
         case Maintenance(active=True):
             found.warnings.append(f"the venue is under maintenance: {answer.reason}")
         case Failure():
             found.problems.append(answer.reason)
+            if answer.kind in {FailureKind.BANNED, FailureKind.LIMITED}:
+                found.held = ""
         case MasterSeen():
             found.master_id, found.rights, found.ip_bound = answer.master_id, answer.rights, answer.ip_bound
             found.problems += [f"beyond reading the key may: {right}" for right in answer.rights]

@@ -37,7 +37,7 @@ def below(value: Decimal, tiers: Sequence[Tier], clear_at: Decimal | None, sever
     if worst is not None:
         return Verdict(Zone.QUALIFIES, worst.severity or severity, value, worst.threshold, end, "<")
     zone = Zone.CLEAR if value >= end else Zone.BAND
-    return Verdict(zone, severity, value, outermost, end, "≥" if value >= outermost else "<")
+    return Verdict(zone, severity, value, outermost, end, "≥")
 
 
 def above(value: Decimal, tiers: Sequence[Tier], clear_at: Decimal | None, severity: Severity) -> Verdict:
@@ -48,7 +48,7 @@ def above(value: Decimal, tiers: Sequence[Tier], clear_at: Decimal | None, sever
     if worst is not None:
         return Verdict(Zone.QUALIFIES, worst.severity or severity, value, worst.threshold, end, ">")
     zone = Zone.CLEAR if value <= end else Zone.BAND
-    return Verdict(zone, severity, value, outermost, end, "≤" if value <= outermost else ">")
+    return Verdict(zone, severity, value, outermost, end, "≤")
 
 
 def _worst(met: Sequence[Tier], severity: Severity) -> Tier | None:

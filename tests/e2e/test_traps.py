@@ -589,15 +589,9 @@ async def test_the_wrong_account_mode_is_named_as_such(house: House) -> None:
         assert watch.told == {"CRITICAL subtally/stale-exchange": 1}
 
 
-MAINTENANCE_END = pytest.mark.xfail(
-    strict=True,
-    reason="rules/health.py: the end of an announced maintenance is taken for an outage that began with it",
-)
-
-
 @pytest.mark.parametrize(
     "venue, ends_first",
-    [("binance", False), ("okx", False), pytest.param("binance", True, marks=MAINTENANCE_END)],
+    [("binance", False), ("okx", False), ("binance", True)],
 )
 async def test_announced_maintenance_is_named_and_widens_staleness(
     house: House, venue: str, *, ends_first: bool
@@ -636,10 +630,6 @@ async def test_okx_funding_emptied_into_trading_is_a_wallet_move_and_no_low_bala
         await watch.told_of("floor", name, "50,007.5 < 60,000")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="rules/readings.py: a sum of wallets whose calls overlapped is not taken for mixed with confirm = 1",
-)
 async def test_a_wallet_move_between_two_overlapping_calls_is_no_fall_with_confirm_1(house: House) -> None:
     """Trading is asked before funding and answers after it: the move lies between the two answers."""
     name = _both_wallets(house)

@@ -109,7 +109,8 @@ class Life(RuleBasedStateMachine):
         self.takes(RulesAccepted(self.now_ms, self.ruleset))
         self.takes(Start(self.now_ms))
         for row in self.rows.values():
-            row.last_ms = None  # downtime does not count
+            if row.last_ms is not None and row.last_ms < self.now_ms:
+                row.last_ms = None  # downtime does not count
 
     def takes(self, event: Input) -> None:
         outcome = judge(self.world, event, self.now_ms)
@@ -137,7 +138,7 @@ class Life(RuleBasedStateMachine):
             if one.name in {"floor", "slow"}:
                 limit = max(tier.threshold for tier in one.spec.tiers)  # type: ignore[attr-defined]
                 row = self.rows.setdefault((one.key, account), Row())
-                row.read(self.now_ms, ms("5m"), qualifies=Decimal(free) < limit)
+                row.read(self.now_ms + 1_000, ms("5m"), qualifies=Decimal(free) < limit)
         self.observes(account, (free, "0", "0", leaving))
 
     @rule(account=st.sampled_from(ACCOUNTS), row=st.sampled_from([("", "", "", ""), (None, "", None, "")]))

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.systemd.machine import Machine, booted, until, why_not
+from tests.systemd.machine import PYTHON, Machine, booted, until, why_not
 
 ROOT = Path(__file__).parents[2]
-PYTHON = "/usr/bin/python3"
 OFFLINE = {"PIP_CONFIG_FILE": "/dev/null", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels"}
 WORLD = "/srv/world"
 VENUE_PORT, RECORDER_PORT = 18_001, 18_011

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PATIENCE_SECONDS = 60.0
+PYTHON = "/usr/bin/python3"
+"""The system's own: the service cannot see what lies in anybody's home."""
+
 TOOLS = ("systemd-nspawn", "nsenter", "unshare", "systemctl")
 
 # What a developer may run here for real, and what would only cost time.
@@ -40,7 +43,19 @@ def why_not() -> str:
         return f"not here: {', '.join(missing)} (apt-get install systemd-container)"
     if os.geteuid() != 0:
         return "booting a machine needs root"
+    usable = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))"
+    if not _succeeds(PYTHON, "-c", usable):
+        return f"{PYTHON} is no Python 3.11 that makes virtual environments (apt-get install python3-venv)"
+    if not _succeeds("unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"):
+        return "this machine may not mount, as in an unprivileged container"
     return ""
+
+
+def _succeeds(*words: str) -> bool:
+    try:
+        return subprocess.run(words, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:

@@ -129,6 +129,21 @@ def test_the_command_works_for_root_as_the_daemons_user(service: Service) -> Non
     service.machine.run("subtally", "check")
 
 
+def test_a_command_that_needs_the_secrets_gets_those_of_the_service(service: Service) -> None:
+    done = service.machine.run("subtally", "check", "--online")
+    assert "binance-main: the key only reads, is bound to an address" in done.stdout
+    service.machine.run("subtally", "notify-test", "oncall")
+    until(lambda: service.told("test"), "the test message")
+    service.machine.write("/etc/subtally/credentials/binance-secret", "another", "600")
+    try:
+        refused = service.machine.run("subtally", "check", "--online", check=False)
+    finally:
+        secret = service.secrets["binance-secret"]
+        service.machine.write("/etc/subtally/credentials/binance-secret", secret, "600")
+    assert refused.returncode == 1
+    assert 'exchange "binance-main"' in refused.stderr
+
+
 def test_its_death_is_told_through_apprise(service: Service) -> None:
     service.machine.write("/etc/subtally/credentials/failed-url", f"json://127.0.0.1:{RECORDER_PORT}/", "600")
     dying = "[Unit]\nStartLimitBurst=2\n[Service]\nRestartSec=100ms\nExecStart=\nExecStart=/bin/false\n"

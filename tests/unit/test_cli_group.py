@@ -149,7 +149,6 @@ def test_a_bug_is_not_hidden(probe: ModuleType) -> None:
         (["alerts", "--all", "--state", "firing"], "exclude each other"),
         (["balances", "--limit", "0"], "--limit"),
         (["check", "a.toml", "b.toml"], "b.toml"),
-        (["check", "--online"], "not supported yet"),
     ],
 )
 def test_wrong_usage_is_2_on_stderr(args: list[str], said: str) -> None:

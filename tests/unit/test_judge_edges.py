@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rules.model import FailureKind, Identity, MasterSeen, Severity, SilenceEnded, Start
+from rules.patterns import Patterns
 from rules.ruleset import NotifierSettings, Weekly
 from tests.engine import T0_MS, Engine, binance, bitget, change, high, low, ms, okx, stale, status
 
@@ -396,3 +397,169 @@ def test_a_valuation_knows_the_figure_before_and_an_overtaken_one_is_old_news() 
     engine.now_ms = T0_MS + ms("2m") - 5_000
     engine.values("a@x", BTC="9")
     assert engine.alert("worth").facts.value == "1"
+
+
+# Sums, bans and edits.
+
+
+def test_a_sum_over_wallets_is_one_subject_and_outlives_an_edit() -> None:
+    rule = low("floor", "100", wallet="*", sum_over=["wallet"], confirm=1)
+    engine = Engine(rule, exchanges=[okx()])
+    for _ in range(2):
+        engine.reads("a@x", "funding", USDT="60")
+        engine.reads("a@x", "trading", USDT="60")
+    assert engine.states() == []
+    for _ in range(2):
+        engine.reads("a@x", "funding", USDT="10")
+        engine.reads("a@x", "trading", USDT="60")
+    assert engine.states() == ["firing floor a@x USDT"]
+    engine.edits(rule, low("other", "1"))
+    engine.reads("a@x", "funding", USDT="10")
+    assert engine.states() == ["firing floor a@x USDT"]
+
+
+def test_a_sum_on_a_venue_of_passes_is_unknown_before_the_first_pass() -> None:
+    engine = Engine(low("all", "100", sum_over=["account"], confirm=1), exchanges=[bitget()])
+    engine.lists("id=1", source="virtual")
+    engine.row("id=1", USDT="5")
+    engine.row("id=1", USDT="5")
+    assert engine.states() == []
+    engine.passes(**{"1": "USDT"})
+    engine.row("id=1", USDT="5")
+    assert firing(engine)
+
+
+def test_a_ban_without_an_end_ends_with_a_call_that_began_after_it() -> None:
+    engine = Engine()
+    engine.at("10s").fails(kind=FailureKind.BANNED, reason="418")
+    engine.at("11s").reads("a@x", USDT="5", took="5s")
+    assert engine.states() == ["firing subtally/ban"]
+    engine.at("20s").reads("a@x", USDT="5")
+    assert engine.states() == []
+
+
+def test_an_answer_that_was_under_way_leaves_the_end_of_the_ban_known() -> None:
+    engine = Engine()
+    engine.at("10s").fails(kind=FailureKind.BANNED, reason="418", until="130s")
+    for second in (11, 13):
+        engine.at(f"{second}s").reads("a@x", USDT="5")
+        assert engine.world.exchanges["x"].banned_until_ms == T0_MS + ms("130s")
+    assert engine.states() == ["firing subtally/ban"]
+
+
+def test_a_complete_list_of_nobody_is_a_success_and_an_incomplete_one_is_none() -> None:
+    engine = Engine()
+    engine.lists(complete=False)
+    assert engine.world.exchanges["x"].last_success_ms is None
+    engine.at("1m").lists()
+    assert engine.world.exchanges["x"].last_success_ms == T0_MS + ms("1m")
+    engine.at("2m").lists("a@x", complete=False)
+    assert engine.world.exchanges["x"].last_success_ms == T0_MS + ms("2m")
+
+
+def test_the_master_is_denied_by_nobody() -> None:
+    engine = Engine(exchanges=[binance(read=("assets", "master"))])
+    engine.reads("master", USDT="5")
+    engine.denies("master")
+    assert engine.account("master").denied_ms is None
+
+
+def test_what_is_open_about_a_lost_account_says_that_it_is_gone() -> None:
+    engine = Engine(low("floor", "100", confirm=1))
+    engine.lists("a@x", "b@x")
+    engine.reads("b@x", USDT="5")
+    engine.lists("a@x")
+    engine.denies("b@x")
+    engine.lists("a@x")
+    assert engine.notifications[-1].facts.reason == "the account is gone"
+    assert engine.notifications[-1].kind.value == "closed"
+
+
+def test_the_end_tells_the_details_of_now() -> None:
+    engine = Engine(low("floor", "100", confirm=1), exchanges=[binance(read=("assets", "master"))])
+    for master, free in (("900", "5"), ("7", "500")):
+        engine.reads("master", USDT=master)
+        engine.reads("a@x", USDT=free)
+    assert [one.facts.details for one in engine.notifications] == [
+        ("The master has 900 USDT free in spot.",),
+        ("The master has 7 USDT free in spot.",),
+    ]
+
+
+def test_an_edit_closes_no_event_of_an_account_that_is_read_no_more() -> None:
+    engine = Engine(change("moved", "10m", drop="1", confirm=1), low("floor", "100", confirm=1))
+    engine.reads("a@x", USDT="50")
+    engine.reads("a@x", USDT="5")
+    engine.edits(*engine.ruleset.rules, exchanges=[binance(accounts=Patterns.of("b@x"))])
+    assert engine.states() == ["firing moved a@x USDT"]
+
+
+def test_a_repeat_that_is_longer_than_its_bound_is_kept() -> None:
+    engine = Engine(low("floor", "100", confirm=1, repeat_every="20m"), repeat_max_ms=ms("10m")).at("0m")
+    told = []
+    for minute in range(0, 70, 2):
+        engine.at(f"{minute}m").reads("a@x", USDT="5")
+        engine.ticks()
+        if any(one.startswith("reminder") for one in engine.told()):
+            told.append(minute)
+    assert told == [20, 40, 60]
+
+
+def test_a_silence_until_another_alert_is_resolved_delays_no_escalation() -> None:
+    rule = low("floor", "100", confirm=1, notify=("oncall",), escalate_after="15m", escalate_to=("boss",))
+    engine = Engine(rule, notifiers=[NotifierSettings("oncall"), NotifierSettings("boss")]).at("0m")
+    engine.reads("a@x", USDT="5")
+    engine.silences(until="14m", until_resolved="A0000")
+    engine.at("15m").ticks()
+    assert "escalated floor a@x USDT 5" in engine.told()
+
+
+def test_blindness_of_one_asset_more_keeps_the_alert_until_the_last_is_seen() -> None:
+    engine = Engine(low("floor", "1", asset="*"))
+    for minute in range(7):
+        engine.at(f"{minute}m").reads("a@x", rows={"USDT": ("", "0", "0", "0"), "BTC": ("", "0", "0", "0")})
+        engine.ticks()
+    engine.reads("a@x", rows={"USDT": ("5", "0", "0", "0"), "BTC": ("", "0", "0", "0")})
+    assert engine.states() == ["firing subtally/unknown a@x"]
+    engine.reads("a@x", rows={"USDT": ("5", "0", "0", "0"), "BTC": ("5", "0", "0", "0")})
+    assert engine.states() == []
+
+
+def test_a_sum_is_judged_at_the_first_reading_after_its_accounts_are_listed_although_nothing_changed() -> (
+    None
+):
+    engine = Engine(low("all", "100", sum_over=["account"], confirm=1))
+    rows = {"USDT": ("5", "0", "0", "0")}
+    engine.reads("a@x", rows=rows)
+    assert engine.states() == []
+    engine.lists("a@x")
+    engine.reads("a@x", rows=rows)
+    assert firing(engine)
+
+
+def test_a_sum_that_lost_an_account_is_judged_at_the_next_reading_although_nothing_changed() -> None:
+    engine = Engine(low("all", "100", sum_over=["account"]))
+    rows = {"USDT": ("60", "0", "0", "0")}
+    engine.lists("a@x", "b@x")
+    engine.reads("b@x", rows=rows)
+    engine.reads("a@x", rows=rows)
+    engine.lists("a@x")
+    engine.denies("b@x")
+    engine.lists("a@x")
+    assert engine.told() == []
+    engine.reads("a@x", rows=rows)
+    engine.reads("a@x", rows=rows)
+    assert engine.told() == ["firing all sum of 1 accounts (*) USDT 60"]
+
+
+def test_a_sum_that_a_new_name_left_is_judged_at_the_next_reading() -> None:
+    engine = Engine(low("all", "100", sum_over=["account"], account="mm-*"))
+    rows = {"USDT": ("60", "0", "0", "0")}
+    one, two = Identity("1", "mm-1"), Identity("2", "mm-2")
+    engine.lists(one, two)
+    engine.reads(one, rows=rows)
+    engine.reads(two, rows=rows)
+    engine.lists(one, Identity("2", "arb-2"))
+    engine.reads(one, rows=rows)
+    engine.reads(one, rows=rows)
+    assert engine.told() == ["firing all sum of 1 accounts (mm-*) USDT 60"]

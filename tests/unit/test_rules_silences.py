@@ -93,3 +93,19 @@ def test_a_window_of_an_hour_that_comes_twice_is_silent_both_times() -> None:
     assert active(twice, first)
     assert active(twice, first + 3_600_000)
     assert not active(twice, first + 2 * 3_600_000)
+
+
+@pytest.mark.parametrize(
+    "zone,when,silent",
+    [
+        ("Asia/Tokyo", "2026-03-30 00:30", True),  # a Monday there, still Sunday in UTC
+        ("Asia/Tokyo", "2026-03-30 01:00", False),
+        ("America/New_York", "2026-03-30 00:30", True),
+        ("America/New_York", "2026-03-29 20:30", False),  # Sunday there, already Monday in UTC
+        ("UTC", "2026-03-30 00:30", True),
+        ("UTC", "2026-03-30 01:00", False),
+    ],
+)
+def test_the_day_of_a_weekly_window_is_that_of_its_own_zone(zone: str, when: str, *, silent: bool) -> None:
+    monday = Weekly(frozenset({0}), 0, 60, zone)
+    assert active(replace(ANY, weekly=monday), at(when, zone)) is silent
