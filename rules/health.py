@@ -221,7 +221,9 @@ def maintenance(step: Step, said: Maintenance) -> None:
         maintenance_since_ms=since,
         maintenance_until_ms=said.until_ms if said.active else None,
         # From its end on the venue has as long as ever to answer.
-        maintenance_ended_ms=said.at_ms if state.maintenance and not said.active else state.maintenance_ended_ms,
+        maintenance_ended_ms=said.at_ms
+        if state.maintenance and not said.active
+        else state.maintenance_ended_ms,
     )
     if told != state:
         step.world.exchanges[said.exchange] = told
@@ -248,7 +250,10 @@ def stale_exchange_after_ms(step: Step, exchange: str) -> int:
     """When an exchange without a success is stale; announced maintenance widens it."""
     state = step.state(exchange)
     since = max(
-        step.last_success_ms(exchange) or 0, step.world.started_ms, state.since_ms, state.maintenance_ended_ms or 0
+        step.last_success_ms(exchange) or 0,
+        step.world.started_ms,
+        state.since_ms,
+        state.maintenance_ended_ms or 0,
     )
     settings = step.exchange(exchange)
     # Nothing is asked for within poll_every: a longer one must not look like an outage.

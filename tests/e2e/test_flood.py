@@ -23,7 +23,9 @@ async def test_300_alerts_at_once_are_each_named_exactly_once_within_the_bounds(
             await house.until(lambda app: app.engine.world.exchanges["binance-main"].baseline is None, 90)
             for account in house.simulator.binance.accounts:
                 house.simulator.binance.set_balance(account.name, "USDT", free="1.5")
-            await house.until(lambda app: sum(a.state == "firing" for a in app.engine.world.alerts.values()) == 300, 90)
+            await house.until(
+                lambda app: sum(a.state == "firing" for a in app.engine.world.alerts.values()) == 300, 90
+            )
             ids = {alert.id for alert in app.engine.world.alerts.values()}
             await house.recorder.until(lambda r: all(re.search(rf"\b{one}\b", r.text) for one in ids), 90)
     bodies = [told.body for told in house.recorder.messages]
