@@ -45,7 +45,13 @@ def load_world(db: sqlite3.Connection, ruleset: Ruleset) -> World:
     world.next_account = int(meta.get("next_account", "1"))
     world.started_ms = int(meta.get("started_ms", "0"))
     world.orders_seq = int(meta.get("orders_seq", "0"))
-    silences = db.execute("SELECT id, body FROM silences WHERE ended_ms IS NULL ORDER BY id")
+    # As far as the engine has heard: the rest of the orders is folded in, and logged, when it runs.
+    silences = db.execute(
+        "SELECT s.id, s.body FROM silences AS s JOIN orders AS o ON o.kind = 'silence' AND o.subject = s.id"
+        " WHERE o.seq <= ?1 AND NOT EXISTS"
+        " (SELECT 1 FROM orders AS e WHERE e.kind = 'unsilence' AND e.subject = s.id AND e.seq <= ?1) ORDER BY s.id",
+        (world.orders_seq,),
+    )
     world.silences = {ident: from_json(Silence, body) for ident, body in silences}
     world.index.rebuild()
     world.index.ids.update(row[0] for row in db.execute("SELECT DISTINCT alert FROM transitions"))

@@ -563,3 +563,18 @@ def test_a_sum_that_a_new_name_left_is_judged_at_the_next_reading() -> None:
     engine.reads(one, rows=rows)
     engine.reads(one, rows=rows)
     assert engine.told() == ["firing all sum of 1 accounts (mm-*) USDT 60"]
+
+
+def test_an_open_sum_goes_on_through_an_edit_and_through_readings_of_an_account_that_left_it() -> None:
+    rule = low("all", "100", sum_over=["account"], account=["mm-*"], confirm=1)
+    engine = Engine(rule)
+    one, two = Identity("1", "mm-1"), Identity("2", "arb-2")
+    engine.lists(one, two)
+    engine.reads(one, USDT="5")
+    engine.reads(two, USDT="5")
+    engine.edits(rule, low("other", "1"))
+    assert engine.states() == ["firing all sum of 1 accounts (mm-*) USDT"]
+    engine.reads(two, USDT="6")
+    assert engine.states() == ["firing all sum of 1 accounts (mm-*) USDT"]
+    engine.reads(one, USDT="500")
+    assert engine.told()[-1] == "resolved all sum of 1 accounts (mm-*) USDT 500"
