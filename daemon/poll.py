@@ -10,12 +10,23 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 import structlog
 
 from daemon.engine import Engine
 from daemon.exchanges.base import Answer, Task, Venue
-from rules.model import MASTER_IDENTITY, Failure, FailureKind, Identity, Listing, MasterSeen, Pass, Reading
+from rules.model import (
+    MASTER_IDENTITY,
+    Failure,
+    FailureKind,
+    Identity,
+    Listing,
+    MasterSeen,
+    Pass,
+    Reading,
+    Severity,
+)
 from rules.outcome import Recheck
 from rules.ruleset import ExchangeSettings
 from rules.step import selected
@@ -49,11 +60,14 @@ class _Queue:
     """The tasks of one pool that wait, urgent ones apart, and those under way."""
 
     ordinary: deque[Task] = field(default_factory=deque)
-    urgent: deque[Task] = field(default_factory=deque)
+    urgent: list[tuple[int, int, Task]] = field(
+        default_factory=list
+    )  # a heap: the most severe, then the first
     waiting: set[Task] = field(default_factory=set)
     hurried: set[Task] = field(default_factory=set)
     running: dict[Task, asyncio.Task[None]] = field(default_factory=dict)
-    again: set[Task] = field(default_factory=set)
+    again: dict[Task, Severity] = field(default_factory=dict)
+    hurries: int = 0
 
 
 class Poller:
@@ -163,7 +177,7 @@ class Poller:
         for wanted in sorted(rechecks, key=lambda one: -one.severity.rank):
             task = self._task_for(wanted)
             if task is not None and self._not_before.get(task, 0) <= self._engine.clock():
-                self._enqueue(task, urgent=True)
+                self._hurry(task, wanted.severity)
         self._pump()
 
     def relist_soon(self) -> None:
@@ -199,18 +213,21 @@ class Poller:
         calls = [task for task in self.venue.tasks([identity]) if task.account == identity]
         return calls[0] if calls else None
 
-    def _enqueue(self, task: Task, *, urgent: bool = False) -> None:
+    def _enqueue(self, task: Task) -> None:
         queue = self._queues.setdefault(task.pool, _Queue())
-        if task in queue.running:
-            if urgent:
-                queue.again.add(task)
-            return
-        if urgent and task not in queue.hurried:
-            queue.hurried.add(task)
-            queue.urgent.append(task)
-        elif not urgent and task not in queue.waiting and task not in queue.hurried:
+        if task not in queue.running and task not in queue.waiting and task not in queue.hurried:
             queue.waiting.add(task)
             queue.ordinary.append(task)
+
+    def _hurry(self, task: Task, severity: Severity) -> None:
+        """Ahead of the ordinary queue; what is under way is asked again, because it may have begun too early."""
+        queue = self._queues.setdefault(task.pool, _Queue())
+        if task in queue.running:
+            queue.again[task] = max(severity, queue.again.get(task, severity), key=lambda one: one.rank)
+        elif task not in queue.hurried:
+            queue.hurried.add(task)
+            queue.hurries += 1
+            heappush(queue.urgent, (-severity.rank, queue.hurries, task))
 
     def _pump(self) -> None:
         """Start as many waiting tasks as the budget can use."""
@@ -237,9 +254,9 @@ class Poller:
         finally:
             queue.running.pop(task, None)
             self._swept(task)
-            if task in queue.again:
-                queue.again.discard(task)
-                self._enqueue(task, urgent=True)
+            severity = queue.again.pop(task, None)
+            if severity is not None:
+                self._hurry(task, severity)
             self._pump()
 
     def _swept(self, task: Task) -> None:
@@ -314,7 +331,7 @@ def _proves_life(answer: Answer) -> bool:
 
 def _next(queue: _Queue) -> Task | None:
     if queue.urgent:
-        task = queue.urgent.popleft()
+        _, _, task = heappop(queue.urgent)
         queue.hurried.discard(task)
         if task in queue.waiting:
             queue.waiting.discard(task)

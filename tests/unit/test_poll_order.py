@@ -1,0 +1,83 @@
+"""Which reading goes first: confirming ones ahead of the queue, the most severe ahead of all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from daemon.engine import Engine
+from daemon.exchanges.base import Answer, Task
+from daemon.poll import Poller
+from rules.model import Identity, ListedAccount, Listing, Reading, Severity
+from rules.outcome import Recheck
+from rules.ruleset import ExchangeSettings, RulesAccepted, Ruleset
+from rules.world import World
+from state.threaded import AsyncStore
+
+SETTINGS = ExchangeSettings("okx-main", "okx", 1_000, ("funding",), ("funding",))
+NAMES = tuple(f"desk{number}" for number in range(6))
+
+
+class OneAtATime:
+    """A venue whose calls wait for the test, one at a time."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.gate = asyncio.Semaphore(0)
+        self.moved = asyncio.Condition()
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def tasks(self, accounts: Sequence[Identity]) -> list[Task]:
+        return [Task("funding", "funding", account, "funding") for account in accounts]
+
+    def width(self, pool: str) -> int:
+        return 1
+
+    async def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
+        assert task.account is not None
+        async with self.moved:
+            self.asked.append(task.account.label)
+            self.moved.notify_all()
+        await self.gate.acquire()
+        yield Reading("okx-main", task.account, "funding", 1_000, 1_001, ("free",), {"USDT": ("5",)})
+
+    async def listing(self) -> AsyncIterator[Answer]:
+        rows = tuple(ListedAccount(Identity(str(at), name=name)) for at, name in enumerate(NAMES))
+        yield Listing("okx-main", "list", 1_000, 1_001, complete=True, accounts=rows)
+
+    async def examine(self) -> AsyncIterator[Answer]:
+        return
+        yield
+
+    def spent(self) -> dict[str, object]:
+        return {}
+
+    def restore(self, spent: object) -> None: ...
+
+    async def until(self, count: int) -> None:
+        async with self.moved, asyncio.timeout(10):
+            await self.moved.wait_for(lambda: len(self.asked) >= count)
+
+
+async def test_the_most_severe_are_confirmed_first_and_all_of_them_before_the_queue(tmp_path: Path) -> None:
+    store = await AsyncStore.open(tmp_path / "state.db", migrate=True)
+    engine = Engine(World(), store, clock=lambda: 2_000)
+    engine.judge_now(RulesAccepted(1, Ruleset(exchanges={"okx-main": SETTINGS})))
+    venue = OneAtATime()
+    poller = Poller(SETTINGS, venue, engine)
+    await poller.start()
+    await venue.until(1)  # desk0 is under way, the others wait in their order
+    keys = {account.label: account.key for account in engine.world.accounts.values()}
+    wanted = [("desk4", Severity.INFO), ("desk5", Severity.CRITICAL), ("desk3", Severity.WARNING)]
+    for name, severity in wanted:
+        poller.recheck([Recheck("okx-main", keys[name], "funding", severity)])
+    for _ in range(5):
+        venue.gate.release()
+    await venue.until(6)
+    assert venue.asked == ["desk0", "desk5", "desk3", "desk4", "desk1", "desk2"]
+    await poller.close()
+    await store.close()
