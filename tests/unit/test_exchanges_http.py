@@ -114,6 +114,7 @@ async def test_the_cap_counts_unpacked_bytes(serve: Any, zipped: bool) -> None: 
         zlib.compress(BODY),
         gzip.compress(BODY) * 2,
     ],
+    ids=["cut", "trailing", "nonsense", "zlib", "twice"],
 )
 def test_a_broken_gzip_is_not_read_in_part(raw: bytes) -> None:
     with pytest.raises(Malformed):
