@@ -16,7 +16,7 @@ demo: $(RUNTIME) ## show the main job: no keys and no network needed (DEMO_ARGS=
 	$(BIN)/subtally demo $(DEMO_ARGS)
 
 test: $(DEV) ## run the tests (TEST_ARGS="-k name" chooses)
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	$(BIN)/python -m pytest $(TEST_SPREAD) $(TEST_ARGS)
 
 lint: $(DEV) ## ruff: rules and format
 	$(BIN)/ruff check .
