@@ -6,6 +6,10 @@ RUNTIME := $(VENV)/.runtime-ready
 DEV := $(VENV)/.dev-ready
 UNITS := systemd/subtally.service systemd/subtally-failed@.service
 
+# Most of the time of the tests is waiting for real servers: four at once take a third of it. TEST_SPREAD= runs them
+# one by one.
+TEST_SPREAD := -n 4 --dist loadgroup
+
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all demo test lint format types layers unit demo-check setup install clean help
