@@ -6,10 +6,6 @@ RUNTIME := $(VENV)/.runtime-ready
 DEV := $(VENV)/.dev-ready
 UNITS := systemd/subtally.service systemd/subtally-failed@.service
 
-# Most of the time of the tests is waiting for real servers: four at once take a third of it. TEST_SPREAD= runs them
-# one by one.
-TEST_SPREAD := -n 4 --dist loadgroup
-
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all demo test lint format types layers unit demo-check setup install clean help
@@ -20,7 +16,13 @@ demo: $(RUNTIME) ## show the main job: no keys and no network needed (DEMO_ARGS=
 	$(BIN)/subtally demo $(DEMO_ARGS)
 
 test: $(DEV) ## run the tests (TEST_ARGS="-k name" chooses)
-	$(BIN)/python -m pytest $(TEST_SPREAD) $(TEST_ARGS)
+ifeq ($(strip $(TEST_ARGS)),)
+	# Mostly they wait for real servers: four at once take a third of the time. The machines of systemd boot one by one.
+	$(BIN)/python -m pytest -n 4 --ignore=tests/systemd
+	$(BIN)/python -m pytest tests/systemd
+else
+	$(BIN)/python -m pytest $(TEST_ARGS)
+endif
 
 lint: $(DEV) ## ruff: rules and format
 	$(BIN)/ruff check .

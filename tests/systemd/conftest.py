@@ -55,7 +55,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.timeout(400))
-            item.add_marker(pytest.mark.xdist_group("systemd"))  # one machine image, one after the other
             if reason:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
