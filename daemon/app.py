@@ -19,7 +19,7 @@ from daemon.exchanges.shared import Shared
 from daemon.poll import Poller
 from daemon.schedule import Job, Schedule
 from daemon.startup import Started, check_secrets, first_problem, make_sender
-from rules.builtin import NOTIFICATION
+from rules.builtin_names import NOTIFICATION
 from rules.model import DeliveryDied, DeliveryWorks, Failure, FailureKind, Start, Tick
 from rules.outcome import Outcome
 from rules.records import AlertKey, Subject

@@ -7,7 +7,7 @@ from daemon.poll import Poller
 from daemon.snapshot import ExchangeView, NotifierView, Snapshot
 from daemon.version import VERSION
 from daemon.web.pages import AlertPage
-from rules.health import STALE_EXCHANGE
+from rules.builtin_names import STALE_EXCHANGE
 from rules.step import selected
 from rules.world import AlertKey, ExchangeState, Subject
 from state.errors import StateError

@@ -35,7 +35,7 @@ async def start_up(path: Path) -> Started:
     config, rejected = _try_load(path)
     state = config.daemon.state if config is not None else state_path_of(path)
     if rejected is not None and not state.exists():
-        raise CannotRun(_told(rejected))
+        raise CannotRun(str(rejected))
     try:
         store = await AsyncStore.open(state, migrate=True)
     except StateError as error:
@@ -59,7 +59,7 @@ async def _with_store(
             before = None  # an older program accepted what this one refuses
     if config is None:
         if before is None or rejected is None:
-            raise CannotRun(_told(rejected) if rejected else f"{path}: no rules to run on")
+            raise CannotRun(str(rejected) if rejected else f"{path}: no rules to run on")
         config = before
     check_secrets(config)
     try:
@@ -118,10 +118,6 @@ def _try_load(path: Path) -> tuple[Config | None, ConfigError | None]:
         return load(path), None
     except ConfigError as error:
         return None, error
-
-
-def _told(error: ConfigError) -> str:
-    return str(error)
 
 
 def _more(count: int) -> str:

@@ -6,38 +6,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rules.builtin_names import (
-    BAN,
-    CLOCK,
-    KEY_RIGHTS,
-    NOTIFICATION,
-    PREFIX,
-    RULES_FILE,
-    STALE_ACCOUNT,
-    STALE_EXCHANGE,
-    UNKNOWN,
-)
 from rules.facts import Facts
 from rules.ids import derive
 from rules.lifecycle import end, fire
 from rules.model import Severity
 from rules.records import Alert, AlertKey, Subject
 from rules.step import Step
-
-__all__ = [
-    "BAN",
-    "CLOCK",
-    "KEY_RIGHTS",
-    "NOTIFICATION",
-    "PREFIX",
-    "RULES_FILE",
-    "STALE_ACCOUNT",
-    "STALE_EXCHANGE",
-    "UNKNOWN",
-    "raise_alert",
-    "renew",
-    "settle",
-]
 
 
 def raise_alert(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import cast
 
-from rules import health
+from rules import blindness
 from rules.evidence import Evidence
 from rules.facts import Facts
 from rules.figures import Arrival, Look, facts_of, look_at, with_before
@@ -27,7 +27,7 @@ TRAIL_MOST = 512
 def judge(step: Step, settings: ExchangeSettings, rule: Rule, key: AlertKey, arrival: Arrival) -> None:
     """One look at one subject: compare with the window, then remember the figure that was left."""
     seen = look_at(step, rule, key, arrival)
-    health.seen(step, rule, key, arrival, seen)
+    blindness.seen(step, rule, key, arrival, seen)
     seen = with_before(step, rule, key, arrival, seen)
     if seen.value is None:
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rules import baseline, blindness, health
+from rules.builtin_names import NOTIFICATION, PREFIX, STALE_ACCOUNT, UNKNOWN
 from rules.figures import parts_of
 from rules.lifecycle import end
 from rules.plan import is_read, still_judges
@@ -43,11 +44,11 @@ def _close(step: Step, new: Ruleset) -> None:
         reason = ""
         if key.subject.exchange and key.subject.exchange not in new.exchanges:
             reason = "the exchange was removed"
-        elif key.rule == health.UNKNOWN and step.rule(key.subject.event) is None:
+        elif key.rule == UNKNOWN and step.rule(key.subject.event) is None:
             reason = "rule changed"
-        elif key.rule == health.NOTIFICATION and key.subject.asset not in new.notifiers:
+        elif key.rule == NOTIFICATION and key.subject.asset not in new.notifiers:
             reason = "the notifier was removed"
-        elif not key.rule.startswith(health.BUILT_IN) and step.rule(key.rule) is None:
+        elif not key.rule.startswith(PREFIX) and step.rule(key.rule) is None:
             reason = "rule changed" if alert.rule in names else "rule removed"
         if reason:
             end(step, alert, reason, alert.facts, closed=True)
@@ -57,7 +58,7 @@ def _close(step: Step, new: Ruleset) -> None:
 def _unread(step: Step, key: AlertKey, alert: Alert) -> str:
     """Why no reading will judge an open alert again, "" where one will."""
     rule, subject = step.rule(key.rule), key.subject
-    if alert.expires_ms is not None or (rule is None and key.rule != health.STALE_ACCOUNT):
+    if alert.expires_ms is not None or (rule is None and key.rule != STALE_ACCOUNT):
         return ""
     if subject.account is not None:
         account = step.world.accounts[subject.account]

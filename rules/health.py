@@ -4,52 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rules.blindness import seen
-from rules.builtin import (
+from rules.builtin import raise_alert, renew, settle
+from rules.builtin_names import (
     BAN,
     CLOCK,
     KEY_RIGHTS,
-    NOTIFICATION,
-    PREFIX,
     RULES_FILE,
-    STALE_ACCOUNT,
     STALE_EXCHANGE,
-    UNKNOWN,
-    raise_alert,
-    renew,
-    settle,
 )
 from rules.model import ClockSeen, Failure, FailureKind, Maintenance, MasterSeen, RulesRejected, Severity
 from rules.records import Account, AlertKey, ExchangeState, Subject
 from rules.ruleset import HOUR_MS, MINUTE_MS
 from rules.step import Step
 
-__all__ = [
-    "BAN",
-    "BUILT_IN",
-    "CLOCK",
-    "KEY_RIGHTS",
-    "NOTIFICATION",
-    "RULES_FILE",
-    "STALE_ACCOUNT",
-    "STALE_EXCHANGE",
-    "UNKNOWN",
-    "account_failed",
-    "account_read",
-    "clock_seen",
-    "failed",
-    "maintenance",
-    "master_seen",
-    "rules_accepted",
-    "rules_rejected",
-    "seen",
-    "stale_exchange",
-    "stale_exchange_after_ms",
-    "stopped",
-    "succeeded",
-]
-
-BUILT_IN = PREFIX
 CLOCK_OFF_MS = 5_000
 CLOCK_FINE_MS = 2_500
 

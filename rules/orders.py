@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from rules.builtin import NOTIFICATION, raise_alert, settle
+from rules.builtin import raise_alert, settle
+from rules.builtin_names import NOTIFICATION
 from rules.model import Acked, DeliveryDied, DeliveryWorks, Severity, SilenceEnded
 from rules.records import Alert, Subject
 from rules.ruleset import Silence, SilenceMade

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from rules import accounts, allows, baseline, changes, health, presence, staleness, status, withdrawing
+from rules import (
+    accounts,
+    allows,
+    baseline,
+    blindness,
+    changes,
+    health,
+    presence,
+    staleness,
+    status,
+    withdrawing,
+)
+from rules.builtin_names import PREFIX
 from rules.evidence import Evidence
 from rules.facts import Facts
 from rules.figures import Arrival, Look, facts_of, look_at, parts_of, with_before
@@ -87,7 +99,7 @@ def judge_subject(
         changes.judge(step, settings, rule, key, arrival)
         return
     seen = look_at(step, rule, key, arrival)
-    health.seen(step, rule, key, arrival, seen)
+    blindness.seen(step, rule, key, arrival, seen)
     if seen.value is None:
         return
     verdict = allows.verdict_of(step, rule, key, seen, arrival.account)
@@ -207,7 +219,7 @@ def _open_keys(step: Step, account: Account) -> Iterator[AlertKey]:
     opened = step.world.index.open_of
     for owner in _owners(account):
         for key in sorted(opened.get(owner, ())):
-            if not key.subject.event and not key.rule.startswith(health.BUILT_IN):
+            if not key.subject.event and not key.rule.startswith(PREFIX):
                 yield key
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rules import telling
-from rules.builtin import STALE_EXCHANGE
+from rules.builtin_names import STALE_EXCHANGE
 from rules.records import AlertKey, Subject
 from rules.step import Step
 

@@ -8,6 +8,7 @@ from typing import cast
 
 from rules import health
 from rules.builtin import raise_alert
+from rules.builtin_names import STALE_ACCOUNT
 from rules.facts import Facts
 from rules.ids import derive
 from rules.lifecycle import end, fire
@@ -102,7 +103,7 @@ def _built_in(
     reason = account.failing_reason or "No call about it succeeded."
     raise_alert(
         step,
-        health.STALE_ACCOUNT,
+        STALE_ACCOUNT,
         subject,
         Severity.WARNING,
         "cannot be read",
@@ -149,7 +150,7 @@ def _own(step: Step, rule: Rule, account: Account, wallet: str, since: int) -> N
 def _stale_keys(step: Step, account: Account) -> Iterator[AlertKey]:
     for key in sorted(step.world.index.open_of.get((account.exchange, account.key), ())):
         alert = step.world.alerts[key]
-        if key.rule == health.STALE_ACCOUNT or alert.type == "stale":
+        if key.rule == STALE_ACCOUNT or alert.type == "stale":
             yield key
 
 

@@ -13,7 +13,7 @@ from daemon.commands.options import config_path, wants_json
 from daemon.commands.output import Column, age, counted, iso, now_ms, print_json, print_table
 from daemon.commands.state_file import PAGE_ROWS, Running, daemon_of, every_row, open_state, rules_in_force
 from notifiers.times import moment, zone
-from rules.health import STALE_EXCHANGE
+from rules.builtin_names import STALE_EXCHANGE
 from rules.model import Severity
 from rules.ruleset import Ruleset
 from rules.world import Alert, ExchangeState

@@ -119,7 +119,7 @@ async def house(tmp_path: Path) -> AsyncIterator[LowHouse]:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Another process in the middle of a write."""
+    """Another connection in the middle of a write, as a second process would hold one."""
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("PRAGMA busy_timeout = 10000")
     other.execute("BEGIN IMMEDIATE")
@@ -130,7 +130,7 @@ def locked(path: Path) -> Iterator[None]:
         other.close()
 
 
-async def test_a_database_locked_by_another_process(house: LowHouse, unused_tcp_port: int) -> None:
+async def test_a_database_locked_by_another_connection(house: LowHouse, unused_tcp_port: int) -> None:
     async with watched(house, unused_tcp_port) as trouble:
         await refused_and_back(trouble, locked(house.folder / "subtally.db"), "database is locked")
 
