@@ -68,7 +68,26 @@ def _move(venue: Venue, given: Arguments) -> None:
         given["amount"],
         wallet=given.get("wallet"),
         to_wallet=given.get("to_wallet"),
+        recorded=given.get("recorded", True),
     )
+
+
+def _deposit(venue: Venue, given: Arguments) -> None:
+    rest = {name: value for name, value in given.items() if name in ("wallet", "recorded")}
+    venue.deposit(given["account"], given["asset"], given["amount"], **rest)
+
+
+def _withdraw(venue: Venue, given: Arguments) -> None:
+    rest = {name: value for name, value in given.items() if name in ("wallet", "recorded", "fee")}
+    venue.withdraw(given["account"], given["asset"], given["amount"], **rest)
+
+
+def _price(venue: Venue, given: Arguments) -> None:
+    venue.set_price(given["asset"], given["amount"])
+
+
+def _lag(venue: Venue, given: Arguments) -> None:
+    venue.movements.lag_ms = round(given["for"] * 1000)
 
 
 def _hold(venue: Venue, given: Arguments) -> None:
@@ -139,8 +158,26 @@ ACTIONS: dict[str, Action] = {
     "unfreeze": Action(_on_account("unfreeze"), ACCOUNT, {}),
     "rename": Action(_rename, ACCOUNT, {"name": TEXT, "label": TEXT}),
     "move": Action(
-        _move, {**ACCOUNT, "to": TEXT, "asset": TEXT, "amount": AMOUNT}, {"wallet": TEXT, "to_wallet": TEXT}
+        _move,
+        {**ACCOUNT, "to": TEXT, "asset": TEXT, "amount": AMOUNT},
+        {"wallet": TEXT, "to_wallet": TEXT, "recorded": FLAG},
     ),
+    "deposit": Action(
+        _deposit, {**ACCOUNT, "asset": TEXT, "amount": AMOUNT}, {"wallet": TEXT, "recorded": FLAG}
+    ),
+    "withdraw": Action(
+        _withdraw,
+        {**ACCOUNT, "asset": TEXT, "amount": AMOUNT},
+        {"wallet": TEXT, "fee": AMOUNT, "recorded": FLAG},
+    ),
+    "omit": Action(
+        lambda venue, given: venue.omit(given["account"], given["asset"]),
+        {**ACCOUNT, "asset": TEXT},
+        FOR,
+        lambda venue, given: venue.show(given["account"], given["asset"]),
+    ),
+    "price": Action(_price, {"asset": TEXT, "amount": AMOUNT}, {}),
+    "lag": Action(_lag, FOR, {}),
     "hold": Action(_hold, HELD, {"wallet": TEXT, **FOR}, _release),
     "release": Action(_release, HELD, {"wallet": TEXT}),
     "drain": Action(_on_account("drain"), ACCOUNT, {}),

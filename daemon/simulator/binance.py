@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from daemon.simulator.binance_gate import JSON, WHOLE, authenticate, missing, refusal
+from daemon.simulator.binance_history import history_endpoints, prices
 from daemon.simulator.clock import Clock
 from daemon.simulator.keys import Key, binance_verifier, check_words, new_ed25519_pem
 from daemon.simulator.limits import Limit, Usage, WindowStyle
@@ -76,6 +77,7 @@ class Binance(Venue):
         super().__init__(clock, key, window, limits_scale)
         self.rights: dict[str, bool] = dict(RIGHTS)
         self.shows_user_ids = True
+        self.master_email = "master@desk.example"
         self.shows_zero_assets = True
         self.tolerated_refusals = 10
         self.active_wallets = {name: name != "Options" for name in MASTER_WALLETS}
@@ -94,6 +96,10 @@ class Binance(Venue):
             "/sapi/v1/account/status": Endpoint(lambda _: b'{"data":"Normal"}', ip),
             "/sapi/v1/system/status": Endpoint(self._system_status, ip, signed=False),
             "/api/v3/time": Endpoint(self._time, Limit(API_PER_MINUTE, 60), signed=False),
+            "/api/v3/ticker/price": Endpoint(
+                lambda call: prices(self, call), Limit(API_PER_MINUTE, 60, 4), signed=False
+            ),
+            **history_endpoints(self, ip, Limit(10, 1)),
         }
 
     def set_rights(self, rights: Mapping[str, Any]) -> None:
@@ -271,7 +277,11 @@ class Binance(Venue):
 
     def _spot(self, account: Account) -> list[tuple[str, Balance]]:
         held = account.holdings("spot").items()
-        return [(asset, balance) for asset, balance in held if self.shows_zero_assets or not balance.is_zero]
+        return [
+            (asset, balance)
+            for asset, balance in held
+            if (self.shows_zero_assets or not balance.is_zero) and (account.id, asset) not in self.omitted
+        ]
 
     def _quantities(self, asset: str, balance: Balance) -> dict[str, str]:
         return {

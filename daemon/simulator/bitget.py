@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from daemon.simulator.bitget_gate import WHOLE, authenticate, refusal
+from daemon.simulator.bitget_history import history_endpoints
 from daemon.simulator.clock import Clock
 from daemon.simulator.keys import Key, check_words
 from daemon.simulator.limits import Limit, Usage, WindowStyle
@@ -59,6 +60,7 @@ class Bitget(Venue):
             VIRTUAL_LIST: Endpoint(self._virtual_list, Limit(1, 1)),
             "/api/v2/spot/account/assets": Endpoint(self._own_assets, Limit(10, 1)),
             "/api/v2/spot/account/info": Endpoint(self._info, Limit(1, 1)),
+            **history_endpoints(self),
             TIME: Endpoint(self._time, Limit(20, 1), signed=False),
         }
 
@@ -203,7 +205,11 @@ class Bitget(Venue):
 
     def _held(self, account: Account) -> list[tuple[str, Balance]]:
         coins = account.holdings("spot").items()
-        return [(coin, balance) for coin, balance in coins if self.shows_zero_assets or not balance.is_zero]
+        return [
+            (coin, balance)
+            for coin, balance in coins
+            if (self.shows_zero_assets or not balance.is_zero) and (account.id, coin) not in self.omitted
+        ]
 
     def _coin(self, account: Account, coin: str, balance: Balance) -> dict[str, object]:
         return {

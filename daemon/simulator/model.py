@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from daemon.simulator.clock import Clock
 from daemon.simulator.money import ZERO, Amount, add, exact, times
+from daemon.simulator.movements import Movements
 
 __all__ = ["Account", "Balance", "Ledger", "UnknownAccountError"]
 
@@ -80,6 +81,9 @@ class Ledger:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.prices: dict[str, Decimal] = {"USDT": Decimal(1), "USD": Decimal(1)}
+        self.movements = Movements(clock)
+        self.omitted: set[tuple[str, str]] = set()
+        """Account id and coin of what the calls about quantities leave out although it is there."""
         self._by_id: dict[str, Account] = {}
         self._by_name: dict[str, Account] = {}
         self._numbers = 0
@@ -204,8 +208,12 @@ class Ledger:
         *,
         wallet: str | None = None,
         to_wallet: str | None = None,
+        recorded: bool = True,
     ) -> None:
-        """Move free coins, as an internal transfer does. Raises ValueError for an overdraft."""
+        """Move free coins, as an internal transfer does; one not `recorded` is missing from the histories.
+
+        Raises ValueError for an overdraft.
+        """
         giver, taker, moved = self.account(source), self.account(target), exact(amount)
         alike = self.master not in (giver, taker)
         from_wallet = self._wallet(giver, wallet)
@@ -216,6 +224,68 @@ class Ledger:
         self.set_balance(source, asset, wallet=from_wallet, free=add((has, -moved)))
         held = taker.holdings(into_wallet).get(asset, Balance()).free
         self.set_balance(target, asset, wallet=into_wallet, free=add((held, moved)))
+        if recorded and giver is not taker:
+            self.movements.record(
+                "internal",
+                asset,
+                moved,
+                giver=giver,
+                taker=taker,
+                giver_wallet=from_wallet,
+                taker_wallet=into_wallet,
+            )
+
+    def deposit(
+        self, reference: str, asset: str, amount: Amount, *, wallet: str | None = None, recorded: bool = True
+    ) -> None:
+        """Credit free coins from outside the venue."""
+        account, coming = self.account(reference), exact(amount)
+        pocket = self._wallet(account, wallet)
+        held = account.holdings(pocket).get(asset, Balance()).free
+        self.set_balance(reference, asset, wallet=pocket, free=add((held, coming)))
+        if recorded:
+            self.movements.record("deposit", asset, coming, taker=account, taker_wallet=pocket)
+
+    def withdraw(
+        self,
+        reference: str,
+        asset: str,
+        amount: Amount,
+        *,
+        fee: Amount = 0,
+        wallet: str | None = None,
+        recorded: bool = True,
+    ) -> None:
+        """Take free coins and the fee out of the venue, done at once. Raises ValueError for an overdraft."""
+        account, leaving, cost = self.account(reference), exact(amount), exact(fee)
+        pocket = self._wallet(account, wallet)
+        held = account.holdings(pocket).get(asset, Balance()).free
+        left = add((held, -leaving, -cost))
+        if left < 0:
+            raise ValueError(
+                f"{reference} has only {held} {asset} free in {pocket}, not {leaving} and {cost}"
+            )
+        self.set_balance(reference, asset, wallet=pocket, free=left)
+        if recorded:
+            self.movements.record("withdrawal", asset, leaving, giver=account, giver_wallet=pocket, fee=cost)
+
+    def set_price(self, asset: str, usdt: Amount) -> None:
+        """What one unit is worth in USDT from now on."""
+        self.prices[asset] = exact(usdt)
+        for account in (self.master, *self._by_id.values()):
+            account.rendered.clear()
+
+    def omit(self, reference: str, asset: str) -> None:
+        """Leave one coin out of the calls about quantities; valuations go on counting it."""
+        account = self.account(reference)
+        self.omitted.add((account.id, asset))
+        self._touch(account)
+
+    def show(self, reference: str, asset: str) -> None:
+        """The end of `omit`."""
+        account = self.account(reference)
+        self.omitted.discard((account.id, asset))
+        self._touch(account)
 
     def hold(
         self, reference: str, asset: str, amount: Amount, quantity: str, *, wallet: str | None = None

@@ -15,6 +15,7 @@ from daemon.simulator.limits import Limit, Usage, WindowStyle
 from daemon.simulator.model import Account, Balance
 from daemon.simulator.money import add, exact, times, wire
 from daemon.simulator.okx_gate import application_refusal, authenticate, gateway_refusal
+from daemon.simulator.okx_history import history_endpoints
 from daemon.simulator.venue import Call, Endpoint, Refusal, Venue
 
 __all__ = ["Okx"]
@@ -54,6 +55,7 @@ class Okx(Venue):
             "/api/v5/users/subaccount/list": Endpoint(self._list, Limit(2, 2)),
             "/api/v5/asset/balances": Endpoint(self._own_funding, Limit(6, 1)),
             "/api/v5/account/balance": Endpoint(self._own_trading, Limit(10, 2)),
+            **history_endpoints(self),
             "/api/v5/account/config": Endpoint(self._config, Limit(5, 2)),
             "/api/v5/public/time": Endpoint(self._time, Limit(10, 2), signed=False),
             "/api/v5/system/status": Endpoint(self._status, Limit(1, 5), signed=False),
@@ -214,6 +216,7 @@ class Okx(Venue):
             (coin, balance)
             for coin, balance in account.holdings(wallet).items()
             if (coins is None or coin in coins)
+            and (account.id, coin) not in self.omitted
             and (self.shows_zero_assets or balance.raw or not balance.is_zero)
         ]
 
