@@ -12,7 +12,7 @@ from decimal import ROUND_CEILING, Decimal
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from daemon.exchanges.base import Answer, Credentials, Task, Venue
+from daemon.exchanges.base import Answer, Credentials, Span, Task, Venue
 
 if TYPE_CHECKING:
     from daemon.exchanges.shared import Shared
@@ -24,6 +24,7 @@ __all__ = [
     "Answer",
     "Credentials",
     "Kind",
+    "Span",
     "Task",
     "Venue",
     "lawful_read_us",

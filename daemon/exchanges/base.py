@@ -6,13 +6,16 @@ by the facts of that venue; nothing is raised for it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from rules.model import ClockSeen, Failure, Identity, Listing, Maintenance, MasterSeen, Pass, Reading
+from rules.statements import Prices, Transfers
 
-Answer: TypeAlias = Reading | Failure | Listing | Pass | MasterSeen | ClockSeen | Maintenance
+Answer: TypeAlias = (
+    Reading | Failure | Listing | Pass | MasterSeen | ClockSeen | Maintenance | Transfers | Prices
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,15 @@ class Task:
     name: str
     account: Identity | None
     wallet: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which movements are wanted: those of these accounts, the master among them, for `from_ms` ≤ time < `until_ms`."""
+
+    from_ms: int
+    until_ms: int
+    accounts: tuple[Identity, ...]
 
 
 class Venue(Protocol):
@@ -70,6 +82,15 @@ class Venue(Protocol):
 
     def examine(self) -> AsyncIterator[Answer]:
         """Ask for the clock, the status of the venue, and the key: whose it is and what it may do."""
+
+    def history(self, span: Span) -> AsyncIterator[Answer]:
+        """Ask what moved: one `Transfers` for each history of the venue, incomplete where it lacks anything.
+
+        A refusal concerns that history alone and is told once as a `Failure`.
+        """
+
+    def prices(self, assets: Collection[str]) -> AsyncIterator[Answer]:
+        """Ask for the public prices of these assets; nothing where the venue is not asked for them."""
 
     def spent(self) -> Mapping[str, object]:
         """Bans and budget use, as JSON values, to be kept across a restart (law 11)."""

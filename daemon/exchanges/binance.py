@@ -6,10 +6,13 @@ Every weight limit counts per endpoint: 180,000 a minute per user id, 12,000 a m
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import aclosing, suppress
+from functools import partial
 from typing import ClassVar
 
-from daemon.exchanges.base import Answer, Task
+from daemon.exchanges.base import Answer, Span, Task
+from daemon.exchanges.binance_history import HISTORIES, Histories, read_prices, read_spot_transfers
 from daemon.exchanges.binance_wire import (
     BANNED_UNTIL,
     CODES,
@@ -48,8 +51,9 @@ from rules.model import (
     Reading,
     Row,
 )
+from rules.statements import Prices
 
-UID_WEIGHT, IP_WEIGHT, MINUTE = 180_000, 12_000, 60
+UID_WEIGHT, IP_WEIGHT, API_WEIGHT, MINUTE = 180_000, 12_000, 6_000, 60
 LIST_PAGE, SUMMARY_PAGE = 200, 20
 SUMMARY_ABREAST = 8  # pages asked for at once, so that round trips do not add up
 PAGES_MOST = 2_000
@@ -70,7 +74,16 @@ class Binance(Client):
         "list": Endpoint("/sapi/v1/sub-account/list", _by_weight(1), optional=True),
         "key": Endpoint("/sapi/v1/account/apiRestrictions", _by_weight(1), optional=True),
         "status": Endpoint("/sapi/v1/system/status", _by_weight(1), signed=False, optional=True),
-        "time": Endpoint("/api/v3/time", Limit(6_000, MINUTE, "ip"), signed=False),
+        "time": Endpoint("/api/v3/time", Limit(API_WEIGHT, MINUTE, "ip"), signed=False),
+        "prices": Endpoint(
+            "/api/v3/ticker/price",
+            _by_weight(4, API_WEIGHT),
+            signed=False,
+            weight=4,
+            local=True,
+            optional=True,
+        ),
+        **HISTORIES,
     }
     CODES: ClassVar[Mapping[str, Verdict]] = CODES
     ACCOUNTS_POOLS: ClassVar[frozenset[str]] = frozenset({"assets"})
@@ -82,6 +95,7 @@ class Binance(Client):
         super().__init__(setup)
         self._sign = binance_signer(setup.credentials.api_secret.strip())
         self._memo = Memo()
+        self._master_email: str | None = None
 
     def _request(self, endpoint: Endpoint, params: Params) -> tuple[str, Mapping[str, str]]:
         if not endpoint.signed:
@@ -102,7 +116,9 @@ class Binance(Client):
     def _observe(self, pool: Pool, endpoint: Endpoint, response: Response) -> None:
         counted = "UID" if endpoint.limit.per == "uid" else "IP"
         used = response.headers.get(f"X-SAPI-USED-{counted}-WEIGHT-1M") or ""
-        if endpoint.signed and used.isascii() and used.isdigit():
+        if not endpoint.signed:
+            used = response.headers.get("X-MBX-USED-WEIGHT-1M") or ""
+        if used.isascii() and used.isdigit():
             pool.seen_by_venue(-(-int(used[:9]) // endpoint.weight))
 
     def tasks(self, accounts: Sequence[Identity]) -> list[Task]:
@@ -228,6 +244,30 @@ class Binance(Client):
                 reason = ""
                 break
         yield Listing(self.name, "list", began_ms, self._now_ms(), not reason, tuple(found.values()), reason)
+
+    async def _history(self, span: Span) -> AsyncGenerator[Answer, None]:
+        if self._master_email is None and not self._refused("spot transfers"):
+            with suppress(
+                CallError
+            ):  # without it the master's legs are named by an address that nobody knows
+                rows = (await self.call("spot transfers", [("limit", "1")], read_spot_transfers)).value
+                self._master_email = rows[0].giver if rows else None
+        histories = Histories(self.call, self._master_email or "")
+        for name, about, walk in histories.sources(span):
+            async with aclosing(self._walked(name, about, walk)) as answers:
+                async for answer in answers:
+                    yield answer
+
+    async def _prices(self, assets: Collection[str]) -> AsyncGenerator[Answer, None]:
+        if self._refused("prices"):
+            return
+        try:
+            said = await self.call("prices", (), partial(read_prices, assets=frozenset(assets)))
+        except CallError as error:
+            if self._is_news("prices", error.failure):
+                yield error.failure
+            return
+        yield Prices(self.name, said.began_ms, said.ended_ms, said.value)
 
     async def _examine(self) -> AsyncGenerator[Answer, None]:
         try:

@@ -7,10 +7,12 @@ coins it names, and only the end of a complete pass proves what is absent (law 3
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from daemon.exchanges.base import Answer, Task
+from daemon.exchanges.base import Answer, Span, Task
+from daemon.exchanges.bitget_history import HISTORIES, sources
 from daemon.exchanges.bitget_wire import (
     CODES,
     FIELDS,
@@ -71,6 +73,7 @@ class Bitget(Client):
         "list": Endpoint("/api/v2/user/virtual-subaccount-list", Limit(1, 1), optional=True),
         "key": Endpoint("/api/v2/spot/account/info", Limit(1, 1), optional=True),
         "time": Endpoint("/api/v2/public/time", Limit(20, 1, "ip"), signed=False),
+        **HISTORIES,
     }
     CODES: ClassVar[Mapping[str, Verdict]] = CODES
     SUCCESS: ClassVar[str] = "00000"
@@ -240,6 +243,13 @@ class Bitget(Client):
             params = [("idLessThan", end), ("limit", str(LIST_PAGE))]
         accounts = tuple(listed(row) for row in found.values() if row.status != "del")
         yield Listing(self.name, "virtual", began_ms, self._now_ms(), not reason, accounts, reason)
+
+    async def _history(self, span: Span) -> AsyncGenerator[Answer, None]:
+        await self._learn_master()
+        for name, about, walk in sources(self.call, span, self._master_id or ""):
+            async with aclosing(self._walked(name, about, walk)) as answers:
+                async for answer in answers:
+                    yield answer
 
     async def _examine(self) -> AsyncGenerator[Answer, None]:
         try:

@@ -17,6 +17,7 @@ from daemon.exchanges.base import Task
 from daemon.exchanges.clock import VenueClock
 from daemon.exchanges.endpoint import Endpoint, Said, Setup
 from daemon.exchanges.errors import (
+    LOCAL,
     MALFORMED,
     TRANSIENT,
     VENUE_DOWN,
@@ -31,7 +32,14 @@ from daemon.exchanges.errors import (
 from daemon.exchanges.gates import Gate, Outcome, backoff_seconds
 from daemon.exchanges.http import Http, Response, Timeouts
 from daemon.exchanges.limits import Limit, Pool, Ticket, opened
-from daemon.exchanges.reply import OK, WAIT_MOST_SECONDS, by_status, code_and_words, retry_after_seconds
+from daemon.exchanges.reply import (
+    OK,
+    REFUSED_STATUS,
+    WAIT_MOST_SECONDS,
+    by_status,
+    code_and_words,
+    retry_after_seconds,
+)
 from daemon.exchanges.shared import Shared
 from daemon.exchanges.signing import digest, header_safe
 from rules.model import Failure, FailureKind
@@ -185,7 +193,7 @@ class Caller:
             response = await self._http.get(target, headers)
             ended_ms = self._now_ms()
             self._observe(pool, endpoint, response)
-            return Said(self._read(response, read), began_ms, ended_ms)
+            return Said(self._read(endpoint, response, read), began_ms, ended_ms)
         except Trouble as trouble:
             verdict = VENUE_DOWN if trouble.venue_wide else TRANSIENT
             raise Refused(Refusal(verdict, trouble.reason)) from None
@@ -209,19 +217,19 @@ class Caller:
             self._worked = True
             self._key_gate.passed(began)
 
-    def _read(self, response: Response, read: Callable[[bytes], T]) -> T:
+    def _read(self, endpoint: Endpoint, response: Response, read: Callable[[bytes], T]) -> T:
         malformed = Malformed("the answer is not a success")
         if response.status == OK:
             try:
                 return read(response.body)
             except Malformed as error:
                 malformed = error
-        refusal = self._refusal(response)
+        refusal = self._refusal(endpoint, response)
         if refusal is None:
             raise malformed
         raise Refused(refusal)
 
-    def _refusal(self, response: Response) -> Refusal | None:
+    def _refusal(self, endpoint: Endpoint, response: Response) -> Refusal | None:
         """Why the venue refused: its code decides; the status does where there is none, or an unknown one."""
         code, words = code_and_words(response.body)
         status = response.status
@@ -232,6 +240,8 @@ class Caller:
         verdict = None if code is None else self._classify(code, words, status)
         unknown = verdict is None and code is not None
         verdict = verdict or by_status(status)
+        if endpoint.local and (verdict.kind is FailureKind.KEY or (unknown and status in REFUSED_STATUS)):
+            verdict = LOCAL
         said = readable(words, self._secrets)
         text = f"HTTP {status}" if code is None else f"code {readable(code)} (HTTP {status})"
         return Refusal(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import ClassVar
 
-from daemon.exchanges.base import Answer, Task
+from daemon.exchanges.base import Answer, Span, Task
 from daemon.exchanges.calling import Caller
 from daemon.exchanges.errors import CallError
+from daemon.exchanges.found import TOLD_OF, Found, Source, Walk
 from daemon.exchanges.gates import Gate
 from daemon.exchanges.restart import Record
 from rules.model import ClockSeen
@@ -28,6 +29,10 @@ class Client(Caller):
 
     def _examine(self) -> AsyncGenerator[Answer, None]:
         """After the clock: the status of the venue, and the key."""
+        raise NotImplementedError
+
+    def _history(self, span: Span) -> AsyncGenerator[Answer, None]:
+        """One `Transfers` per history, each by `_walked`."""
         raise NotImplementedError
 
     async def open(self) -> None:
@@ -56,6 +61,32 @@ class Client(Caller):
         self._stopped = None
         async for answer in self._answers(self._clock_and_key()):
             yield answer
+
+    async def history(self, span: Span) -> AsyncIterator[Answer]:
+        async for answer in self._answers(self._history(span)):
+            yield answer
+
+    async def prices(self, assets: Collection[str]) -> AsyncIterator[Answer]:
+        async for answer in self._answers(self._prices(assets)):
+            yield answer
+
+    async def _prices(self, assets: Collection[str]) -> AsyncGenerator[Answer, None]:
+        return
+        yield  # a generator of nothing
+
+    async def _walked(self, name: str, about: Source, walk: Walk) -> AsyncGenerator[Answer, None]:
+        """One history, walked by `walk`: what it named stands also where the walk came to no end."""
+        found, began_ms = Found(about, self._clock.offset_ms), self._now_ms()
+        if self._refused(name):
+            found.fault("the venue refused this history not long ago")
+        else:
+            try:
+                await walk(found)
+            except CallError as error:
+                found.fault(error.failure.reason)
+                if error.failure.kind in TOLD_OF and self._is_news(name, error.failure):
+                    yield error.failure
+        yield found.transfers(self.name, began_ms, self._now_ms())
 
     async def _answers(self, answers: AsyncGenerator[Answer, None]) -> AsyncIterator[Answer]:
         async with aclosing(answers):

@@ -29,13 +29,16 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One address and its limit. A refusal for want of a right stops an `optional` one only."""
+    """One address and its limit. A refusal for want of a right stops an `optional` one only, any refusal a `local`
+    one: nothing else needs it, and no right is asked for because of it.
+    """
 
     path: str
     limit: Limit
     signed: bool = True
     optional: bool = False
     weight: int = 1
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)

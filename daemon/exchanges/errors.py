@@ -92,6 +92,7 @@ BANNED = Verdict(FailureKind.BANNED)
 MAINTENANCE = Verdict(FailureKind.MAINTENANCE)
 DENIED = Verdict(FailureKind.DENIED)
 ACCOUNT = Verdict(FailureKind.ACCOUNT)
+LOCAL = Verdict(FailureKind.ENDPOINT, "it is done without", account_wide=False)
 BUG = Verdict(FailureKind.ENDPOINT, "the venue refuses the form of our request; please report it")
 
 

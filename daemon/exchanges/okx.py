@@ -6,15 +6,17 @@ Limits count per user id and endpoint; calls about sub-accounts count against th
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import ClassVar
 
-from daemon.exchanges.base import Answer, Task
+from daemon.exchanges.base import Answer, Span, Task
 from daemon.exchanges.calling import Params
 from daemon.exchanges.client import Client
 from daemon.exchanges.decode import Memo, whole
 from daemon.exchanges.endpoint import Endpoint, Said, Setup
 from daemon.exchanges.errors import CallError, Verdict, readable
 from daemon.exchanges.limits import Limit
+from daemon.exchanges.okx_history import HISTORIES, sources
 from daemon.exchanges.okx_wire import (
     CODES,
     FUNDING_FIELDS,
@@ -58,6 +60,7 @@ class Okx(Client):
         "key": Endpoint("/api/v5/account/config", Limit(5, 2)),
         "status": Endpoint("/api/v5/system/status", Limit(1, 5, "ip"), signed=False, optional=True),
         "time": Endpoint("/api/v5/public/time", Limit(10, 2, "ip"), signed=False),
+        **HISTORIES,
     }
     CODES: ClassVar[Mapping[str, Verdict]] = CODES
     SUCCESS: ClassVar[str] = "0"
@@ -150,6 +153,12 @@ class Okx(Client):
             oldest = min(whole(row.ts) for row in rows)
             params = [("after", str(oldest + 1)), ("limit", str(LIST_PAGE))]
         yield Listing(self.name, "list", began_ms, self._now_ms(), not reason, tuple(found.values()), reason)
+
+    async def _history(self, span: Span) -> AsyncGenerator[Answer, None]:
+        for name, about, walk in sources(self.call, span):
+            async with aclosing(self._walked(name, about, walk)) as answers:
+                async for answer in answers:
+                    yield answer
 
     async def _examine(self) -> AsyncGenerator[Answer, None]:
         try:

@@ -12,6 +12,7 @@ from rules.model import FailureKind
 
 OK = 200
 BAN = 418
+REFUSED_STATUS = frozenset({400, 401})  # of a code that is not known: a refusal, not a trouble on the way
 
 WAIT_MOST_SECONDS = 7 * 24 * 3600  # Binance's longest ban is 3 days
 WORDS_BYTES = 400
