@@ -31,7 +31,9 @@ from rules.model import (
 from rules.outcome import Outcome
 from rules.passes import judge_pass
 from rules.readings import judge_reading
+from rules.reconciling import statements
 from rules.ruleset import RulesAccepted, SilenceMade
+from rules.statements import Books, Prices, Transfers
 from rules.step import Step
 from rules.world import World
 
@@ -51,6 +53,9 @@ Input: TypeAlias = (
     | SilenceEnded
     | DeliveryDied
     | DeliveryWorks
+    | Transfers
+    | Prices
+    | Books
     | Tick
 )
 
@@ -100,4 +105,7 @@ _JUDGES: dict[type, Callable[[Step, Any], None]] = {
     SilenceEnded: orders.unsilence,
     DeliveryDied: orders.died,
     DeliveryWorks: orders.works,
+    Transfers: statements.transfers,
+    Prices: statements.prices,
+    Books: statements.books,
 }

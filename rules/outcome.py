@@ -83,6 +83,32 @@ class Recheck:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryWanted:
+    """The venue's histories that would say what moved in these accounts for `from_ms` ≤ time < `until_ms`.
+
+    `accounts` are keys of ours; of all in both directions where the venue asks per account. The answers come as
+    `Transfers`. It is a wish within the budget: nothing waits for it, a refusal changes nothing.
+    """
+
+    exchange: str
+    accounts: tuple[int, ...]
+    assets: tuple[str, ...]
+    from_ms: int
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PricesWanted:
+    """Public prices read now, as `Prices`: every pair of the venue whose base is one of `assets` and whose quote is
+    one of `quotes`, and the pairs among the quotes. Fewer pairs than that are fewer bytes in the log.
+    """
+
+    exchange: str
+    assets: tuple[str, ...]
+    quotes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Relist:
     """A complete listing wanted soon, because an account is missing from the last one."""
 
@@ -109,6 +135,8 @@ class Outcome:
     changes: list[BalanceChange] = field(default_factory=list)
     rechecks: list[Recheck] = field(default_factory=list)
     relists: list[Relist] = field(default_factory=list)
+    histories: list[HistoryWanted] = field(default_factory=list)
+    prices: list[PricesWanted] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     accounts_changed: set[str] = field(default_factory=set)
 

@@ -120,6 +120,30 @@ class Allow:
 
 
 @dataclass(frozen=True, slots=True)
+class Expect:
+    """One `[[expect]]`: a declared movement of `amount`, give or take `tolerance`, which one movement consumes.
+
+    `giver` and `taker` are patterns over accounts (the master must be named); None is "external", outside of
+    the exchange. At least one is an account. It is told as missing at `due_ms`; one that comes later ends that.
+    """
+
+    name: str
+    asset: str
+    amount: Decimal
+    due_ms: int
+    giver: Patterns | None
+    taker: Patterns | None
+    exchange: Patterns = EVERYTHING
+    tolerance: Decimal = Decimal(0)
+    reason: str = ""
+
+    @property
+    def key(self) -> str:
+        """Another asset, amount, due time or account is another declaration."""
+        return "|".join(map(str, (self.name, self.asset, self.amount, self.due_ms, self.giver, self.taker)))
+
+
+@dataclass(frozen=True, slots=True)
 class Weekly:
     """A window that comes every week: on `days` (0 is Monday) from `start` to `end`, minutes of the local day.
 
@@ -172,6 +196,7 @@ class Ruleset:
     rules: tuple[Rule, ...] = ()
     allows: tuple[Allow, ...] = ()
     silences: tuple[Silence, ...] = ()
+    expects: tuple[Expect, ...] = ()
     sources: tuple[tuple[str, str], ...] = ()
     digest: str = ""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from rules.index import Index
+from rules.ledger import Declared, Leg, LegKey, Match, PastKey, PastPoint, Round, Sheet, SheetKey
 from rules.records import (
     Account,
     Alert,
@@ -25,6 +26,7 @@ from rules.records import (
     Valuation,
 )
 from rules.ruleset import Ruleset, Silence
+from rules.statements import Books, Prices, Transfer
 
 __all__ = [
     "Account",
@@ -91,6 +93,18 @@ class World:
     blind: Table[AlertKey, Blind] = field(default_factory=Table)
     judged_rules: Table[tuple[str, str], int] = field(default_factory=Table)
     """(exchange, rule key) whose first judgement is over, and when: later ones are ordinary alerts."""
+    legs: Table[LegKey, Leg] = field(default_factory=Table)
+    matches: Table[str, Match] = field(default_factory=Table)
+    sheets: Table[SheetKey, Sheet] = field(default_factory=Table)
+    rounds: Table[tuple[str, str], Round] = field(default_factory=Table)
+    """(rule key, exchange) of each sweep under way."""
+    past: Table[PastKey, tuple[PastPoint, ...]] = field(default_factory=Table)
+    declared: Table[str, Declared] = field(default_factory=Table)
+    """By Expect.key: those that are consumed."""
+    stated: Table[tuple[str, str, str], Transfer] = field(default_factory=Table)
+    """(exchange, source, id) of the venue's own statements."""
+    prices: Table[str, Prices] = field(default_factory=Table)
+    books: Table[str, Books] = field(default_factory=Table)
     silences: dict[str, Silence] = field(default_factory=dict)
     """Those that people made and did not end; the ones of the file are in the ruleset."""
     orders_seq: int = 0

@@ -5,9 +5,11 @@ from __future__ import annotations
 from rules.types.account_status import AccountStatus
 from rules.types.balance_change import BalanceChange
 from rules.types.base import Spec
+from rules.types.composition_shift import CompositionShift
 from rules.types.high_balance import HighBalance
 from rules.types.low_balance import LowBalance
 from rules.types.presence import Presence
+from rules.types.reconciliation import Reconciliation
 from rules.types.stale import Stale
 from rules.types.unexpected import Unexpected
 
@@ -22,4 +24,6 @@ TYPES: dict[str, type[Spec]] = {
     "account_status": AccountStatus,
     "balance_change": BalanceChange,
     "stale": Stale,
+    "reconciliation": Reconciliation,
+    "composition_shift": CompositionShift,
 }

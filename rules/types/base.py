@@ -18,6 +18,8 @@ class Family(StrEnum):
     PRESENCE = "presence"  # complete listings gain or lose an account; an event
     STATUS = "status"  # the venue says something of an account; an event
     STALE = "stale"  # no reading for a time
+    RECONCILIATION = "reconciliation"  # figures that should agree, over complete sweeps
+    COMPOSITION = "composition"  # what an account is made of; an event
 
 
 class Zone(StrEnum):

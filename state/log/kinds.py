@@ -18,6 +18,7 @@ from rules.model import (
     Tick,
 )
 from rules.ruleset import SilenceMade
+from rules.statements import Books, Prices, Transfers
 
 READING: Final = 1
 LISTING: Final = 2
@@ -38,6 +39,9 @@ PLAIN: Final[dict[int, Any]] = {
     25: SilenceEnded,
     26: DeliveryDied,
     27: DeliveryWorks,
+    28: Transfers,
+    29: Prices,
+    30: Books,
 }
 PLAIN_NUMBERS: Final[dict[type, int]] = {kind: number for number, kind in PLAIN.items()}
 

@@ -1,0 +1,45 @@
+"""One line of the report of `subtally reconcile`: two figures that should agree, and whether they do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Standing(StrEnum):
+    """How two figures stand to each other, the worst first."""
+
+    BREAK = "break"  # a difference beyond tolerance between two known figures, confirmed
+    PENDING = "pending"  # a difference that is not confirmed yet
+    TIMING = "timing"  # a difference that dated items inside their window explain
+    INDETERMINATE = "indeterminate"  # a side is not known
+    NOT_COMPARABLE = "not comparable"  # both are known, and of different times
+    AGREES = "agrees"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Figures are exact decimal text, None where not known; `difference` is ours less theirs, with its sign.
+
+    `account` is a label, "" for a whole exchange. `alert` is the id of the open break, "" without one. `since_ms`
+    is when the difference was first seen, `as_of_ms` the time of which both figures are. `reason` says what is
+    not known, what explains it, or what is declared.
+    """
+
+    rule: str
+    check: str
+    standing: Standing
+    exchange: str
+    account: str = ""
+    wallet: str = ""
+    asset: str = ""
+    ours: str | None = None
+    theirs: str | None = None
+    difference: str | None = None
+    quote: str = ""
+    alert: str = ""
+    severity: str = ""
+    since_ms: int | None = None
+    as_of_ms: int | None = None
+    acked_by: str = ""
+    reason: str = ""
