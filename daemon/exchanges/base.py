@@ -89,8 +89,10 @@ class Venue(Protocol):
         A refusal concerns that history alone and is told once as a `Failure`.
         """
 
-    def prices(self, assets: Collection[str]) -> AsyncIterator[Answer]:
-        """Ask for the public prices of these assets; nothing where the venue is not asked for them."""
+    def prices(self, assets: Collection[str], quotes: Collection[str]) -> AsyncIterator[Answer]:
+        """Ask for the public prices of these assets, and of the quotes, in the quotes; nothing where the venue has
+        no such call here.
+        """
 
     def spent(self) -> Mapping[str, object]:
         """Bans and budget use, as JSON values, to be kept across a restart (law 11)."""

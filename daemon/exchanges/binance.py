@@ -258,11 +258,13 @@ class Binance(Client):
                 async for answer in answers:
                     yield answer
 
-    async def _prices(self, assets: Collection[str]) -> AsyncGenerator[Answer, None]:
+    async def _prices(self, assets: Collection[str], quotes: Collection[str]) -> AsyncGenerator[Answer, None]:
         if self._refused("prices"):
             return
         try:
-            said = await self.call("prices", (), partial(read_prices, assets=frozenset(assets)))
+            said = await self.call(
+                "prices", (), partial(read_prices, assets=frozenset(assets), quotes=tuple(quotes))
+            )
         except CallError as error:
             if self._is_news("prices", error.failure):
                 yield error.failure

@@ -43,7 +43,6 @@ HISTORIES: Mapping[str, Endpoint] = {
 DONE = "SUCCESS"
 DEPOSITED = frozenset({"1", "6"})  # 6: credited, and not yet to be withdrawn
 WITHDRAWN = "6"
-QUOTES = ("USDT", "BTC", "USDC", "FDUSD", "ETH", "BNB")
 _SUB_WALLETS = {
     "SPOT": "spot",
     "USDT_FUTURE": "futures",
@@ -130,20 +129,14 @@ _universal, read_spot_transfers = decoder(Universal), decoder(list[SpotTransfer]
 _deposits, _withdrawals, _tickers = decoder(list[Deposit]), decoder(list[Withdrawal]), decoder(list[Ticker])
 
 
-def read_prices(body: bytes, assets: Collection[str]) -> Mapping[tuple[str, str], str]:
-    """The prices of these assets and of the quotes themselves. Raises Malformed.
+def read_prices(body: bytes, assets: Collection[str], quotes: Sequence[str]) -> Mapping[tuple[str, str], str]:
+    """The prices of these assets and of the quotes themselves, in the quotes. Raises Malformed.
 
-    A symbol is base and quote run together; no quote here ends with another, so that it splits in one way.
+    A symbol is base and quote run together: it is looked up, never taken apart.
     """
-    wanted, found = {*assets, *QUOTES}, {}
-    for ticker in _tickers(body):
-        quote = next((one for one in QUOTES if ticker.symbol.endswith(one)), "")
-        base = ticker.symbol.removesuffix(quote)
-        if quote and base in wanted:
-            found[base, quote] = amount(ticker.price)
-    if not found:
-        raise Malformed("no price of what is held")
-    return found
+    told = {ticker.symbol: ticker.price for ticker in _tickers(body)}
+    pairs = ((base, quote) for base in sorted({*assets, *quotes}) for quote in quotes if base != quote)
+    return {pair: amount(told["".join(pair)]) for pair in pairs if "".join(pair) in told}
 
 
 class Histories:

@@ -224,12 +224,12 @@ class Caller:
                 return read(response.body)
             except Malformed as error:
                 malformed = error
-        refusal = self._refusal(endpoint, response)
+        refusal = self._refusal(response)
         if refusal is None:
             raise malformed
-        raise Refused(refusal)
+        raise Refused(_locally(refusal, response.status) if endpoint.local else refusal)
 
-    def _refusal(self, endpoint: Endpoint, response: Response) -> Refusal | None:
+    def _refusal(self, response: Response) -> Refusal | None:
         """Why the venue refused: its code decides; the status does where there is none, or an unknown one."""
         code, words = code_and_words(response.body)
         status = response.status
@@ -240,8 +240,6 @@ class Caller:
         verdict = None if code is None else self._classify(code, words, status)
         unknown = verdict is None and code is not None
         verdict = verdict or by_status(status)
-        if endpoint.local and (verdict.kind is FailureKind.KEY or (unknown and status in REFUSED_STATUS)):
-            verdict = LOCAL
         said = readable(words, self._secrets)
         text = f"HTTP {status}" if code is None else f"code {readable(code)} (HTTP {status})"
         return Refusal(
@@ -389,6 +387,14 @@ class Caller:
                 return now_ms + self._clock.offset_ms, now_ms, now_ms
             raise
         return said.value, said.began_ms, said.ended_ms
+
+
+def _locally(refusal: Refusal, status: int) -> Refusal:
+    """What a refusal means where it concerns nothing but this endpoint: no right is asked for, nothing stops."""
+    unknown = refusal.unknown_code and status in REFUSED_STATUS
+    if refusal.verdict.kind is FailureKind.KEY or unknown:
+        return replace(refusal, verdict=LOCAL, unknown_code=False)
+    return refusal
 
 
 def _outcome(kind: FailureKind, *, again: bool) -> Outcome:

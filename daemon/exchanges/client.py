@@ -66,11 +66,11 @@ class Client(Caller):
         async for answer in self._answers(self._history(span)):
             yield answer
 
-    async def prices(self, assets: Collection[str]) -> AsyncIterator[Answer]:
-        async for answer in self._answers(self._prices(assets)):
+    async def prices(self, assets: Collection[str], quotes: Collection[str]) -> AsyncIterator[Answer]:
+        async for answer in self._answers(self._prices(assets, quotes)):
             yield answer
 
-    async def _prices(self, assets: Collection[str]) -> AsyncGenerator[Answer, None]:
+    async def _prices(self, assets: Collection[str], quotes: Collection[str]) -> AsyncGenerator[Answer, None]:
         return
         yield  # a generator of nothing
 

@@ -14,6 +14,7 @@ from daemon.exchanges.endpoint import Said
 from daemon.exchanges.errors import CallError
 from rules.model import FailureKind, Identity
 from rules.statements import Transfer, Transfers
+from rules.values import EXACT
 
 T = TypeVar("T")
 
@@ -142,4 +143,6 @@ async def of_each(
 def with_fee(left: str, fee: str) -> str:
     """What a withdrawal took out of the account: venues tell the amount without the fee, some as a negative one."""
     cost = amount(fee or "0").removeprefix("-")
-    return amount(left) if not cost.strip("0.") else format(Decimal(amount(left)) + Decimal(cost), "f")
+    return (
+        amount(left) if not cost.strip("0.") else format(EXACT.add(Decimal(amount(left)), Decimal(cost)), "f")
+    )
