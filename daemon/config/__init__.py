@@ -9,11 +9,19 @@ import os
 from pathlib import Path
 from typing import Any
 
-from daemon.config.config import Config, DaemonConfig, ExchangeConfig, Listen, NotifierConfig
+from daemon.config.config import (
+    BooksConfig,
+    Config,
+    DaemonConfig,
+    ExchangeConfig,
+    Listen,
+    NotifierConfig,
+)
 from daemon.config.errors import ConfigError, Problem, SecretError
 from daemon.config.secret import Secret
 
 __all__ = [
+    "BooksConfig",
     "Config",
     "ConfigError",
     "DaemonConfig",

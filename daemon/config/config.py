@@ -57,6 +57,19 @@ class NotifierConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class BooksConfig:
+    """One `[[books]]`: a `file`, or a `command` with the environment that it is given, run in `folder`."""
+
+    name: str
+    folder: Path
+    file: Path | None
+    command: tuple[str, ...]
+    env: tuple[tuple[str, str | Secret], ...]
+    every_ms: int
+    timeout_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """One accepted main file with its includes. `file` is the main one's path as errors show it.
 
@@ -68,6 +81,7 @@ class Config:
     daemon: DaemonConfig
     exchanges: tuple[ExchangeConfig, ...] = ()
     notifiers: tuple[NotifierConfig, ...] = ()
+    books: tuple[BooksConfig, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
     def secrets(self) -> Iterator[Secret]:
@@ -80,6 +94,8 @@ class Config:
             if exchange.passphrase is not None:
                 yield exchange.passphrase
         yield from (notifier.url for notifier in self.notifiers)
+        for books in self.books:
+            yield from (given for _, given in books.env if isinstance(given, Secret))
 
     def missing_secrets(self) -> list[Problem]:
         """The secrets that cannot be had now: `check` warns of them, `run` stops."""

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from daemon.config.config import Config, DaemonConfig, ExchangeConfig, NotifierConfig
+from daemon.config.books_models import Books, Expect
+from daemon.config.books_table import books_of, expect_of
+from daemon.config.config import BooksConfig, Config, DaemonConfig, ExchangeConfig, NotifierConfig
 from daemon.config.daemon_table import daemon_of, settings_of
 from daemon.config.exchange_table import exchange_of, notifier_of
 from daemon.config.later import LATER_TYPES, NOT_YET
@@ -29,6 +31,7 @@ from daemon.config.wording import either, kind_of, one_of, shown
 from rules import ruleset as core
 from rules.ruleset import Rule, Ruleset, Settings
 from rules.types.levels import Floor
+from rules.types.reconciliation import Reconciliation
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -63,11 +66,23 @@ class _Build:
             [entry for document in texts.documents for entry in entries(document, report, section)]
             for section in ("rule", "allow", "silence")
         )
+        self._books = list(entries(self._main, report, "books"))
+        self._expects = [
+            entry for document in texts.documents for entry in entries(document, report, "expect")
+        ]
 
     def config(self) -> Config:
         for document in self._texts.documents:
             check_top_level(document, self._report, main=document is self._main)
-        for found in (self._exchanges, self._notifiers, self._rules, self._allows, self._silences):
+        for found in (
+            self._exchanges,
+            self._notifiers,
+            self._books,
+            self._rules,
+            self._allows,
+            self._silences,
+            self._expects,
+        ):
             refuse_same_names(found)
         settings, daemon = self._daemon()
         notifiers = list(self._valid_notifiers())
@@ -78,7 +93,9 @@ class _Build:
             rules=[(rule.name, rule.type) for rule in rules],
             timezone=settings.timezone,
             now_ms=self._now_ms,
+            checks=[rule.spec.check for rule in rules if isinstance(rule.spec, Reconciliation)],
         )
+        books, expects = tuple(self._valid_books()), tuple(self._valid_expects(around))
         allows, silences = tuple(self._valid_allows(around)), tuple(self._valid_silences(around))
         self._warn(settings, exchanges)
         self._report.refuse()
@@ -90,11 +107,12 @@ class _Build:
             rules=tuple(rules),
             allows=allows,
             silences=silences,
+            expects=expects,
             sources=sources,
             digest=digest_of(sources),
         )
         warnings = tuple(in_order(self._report.warnings))
-        return Config(self._main.file, ruleset, daemon, tuple(exchanges), tuple(notifiers), warnings)
+        return Config(self._main.file, ruleset, daemon, tuple(exchanges), tuple(notifiers), books, warnings)
 
     def _daemon(self) -> tuple[Settings, DaemonConfig]:
         scope = Scope(self._report, self._main, ("daemon",), "daemon")
@@ -128,6 +146,7 @@ class _Build:
             all_valid=len(exchanges) == len(self._exchanges),
             notifiers=[entry.name for entry in self._notifiers],
             csv=self._csv(),
+            books=[entry.name for entry in self._books if entry.name],
         )
         for entry in self._rules:
             model = _chosen(RULE_MODELS, "type", entry)
@@ -149,6 +168,18 @@ class _Build:
             table, scope = validated(Silence, entry.table, entry.scope, "silence")
             if table is not None:
                 yield silence_of(table, scope, around)
+
+    def _valid_books(self) -> Iterator[BooksConfig]:
+        for entry in self._books:
+            table, scope = validated(Books, entry.table, entry.scope, "books")
+            if table is not None:
+                yield books_of(table, scope, self._texts.folder)
+
+    def _valid_expects(self, around: Around) -> Iterator[core.Expect]:
+        for entry in self._expects:
+            table, scope = validated(Expect, entry.table, entry.scope, "expect")
+            if table is not None:
+                yield expect_of(table, scope, around)
 
     def _csv(self) -> dict[str, tuple[Floor, ...] | str]:
         read = {name: floors_in_csv(d.file, d.text, self._report) for name, d in self._texts.csv.items()}

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from daemon.config.reconcile_models import CompositionShift, Reconciliation
 from daemon.config.rule_common import Floors, RuleTable, Threshold
 from daemon.config.scalars import Amount, Duration, StepField
 
@@ -158,6 +159,8 @@ RULE_MODELS: dict[str, type[RuleTable]] = {
     "account_status": AccountStatus,
     "balance_change": BalanceChange,
     "stale": Stale,
+    "reconciliation": Reconciliation,
+    "composition_shift": CompositionShift,
 }
 
 AnyRule = Annotated[
@@ -170,6 +173,8 @@ AnyRule = Annotated[
     | AccountDisappeared
     | AccountStatus
     | BalanceChange
-    | Stale,
+    | Stale
+    | Reconciliation
+    | CompositionShift,
     Field(discriminator="type"),
 ]

@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from daemon.config.daemon_table import notified
 from daemon.config.reach import Need, check_exchange_names, check_reach, quotes_of, selected
+from daemon.config.reconcile_models import CompositionShift, Reconciliation
+from daemon.config.reconcile_table import composition_shift_of, reconciliation_of
 from daemon.config.report import Scope
 from daemon.config.rule_common import RuleTable, Tiers
 from daemon.config.rule_models import (
@@ -43,6 +45,7 @@ class Surroundings:
     all_valid: bool
     notifiers: Collection[str]
     csv: Mapping[str, tuple[Floor, ...] | str]
+    books: Collection[str] = ()
 
 
 def rule_of(table: RuleTable, scope: Scope, around: Surroundings) -> Rule:
@@ -110,6 +113,11 @@ def _spec(table: RuleTable, scope: Scope, around: Surroundings, quote: str) -> S
             spec = account_status.AccountStatus(frozenset(table.on))
         case Stale():
             spec = stale.Stale(table.after)
+        case Reconciliation():
+            exchanges = around.exchanges if around.all_valid else None
+            spec = reconciliation_of(table, scope, around.books, exchanges)
+        case CompositionShift():
+            spec = composition_shift_of(table)
         case _:
             spec = presence.Presence(appeared=table.type == "account_appeared")
     return spec

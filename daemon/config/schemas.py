@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
+from daemon.config.books_models import Books, Expect
 from daemon.config.models import AnyExchange, Daemon, Notifier
 from daemon.config.rule_models import AnyRule
 from daemon.config.silence_models import Allow, Silence
@@ -11,13 +12,14 @@ from daemon.config.tables import Table
 
 
 class File(Table):
-    """The main file of Subtally. Included files hold rules, allows and silences only."""
+    """The main file of Subtally. Included files hold rules, allows, silences and expects only."""
 
     model_config = ConfigDict(title="Subtally rules")
 
     include: list[str] = Field(
         default=[],
-        description="Further files with rules, allows and silences: paths and globs, from the main file's folder.",
+        description="Further files with rules, allows, silences and expects: paths and globs, from the main "
+        "file's folder.",
         examples=[["rules.d/*.toml"]],
     )
     daemon: Daemon | None = Field(
@@ -44,6 +46,11 @@ class File(Table):
         description="Where messages go.",
         examples=[[{"name": "oncall", "url": {"credential": "slack-url"}}]],
     )
+    books: list[Books] = Field(
+        default=[],
+        description='Your own figures, which rules with check = "expected" compare.',
+        examples=[[{"name": "treasury", "file": "books.csv"}]],
+    )
     rule: list[AnyRule] = Field(
         default=[],
         description="What is told.",
@@ -61,6 +68,23 @@ class File(Table):
                     "field": "frozen",
                     "up_to": 2.5,
                     "reason": "Collateral of the loan",
+                }
+            ]
+        ],
+    )
+    expect: list[Expect] = Field(
+        default=[],
+        description="Movements declared beforehand: one is consumed by one movement, and told when it is missing.",
+        examples=[
+            [
+                {
+                    "name": "weekly payout",
+                    "from": "mm-1@desk.example",
+                    "to": "external",
+                    "asset": "USDT",
+                    "amount": 10_000,
+                    "due": "2030-12-31T18:00:00Z",
+                    "reason": "Payout of the week",
                 }
             ]
         ],

@@ -10,7 +10,7 @@ from daemon.config.later import LATER_SECTIONS, NOT_YET
 from daemon.config.report import Document, Report, Scope
 from daemon.config.wording import kind_of, one_of, shown, suggestion
 
-LISTS = ("exchange", "notifier", "rule", "silence", "allow")
+LISTS = ("exchange", "notifier", "books", "rule", "silence", "allow", "expect")
 MAIN_ONLY = ("include", "daemon", "exchange", "notifier", "books")
 EVERYWHERE = ("rule", "silence", "allow", "expect")
 

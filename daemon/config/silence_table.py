@@ -30,12 +30,15 @@ _ID_OF_A_PERSONS = re.compile(r"S(?=[0-9A-Z]*[0-9])[0-9A-Z]{3,8}")
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What an allow or a silence may speak of. `rules` are name and type of each."""
+    """What an allow, a silence or an expect may speak of. `rules` are name and type of each, `checks` what those
+    of type reconciliation compare.
+    """
 
     exchanges: Collection[str]
     rules: Collection[tuple[str, str]]
     timezone: str
     now_ms: int
+    checks: Collection[str] = ()
 
 
 def allow_of(table: written.Allow, scope: Scope, around: Around) -> Allow:

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from daemon.config.books_models import PLAIN, REFERENCE
 from daemon.config.errors import KeyPath
+from daemon.config.reconcile_models import Tolerance
 from daemon.config.report import Scope
 from daemon.config.rule_common import AMOUNT, CSV, TABLE, TIERS, Tiers
 from daemon.config.tables import REFERENCE_HINT, SecretReference
@@ -19,8 +21,9 @@ from daemon.config.wording import either, kind_of, nearest, one_of, shown, sugge
 Model = TypeVar("Model", bound=BaseModel)
 
 _SECRET_KEYS = frozenset({"api_key", "api_secret", "passphrase", "url", "api_token", "heartbeat_url"})
-_UNIONS = frozenset({"below", "below_by", "above"})
-_TAGS = frozenset({AMOUNT, TIERS, TABLE, CSV, "[key]"})
+_UNIONS = frozenset({"below", "below_by", "above", "env"})
+_TAGS = frozenset({AMOUNT, TIERS, TABLE, CSV, PLAIN, REFERENCE, "[key]"})
+_NESTED: Mapping[str, type[BaseModel]] = {"tolerance": Tolerance, "env": SecretReference}
 _WANTED = {
     "string_type": "text",
     "bool_type": "true or false",
@@ -103,7 +106,8 @@ def _path_in_file(path: KeyPath) -> KeyPath:
 def _refuse_unknown_key(scope: Scope, path: KeyPath, model: type[BaseModel], section: str) -> None:
     key = str(path[-1])
     if len(path) > 1:
-        known = keys_of(SecretReference if path[0] in _SECRET_KEYS else Tiers)
+        inner = SecretReference if path[0] in _SECRET_KEYS else _NESTED.get(str(path[0]), Tiers)
+        known = keys_of(inner)
     elif section == "exchange" and key == "passphrase":
         scope.problem_of_key(path, "a key of this kind has none", "leave it out")
         return

@@ -14,7 +14,7 @@ from rules.types.low_balance import LowBalance
 SECRETS = 'api_key = { env = "KEY" }\napi_secret = { env = "SECRET" }\n'
 BINANCE = f'[[exchange]]\nname = "binance-main"\nkind = "binance"\n{SECRETS}'
 AMOUNT = 'write a number, or digits in quotes, as in 50_000 or "50000.25"'
-ELSEWHERE = "allowed: rule, silence, allow"
+ELSEWHERE = "allowed: rule, silence, allow, expect"
 APART = "names differ by more than upper and lower case"
 ONCALL = '[[notifier]]\nname = "oncall"\nurl = { env = "URL" }\n'
 
@@ -95,7 +95,7 @@ def test_stored_texts_give_the_same_ruleset_without_any_file(tmp_path: Path) -> 
     assert parse(loaded.ruleset.sources, tmp_path).exchanges == loaded.exchanges
 
 
-def test_included_files_hold_rules_allows_and_silences_only() -> None:
+def test_included_files_hold_what_is_told_and_declared_only() -> None:
     more = "include = []\n[daemon]\n" + BINANCE + ONCALL + "[[books]]\n" + low("r")
     with pytest.raises(ConfigError) as caught:
         parse((("rules.toml", ""), ("more.toml", more)), Path())
