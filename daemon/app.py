@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from daemon import exchanges
+from daemon.books.shelf import Shelf
 from daemon.config import ConfigError, ExchangeConfig, NotifierConfig, SecretError, load
 from daemon.deliver import Lane
 from daemon.engine import Engine
@@ -49,6 +50,7 @@ class App:
         self.pollers: dict[str, Poller] = {}
         self.lanes: dict[str, Lane] = {}
         self.engine = Engine(started.world, self.store)
+        self.shelf = Shelf(self.engine.take, self.engine.clock)
         self.reload_fault = ""
         self.ticks = 0
         self._started = started
@@ -87,6 +89,8 @@ class App:
         self._schedule.every("deliver", 1, self._wake_lanes, first_after=1)
         self._schedule.every("limits", 1, self._keep_limits, first_after=1)
         self._schedule.every("orders", 1, self.fold_orders, first_after=1)
+        await self._put_books()
+        self._schedule.every("books", 1, self.shelf.read_due)
         self._schedule.every("retention", RETENTION_SECONDS, self._retention, first_after=60)
         self._schedule.start()
 
@@ -96,6 +100,7 @@ class App:
         for opening in self._background:
             opening.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        await self.shelf.close()
         await asyncio.gather(*(poller.close() for poller in self.pollers.values()), return_exceptions=True)
         await self.engine.close()
         await asyncio.gather(
@@ -145,8 +150,13 @@ class App:
                     await self._close_exchange(name)
                 if name not in self.pollers:
                     await self._open_exchange(exchange)
+            await self._put_books()
             log.info("rules.accepted", rules=len(config.ruleset.rules), digest=config.ruleset.digest[:12])
             return True
+
+    async def _put_books(self) -> None:
+        world = self.engine.world
+        await self.shelf.put(self.config.books, world.ruleset, list(world.books))
 
     async def _open_exchange(self, exchange: ExchangeConfig) -> None:
         settings = exchange.settings
@@ -221,6 +231,15 @@ class App:
         for name in {recheck.exchange for recheck in outcome.rechecks}:
             if name in self.pollers:
                 self.pollers[name].recheck([one for one in outcome.rechecks if one.exchange == name])
+        for history in outcome.histories:
+            if history.exchange in self.pollers:
+                self.pollers[history.exchange].wishes.history(history)
+        for prices in outcome.prices:
+            if prices.exchange in self.pollers:
+                self.pollers[prices.exchange].wishes.prices(prices)
+        self._note(outcome)
+
+    def _note(self, outcome: Outcome) -> None:
         for note in outcome.notes:
             if note.event == "glitch" and note.exchange in self.pollers:
                 self.pollers[note.exchange].counters.glitches += 1

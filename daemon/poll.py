@@ -16,6 +16,7 @@ import structlog
 
 from daemon.engine import Engine
 from daemon.exchanges.base import Answer, Task, Venue
+from daemon.wishes import Wishes
 from rules.model import (
     MASTER_IDENTITY,
     Failure,
@@ -90,6 +91,7 @@ class Poller:
         self._sweep_left: set[Task] = set()
         self._ready = asyncio.Event()
         self._unexamined: FailureKind | None = None  # why the last look at the key told nothing
+        self.wishes = Wishes(self, settings.poll_every_ms / 1000)
 
     async def start(self) -> None:
         """Open the client, learn the clock and the key, list the accounts; then readings may be dispatched."""
@@ -109,13 +111,14 @@ class Poller:
         for task in (*running, *self._background):
             task.cancel()
         await asyncio.gather(*running, *self._background, return_exceptions=True)
+        await self.wishes.close()
         await self.venue.close()
 
     async def examine(self) -> None:
         """Ask for the clock, the venue's status and the key's rights."""
         if not self.halted:
             self._unexamined = None
-            await self._take(self.venue.examine())
+            await self.take(self.venue.examine())
 
     async def _know_the_master(self) -> None:
         """An exchange that is bound to a master is not read before it is known whose the key is now.
@@ -140,7 +143,7 @@ class Poller:
             return
         async with self._listing:
             self.counters.listings += 1
-            await self._take(self.venue.listing())
+            await self.take(self.venue.listing())
 
     async def dispatch(self) -> None:
         """Queue every task that is neither queued nor under way nor told to wait."""
@@ -188,6 +191,13 @@ class Poller:
     def _relist_now(self) -> None:
         self._relist = None
         self._keep(asyncio.create_task(self.list_accounts(), name=f"relist {self.settings.name}"))
+
+    def identity_of(self, key: int) -> Identity | None:
+        """How the venue names an account of ours."""
+        account = self._engine.world.accounts.get(key)
+        if account is None:
+            return None
+        return MASTER_IDENTITY if account.master else account.identity
 
     def _accounts(self) -> list[Account]:
         world = self._engine.world
@@ -246,7 +256,7 @@ class Poller:
 
     async def _run(self, queue: _Queue, task: Task, *, urgent: bool) -> None:
         try:
-            await self._take(self.venue.perform(task, urgent=urgent), task)
+            await self.take(self.venue.perform(task, urgent=urgent), task)
         except Exception:
             # A job boundary: one task's fault is on record and stops nothing else.
             log.exception("poll.failed", exchange=self.settings.name, task=task.name)
@@ -265,7 +275,8 @@ class Poller:
             if not self._sweep_left:
                 self.counters.sweep_ms = self._engine.clock() - self.counters.sweep_began_ms
 
-    async def _take(self, answers: object, task: Task | None = None) -> None:
+    async def take(self, answers: object, task: Task | None = None) -> None:
+        """Hand every answer to the engine; `task` is what asked for them."""
         async for answer in answers:  # type: ignore[attr-defined]
             await self._engine.take(answer)
             self._count(answer, task)

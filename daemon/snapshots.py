@@ -143,4 +143,4 @@ def _warnings(
         for one in notifiers
         if one.dead
     ]
-    return warnings
+    return warnings + app.shelf.problems

@@ -1,0 +1,121 @@
+"""One `[[books]]`: when it is read, and what the engine is told of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from daemon.books.command import OUTPUT_BYTES, printed_by
+from daemon.books.errors import BooksError
+from daemon.books.rows import read_rows
+from daemon.config import BooksConfig, Secret, SecretError
+from rules.statements import BookRow, Books
+
+log = structlog.get_logger(__name__)
+
+FILE_AGAIN_MS = 60_000
+"""A file that cannot be read is tried again after so long although it did not change: its folder may have."""
+
+
+class BooksReader:
+    """Reads when it is due: a command at its cadence, a file when it changed.
+
+    `problem` is why the last read told nothing, "" after one that told something.
+    """
+
+    def __init__(self, config: BooksConfig, clock: Callable[[], int]) -> None:
+        self.config = config
+        self.problem = ""
+        self._clock = clock
+        self._due_ms = 0
+        self._seen: tuple[int, ...] | None = None
+        self._told: tuple[tuple[BookRow, ...], str] | None = None
+
+    async def read_if_due(self) -> Books | None:
+        """What is new, if anything is: rows that equal those told last are no news."""
+        now_ms = self._clock()
+        if self.config.file is None:
+            if now_ms < self._due_ms:
+                return None
+            self._due_ms = now_ms + self.config.every_ms
+        else:
+            seen = await asyncio.to_thread(_marks, self.config.file)
+            if seen == self._seen and (not self.problem or now_ms < self._due_ms):
+                return None
+            self._seen, self._due_ms = seen, now_ms + FILE_AGAIN_MS
+        return await self._read()
+
+    async def _read(self) -> Books | None:
+        rows: tuple[BookRow, ...] = ()
+        problem = ""
+        try:
+            rows = read_rows(_text(await self._bytes()))
+        except BooksError as error:
+            problem = str(error)
+        self._log(problem, len(rows))
+        self.problem = problem
+        if self._told == (rows, problem):
+            return None
+        self._told = (rows, problem)
+        return Books(self.config.name, self._clock(), rows, problem)
+
+    async def _bytes(self) -> bytes:
+        config = self.config
+        if config.file is not None:
+            return await asyncio.to_thread(_content, config.file)
+        try:
+            environment = {
+                name: given.resolve() if isinstance(given, Secret) else given for name, given in config.env
+            }
+        except SecretError as error:
+            raise BooksError(f"{error.key}: {error.reference}: {error.reason}") from None
+        secrets = [environment[name] for name, given in config.env if isinstance(given, Secret)]
+        return await printed_by(config.command, environment, config.folder, config.timeout_ms / 1000, secrets)
+
+    def _log(self, problem: str, rows: int) -> None:
+        """What lasts is said when it begins and when it changes."""
+        if problem and problem != self.problem:
+            log.warning("books.unreadable", books=self.config.name, reason=problem)
+        elif self.problem and not problem:
+            log.info("books.readable_again", books=self.config.name, rows=rows)
+        elif self._told is None:
+            log.info("books.read", books=self.config.name, rows=rows)
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise BooksError(f"line {line}: is not UTF-8 text") from None
+
+
+def _marks(path: Path) -> tuple[int, ...]:
+    """What changes with a file; empty where there is none."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return ()
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _content(path: Path) -> bytes:
+    try:
+        # Not to wait for the writer of a pipe: what is no regular file is refused after it is open.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            if not os.path.isfile(handle):  # noqa: PTH113  of the very file that is open
+                raise BooksError(f"{path.name} is not a regular file")
+            raw = file.read(OUTPUT_BYTES + 1)
+    except FileNotFoundError:
+        raise BooksError(f"{path.name}: there is no such file") from None
+    except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or "not a usable path"
+        raise BooksError(f"{path.name} cannot be read: {why}") from None
+    if len(raw) > OUTPUT_BYTES:
+        raise BooksError(f"{path.name} is larger than {OUTPUT_BYTES // 1024 // 1024} MiB")
+    return raw
