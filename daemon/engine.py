@@ -151,5 +151,7 @@ def _anything(world: World, outcome: Outcome) -> bool:
     """Whether a tick did anything at all: most do not, and are not logged."""
     if outcome.transitions or outcome.notifications or outcome.notes or outcome.relists or outcome.rechecks:
         return True
+    if outcome.histories or outcome.prices:
+        return True
     fields = (getattr(world, name) for name in World.__dataclass_fields__)
     return any(isinstance(table, Table) and table.touched for table in fields)
