@@ -152,5 +152,7 @@ def _anything(world: World, outcome: Outcome) -> bool:
     wanted = outcome.relists or outcome.rechecks or outcome.histories or outcome.prices
     if outcome.transitions or outcome.notifications or outcome.notes or wanted:
         return True
+    if outcome.histories or outcome.prices:
+        return True
     fields = (getattr(world, name) for name in World.__dataclass_fields__)
     return any(isinstance(table, Table) and table.touched for table in fields)

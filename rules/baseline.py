@@ -124,5 +124,9 @@ def _wavering(step: Step, exchange: str, baseline: Baseline) -> bool:
 
 def _held(step: Step, exchange: str) -> list[Alert]:
     """The alerts that waited, the most severe first; a sum over exchanges goes with the first that is done."""
-    held = [a for key, a in step.world.alerts.items() if a.held and key.subject.exchange in (exchange, "")]
+    held = [
+        a
+        for key, a in step.world.alerts.items()
+        if a.held and a.expires_ms is None and key.subject.exchange in (exchange, "")
+    ]
     return sorted(held, key=lambda alert: (-alert.severity.rank, alert.key))

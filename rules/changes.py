@@ -12,6 +12,7 @@ from rules.facts import Facts
 from rules.figures import Arrival, Look, facts_of, look_at, with_before
 from rules.lifecycle import look, withdraw
 from rules.plan import is_valued
+from rules.reconciling import changes as movement
 from rules.records import Alert, AlertKey, TrailPoint
 from rules.ruleset import ExchangeSettings, Rule
 from rules.step import Step
@@ -53,6 +54,7 @@ def judge(step: Step, settings: ExchangeSettings, rule: Rule, key: AlertKey, arr
         event=True,
         mixed=len(seen.parts) > 1,
         valued=is_valued(rule),
+        hold=lambda alert: movement.hold(step, alert),
     )
     alert = look(step, rule, key, evidence)
     if alert is not None and alert.state == "firing":

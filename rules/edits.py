@@ -9,6 +9,7 @@ from rules.builtin_names import NOTIFICATION, PREFIX, STALE_ACCOUNT, UNKNOWN
 from rules.figures import parts_of
 from rules.lifecycle import end
 from rules.plan import is_read, still_judges
+from rules.reconciling import follow
 from rules.records import Alert, AlertKey
 from rules.ruleset import RulesAccepted, Ruleset
 from rules.step import Step
@@ -24,6 +25,7 @@ def accept(step: Step, accepted: RulesAccepted) -> None:
     health.rules_accepted(step)
     _close(step, new)
     _forget(step, new)
+    follow.edited(step, old)
     for name, state in sorted(step.world.exchanges.items()):
         if state.stopped:  # the file changed, and with it perhaps the key: another chance
             step.world.exchanges[name] = replace(state, stopped="")

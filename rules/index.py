@@ -19,7 +19,10 @@ class Index:
     that a first judgement still waits for. `parts` keeps what each sum is made of, and `unknown_part` one of
     them that was unknown at the last look; `plans` and `filed` are the compiled rules; `contested` tells that
     some name belonged to two accounts; `read_counts` how many accounts of an exchange were looked at,
-    and how many of these are read. From `allows_until_ms` on some allow grants nothing any more.
+    and how many of these are read; `tracking`, `legs`, `uncovered`, `priced` and `prices_asked_ms` belong to
+    reconciliation: what it follows on each exchange, the legs by amount, the parts that a round has not
+    covered yet, the assets whose prices are asked for, and when that was last done. From `allows_until_ms`
+    on some allow grants nothing any more.
     """
 
     __slots__ = (
@@ -32,13 +35,18 @@ class Index:
         "ids",
         "judged",
         "last_success_ms",
+        "legs",
         "next_due_ms",
         "next_scan_ms",
         "open_of",
         "parts",
         "plans",
+        "priced",
+        "prices_asked_ms",
         "read_counts",
         "rules",
+        "tracking",
+        "uncovered",
         "unknown_part",
         "unread",
         "valued",
@@ -57,6 +65,9 @@ class Index:
         self.contested = False
         self.open_of: dict[tuple[str, int | None], set[AlertKey]] = {}
         self.last_success_ms: dict[str, int] = {}
+        self.legs: object = None
+        self.priced: dict[str, set[str]] = {}
+        self.prices_asked_ms: dict[str, int] = {}
         self.wallets: dict[int, set[str]] = {}
         self.valued: dict[int, set[str]] = {}
         self.forget_judged()
@@ -81,6 +92,8 @@ class Index:
         self.read_counts: dict[str, tuple[int, int]] = {}
         self.rules: dict[str, Rule] | None = None
         self.filed: dict[str, object] = {}
+        self.tracking: dict[str, object] = {}
+        self.uncovered: dict[tuple[str, str], set[tuple[int, str]]] = {}
         self.allows_until_ms = 0
         self.look_soon()
 
@@ -148,6 +161,7 @@ class Index:
     def _forget_parts(self) -> None:
         self.parts.clear()
         self.unknown_part.clear()
+        self.uncovered.clear()
 
     def _name(self, account: Account) -> None:
         for name, value in _identifiers(account):

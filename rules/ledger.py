@@ -25,7 +25,7 @@ class Leg:
 
     `match` is the movement that it belongs to, "" while it belongs to none. `traded` tells that another asset of
     the account moved the other way in the same reading. `settled` tells that its window is over. `declared` is
-    the `[[expect]]` that it consumed, `stated` the venue's own movement from or to outside that it is.
+    the `[[expect]]` that it consumed, `stated` (source, id) of the venue's own statements that add up to it.
     """
 
     amount: str
@@ -34,7 +34,7 @@ class Leg:
     traded: bool = False
     settled: bool = False
     declared: str = ""
-    stated: str = ""
+    stated: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Match:
     """One movement inside an exchange: what left the `givers` arrived at the `takers`.
 
     `rivals` are other legs of the same amount that may as well be meant; `proof` is the id of the venue's own
-    statement, "" where only amounts tell. `alerts` are the ids of what was told of it.
+    statement, "" where only amounts tell. `alerts` are the ids of what was told of it, `heard` the notifiers.
     """
 
     id: str
@@ -52,6 +52,7 @@ class Match:
     rivals: tuple[LegKey, ...] = ()
     proof: str = ""
     alerts: tuple[str, ...] = ()
+    heard: tuple[str, ...] = ()
 
 
 class SheetKey(NamedTuple):
@@ -64,26 +65,31 @@ class SheetKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What all changes since `since_ms` add up to, known deposits and withdrawals taken out.
+    """What a conservation rule knows of one asset beyond the legs that are kept.
 
-    `candidates` are the leaks that would explain the last `run` sweeps, `traders` the accounts whose assets moved
-    against each other.
+    `drift` is what the forgotten legs add up to; `candidates` are the leaks, any of which would explain the last
+    `run` sweeps; `traders` are the accounts whose assets moved against each other; `residual` is the sum at the
+    end of the last sweep, and `timing` tells that dated items explain it.
     """
 
     drift: str = "0"
-    since_ms: int = 0
     candidates: tuple[str, ...] = ()
     run: int = 0
     traders: tuple[int, ...] = ()
+    residual: str = "0"
+    timing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """The sweep of one rule over one exchange that is under way, and when the one before it began."""
+    """The sweep of one rule over one exchange that is under way since `began_ms`; the one before began at `before_ms`.
 
+    `since_ms` is when the first one began: legs before that are not counted.
+    """
+
+    since_ms: int
     began_ms: int
-    before_ms: int = 0
-    done: int = 0
+    before_ms: int
 
 
 class PastKey(NamedTuple):
@@ -109,3 +115,24 @@ class Declared:
 
     at_ms: int
     leg: LegKey | None = None
+
+
+class ShiftKey(NamedTuple):
+    """One account under one composition_shift rule."""
+
+    rule: str
+    account: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A past figure that a composition_shift may be measured from, and the end of the last reading that showed it.
+
+    `kind` is "major" (what is left of an asset's total), "new" (an asset never held before) or "worth" (the venue's
+    valuation of a wallet, whose `asset` is "wallet/quote").
+    """
+
+    kind: str
+    asset: str
+    value: str
+    last_ms: int

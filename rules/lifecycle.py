@@ -118,11 +118,16 @@ def _pending(step: Step, rule: Rule, alert: Alert, evidence: Evidence) -> Alert:
     if severity is None:
         return _keep(step, replace(alert, facts=_grown(alert, evidence)))
     facts = replace(_grown(alert, evidence), severity=severity, fired_ms=step.now_ms)
-    return fire(step, rule, replace(alert, severity=severity, facts=facts), event=evidence.event)
+    alert = replace(alert, severity=severity, facts=facts)
+    held = evidence.hold is not None and evidence.hold(alert)
+    return fire(step, rule, alert, event=evidence.event, held=held)
 
 
-def fire(step: Step, rule: Rule | None, alert: Alert, *, event: bool) -> Alert:
-    """From pending to firing. An event becomes a subject of its own, so that the next one finds its place."""
+def fire(step: Step, rule: Rule | None, alert: Alert, *, event: bool, held: bool = False) -> Alert:
+    """From pending to firing. An event becomes a subject of its own, so that the next one finds its place.
+
+    One that is `held` is told later, by whoever held it.
+    """
     key = alert.key
     if event:
         if key in step.world.alerts:
@@ -130,7 +135,7 @@ def fire(step: Step, rule: Rule | None, alert: Alert, *, event: bool) -> Alert:
         key = AlertKey(key.rule, key.subject._replace(event=alert.id))
     fired = replace(alert, key=key, state="firing", fired_ms=step.now_ms)
     step.moved(fired, "pending", "firing")
-    fired = telling.fired(step, rule, fired, event=event)
+    fired = telling.fired(step, rule, fired, event=event, held=held)
     return _keep(step, fired)
 
 

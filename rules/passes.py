@@ -11,6 +11,7 @@ from rules.model import Identity, Pass, Severity
 from rules.outcome import Recheck
 from rules.plan import is_read, plan_of
 from rules.readings import judge_assets
+from rules.reconciling import follow
 from rules.records import Account, Holding
 from rules.ruleset import ExchangeSettings
 from rules.sources import primary
@@ -138,6 +139,7 @@ def _judge_whole(
     )
     arrival = Arrival(account, done.wallet, done.began_ms, done.ended_ms, before)
     changed = zeroed(step, arrival, absent, done.ended_ms)
+    follow.read(step, settings, plan_of(step, account), arrival, changed, whole=True)
     unnamed = _Unnamed(frozenset(before.rows) - absent)
     judge_assets(step, settings, plan_of(step, account), arrival, changed, named=unnamed, whole=True)
     baseline.was_read(step, settings, *pair)

@@ -25,7 +25,8 @@ class AccountPlan:
     """The rules on figures of one account: by the asset they name, and those that see any asset.
 
     `by_key` finds the rules on figures; `read` tells whether the account's names are among those read;
-    `allows` are the standing exceptions that speak of the account.
+    `allows` are the standing exceptions that speak of the account; `reconciled` and `composed` are the rules of
+    those types.
     """
 
     read: bool
@@ -35,6 +36,8 @@ class AccountPlan:
     drained: list[Rule] = field(default_factory=list)
     by_key: dict[str, Rule] = field(default_factory=dict)
     allows: tuple[Allow, ...] = ()
+    reconciled: list[Rule] = field(default_factory=list)
+    composed: list[Rule] = field(default_factory=list)
 
     def for_asset(self, asset: str, *, held: bool) -> Iterator[Rule]:
         """The rules that judge this asset, each once; one never held is seen only by those that name it (law 4)."""
@@ -141,24 +144,28 @@ def _compile(step: Step, account: Account) -> AccountPlan:
         if rule.spec.family is Family.STATUS:
             if "drained" in cast("AccountStatus", rule.spec).on:
                 plan.drained.append(rule)
+        elif rule.spec.family is Family.RECONCILIATION:
+            plan.reconciled.append(rule)
+        elif rule.spec.family is Family.COMPOSITION:
+            plan.composed.append(rule)
         elif rule.spec.family in FIGURES:
             plan.by_key[rule.key] = rule
             _file(plan, rule)
     plan.allows = tuple(
         allow
         for allow in step.ruleset.allows
-        if allow.exchange.match(account.exchange) and _names(allow.account, account, identifiers)
+        if allow.exchange.match(account.exchange) and is_named(allow.account, account, identifiers)
     )
     return plan
 
 
-def _names(patterns: Patterns, account: Account, identifiers: tuple[str, ...]) -> bool:
+def is_named(patterns: Patterns, account: Account, identifiers: tuple[str, ...]) -> bool:
     """Whether patterns mean an account. The master must be named: no wildcard means it."""
     return patterns.names(MASTER) if account.master else patterns.match(*identifiers)
 
 
 def _is_about(rule: Rule, account: Account, identifiers: tuple[str, ...]) -> bool:
-    if not _names(rule.account, account, identifiers):
+    if not is_named(rule.account, account, identifiers):
         return False
     spec = rule.spec
     return not isinstance(spec, LowBalance) or spec.selects(identifiers)

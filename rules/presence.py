@@ -9,6 +9,7 @@ from rules.lifecycle import end
 from rules.model import Failure, Identity, ListedAccount, Listing, Reading, Severity
 from rules.outcome import Recheck
 from rules.plan import concerns
+from rules.reconciling import summary
 from rules.records import Account, ListingState
 from rules.ruleset import ExchangeSettings
 from rules.sources import primary
@@ -281,6 +282,7 @@ def _differ(step: Step, listing: Listing, named: set[int]) -> None:
     """A difference between two endpoints is reported as such and makes neither incomplete (law 2)."""
     source = primary(step.state(listing.exchange).listings)
     listed = {a.key for a in step.accounts_of(listing.exchange) if source in a.listed_by and a.present}
+    summary.listed(step, listing, source or "", named - listed, listed - named)
     only_here, only_there = len(named - listed), len(listed - named)
     if only_here or only_there:
         text = f"{listing.source} names {only_here} accounts that {source} lacks, and lacks {only_there} of its own"

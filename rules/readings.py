@@ -24,6 +24,7 @@ from rules.holdings import take_in, take_in_values
 from rules.lifecycle import end, look
 from rules.model import Covers, Reading
 from rules.plan import AccountPlan, is_valued, plan_of, quote_of, still_judges, subjects, wallets_of
+from rules.reconciling import follow
 from rules.records import Account, AlertKey
 from rules.ruleset import MINUTE_MS, ExchangeSettings, Rule
 from rules.step import Step
@@ -135,6 +136,7 @@ def _judge_quantities(
     arrival = Arrival(account, reading.wallet, reading.began_ms, reading.ended_ms, before)
     changed = take_in(step, arrival, reading)
     whole = reading.covers is Covers.ALL
+    follow.read(step, settings, plan, arrival, changed, whole=whole)
     if (
         not changed
         and (account.key, reading.wallet) in step.world.index.judged
@@ -236,6 +238,7 @@ def _judge_values(
         return
     arrival = Arrival(account, reading.wallet, reading.began_ms, reading.ended_ms, None, before)
     take_in_values(step, arrival, values)
+    follow.valued(step, settings, plan, arrival)
     if reading.wallet in wallets_of(step, account, settings, valued=True):
         for rule in plan.valued:
             if quote_of(rule) in values:

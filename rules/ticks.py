@@ -5,6 +5,7 @@ from __future__ import annotations
 from rules import baseline, blindness, staleness, withdrawing
 from rules.lifecycle import end
 from rules.orders import escalate_all
+from rules.reconciling import follow
 from rules.reminding import remind_all
 from rules.step import Step
 
@@ -26,6 +27,7 @@ def tick(step: Step) -> None:
     _kept_firing(step)
     _events(step)
     _digests(step)
+    follow.due(step)
     remind_all(step)
     escalate_all(step)
 

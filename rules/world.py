@@ -11,7 +11,19 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from rules.index import Index
-from rules.ledger import Declared, Leg, LegKey, Match, PastKey, PastPoint, Round, Sheet, SheetKey
+from rules.ledger import (
+    Declared,
+    Leg,
+    LegKey,
+    Mark,
+    Match,
+    PastKey,
+    PastPoint,
+    Round,
+    Sheet,
+    SheetKey,
+    ShiftKey,
+)
 from rules.records import (
     Account,
     Alert,
@@ -99,6 +111,7 @@ class World:
     rounds: Table[tuple[str, str], Round] = field(default_factory=Table)
     """(rule key, exchange) of each sweep under way."""
     past: Table[PastKey, tuple[PastPoint, ...]] = field(default_factory=Table)
+    shifts: Table[ShiftKey, tuple[Mark, ...]] = field(default_factory=Table)
     declared: Table[str, Declared] = field(default_factory=Table)
     """By Expect.key: those that are consumed."""
     stated: Table[tuple[str, str, str], Transfer] = field(default_factory=Table)

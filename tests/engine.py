@@ -37,6 +37,7 @@ from rules.patterns import Patterns
 from rules.ruleset import (
     Allow,
     ExchangeSettings,
+    Expect,
     NotifierSettings,
     Rule,
     RulesAccepted,
@@ -48,10 +49,12 @@ from rules.ruleset import (
 from rules.types.account_status import AccountStatus
 from rules.types.balance_change import BalanceChange
 from rules.types.balance_change import Step as ChangeStep
+from rules.types.composition_shift import CompositionShift
 from rules.types.high_balance import HighBalance
 from rules.types.levels import Floor, Tier
 from rules.types.low_balance import LowBalance
 from rules.types.presence import Presence
+from rules.types.reconciliation import Check, Reconciliation, Tell, Tolerance
 from rules.types.stale import Stale
 from rules.types.unexpected import Unexpected
 from rules.world import Account, Alert, World
@@ -175,6 +178,35 @@ def stale(name: str, after: str, **more: Any) -> Rule:
     return _rule(name, "stale", Stale(ms(after)), more)
 
 
+def reconciled(
+    check: str,
+    name: str = "",
+    *,
+    within: str | None = None,
+    tell: str = "unmatched",
+    max_skew: str = "5m",
+    escalate_age: str | None = None,
+    tolerance: dict[str, str] | None = None,
+    books: str = "*",
+    **more: Any,
+) -> Rule:
+    limits = {key: Decimal(text) if key != "quote" else text for key, text in (tolerance or {}).items()}
+    spec = Reconciliation(
+        Check(check),
+        Tolerance(**limits),  # type: ignore[arg-type]
+        None if within is None else ms(within),
+        Tell(tell),
+        ms(max_skew),
+        Patterns.of(books),
+        None if escalate_age is None else ms(escalate_age),
+    )
+    return _rule(name or check, "reconciliation", spec, more)
+
+
+def shift(name: str = "shift", within: str = "10m", fall: str = "50", **more: Any) -> Rule:
+    return _rule(name, "composition_shift", CompositionShift(ms(within), Decimal(fall)), more)
+
+
 def allow(name: str, up_to: str, field: str = "withdrawing", until: str = "", **more: Any) -> Allow:
     for key in ("exchange", "account", "asset", "wallet"):
         if key in more:
@@ -202,6 +234,7 @@ class Engine:
         exchanges: Iterable[ExchangeSettings] = (),
         notifiers: Iterable[NotifierSettings] = (),
         allows: Iterable[Allow] = (),
+        expects: Iterable[Expect] = (),
         first: bool = False,
         **settings: Any,
     ) -> None:
@@ -217,6 +250,7 @@ class Engine:
             {one.name: one for one in (tuple(notifiers) or (NotifierSettings("oncall", Severity.INFO),))},
             rules,
             tuple(allows),
+            expects=tuple(expects),
         )
         self._unread = 0
         if not first:

@@ -1,27 +1,130 @@
-"""What venues and books state, taken into the fold."""
+"""What venues and books state, taken into the fold.
+
+A venue's history proves what it names; what it lacks it does not deny. It explains legs that no amounts explain,
+settles ambiguous matches, and asks for the account that must have got what left another one.
+"""
 
 from __future__ import annotations
 
-from rules import health
-from rules.statements import Books, Prices, Transfers
+from dataclasses import replace
+from decimal import Decimal
+
+from rules import accounts, health
+from rules.ledger import LegKey, Match
+from rules.model import Severity
+from rules.outcome import Recheck
+from rules.reconciling import expected, legs, movements, proofs
+from rules.reconciling import prices as pricing
+from rules.reconciling.tracking import Tracking, tracking_of
+from rules.records import Account
+from rules.ruleset import ExchangeSettings
+from rules.statements import Books, Prices, Transfer, Transfers
 from rules.step import Step
+
+STATED_MOST = 20_000
 
 
 def transfers(step: Step, said: Transfers) -> None:
-    """A venue's history proves what it names; what it lacks it does not deny."""
-    if step.exchange(said.exchange) is None or step.state(said.exchange).stopped:
+    """Take one history in."""
+    settings, tracking = step.exchange(said.exchange), tracking_of(step, said.exchange)
+    if settings is None or step.state(said.exchange).stopped:
         return
     health.succeeded(step, said.exchange, said.began_ms, said.ended_ms)
+    if not said.complete:
+        step.note("history.incomplete", said.exchange, f"{said.source}: {said.reason}")
+    if tracking is None:
+        return
+    every = sorted(said.transfers, key=lambda one: (one.at_ms, one.id))
+    _remember(step, said, every)
+    touched: dict[LegKey, None] = {}
+    for one in every:
+        touched.update(dict.fromkeys(_apply(step, settings, tracking, one)))
+    for key in touched:
+        if legs.is_open(step.world.legs[key]):
+            proofs.explain(step, key)
 
 
 def prices(step: Step, said: Prices) -> None:
     """Public prices, good for figures that were read near them."""
     if step.exchange(said.exchange) is None or step.state(said.exchange).stopped:
         return
-    step.world.prices[said.exchange] = said
+    pricing.taken(step, said)
 
 
 def books(step: Step, said: Books) -> None:
     """One read of the user's books; one with a problem leaves the last good one in place."""
-    if not said.problem:
-        step.world.books[said.name] = said
+    if said.problem:
+        step.note("books.unread", "", f"{said.name}: {said.problem}")
+        return
+    before = step.world.books.get(said.name)
+    step.world.books[said.name] = said
+    expected.judge_books(step, said, before)
+
+
+def _remember(step: Step, said: Transfers, every: list[Transfer]) -> None:
+    """Keep what is new; two histories of one venue may state the very same movement."""
+    known = {_plain(one) for place, one in step.world.stated.items() if place[0] == said.exchange}
+    for one in every:
+        place = (said.exchange, said.source, one.id)
+        if place in step.world.stated or _plain(one) in known:
+            continue
+        if len(step.world.stated) >= STATED_MOST:
+            step.note("reconciliation.forgot", said.exchange, f"more than {STATED_MOST} stated transfers")
+            return
+        known.add(_plain(one))
+        step.world.stated[place] = one
+
+
+def _plain(one: Transfer) -> Transfer:
+    return replace(one, giver_wallet="", taker_wallet="")
+
+
+def _apply(step: Step, settings: ExchangeSettings, tracking: Tracking, one: Transfer) -> list[LegKey]:
+    """Settle what a statement settles; the open legs that it may explain."""
+    sides = [
+        None if who is None else accounts.find(step, settings.name, who) for who in (one.giver, one.taker)
+    ]
+    giver, taker = sides
+    amount = Decimal(one.amount)
+    gave = proofs.leg_at(step, settings.name, one, giver, -amount)
+    took = proofs.leg_at(step, settings.name, one, taker, amount)
+    if gave is not None and took is not None:
+        _bind(step, tracking, gave, took, one)
+    elif gave is not None and taker is not None and legs.is_open(step.world.legs[gave]):
+        _look_there(step, settings, taker)
+    mine = {side.key for side in sides if side is not None}
+    return [key for key in legs.of_asset(step, settings.name, one.asset) if key.account in mine]
+
+
+def _bind(step: Step, tracking: Tracking, gave: LegKey, took: LegKey, one: Transfer) -> None:
+    """Both legs of a stated movement are known: they are one, whatever amounts alone had said."""
+    bound = [step.world.matches.get(step.world.legs[key].match) for key in (gave, took)]
+    first = bound[0]
+    if first is not None and first is bound[1]:
+        movements.proven(step, first, one.id)
+        return
+    if any(match is not None and match.proof for match in bound):
+        return
+    found = [match for match in bound if match is not None]
+    freed = [key for match in found for key in _unbind(step, match)]
+    alerts = tuple(ident for match in found for ident in match.alerts)
+    heard = sorted({name for match in found for name in match.heard})
+    movements.matched(step, tracking, [gave], [took], proof=one.id, heard=heard, alerts=alerts)
+    settings = step.exchange(gave.exchange)
+    for key in freed:
+        if settings is not None and legs.is_open(step.world.legs[key]):
+            movements.arrived(step, settings, tracking, key)
+
+
+def _unbind(step: Step, match: Match) -> list[LegKey]:
+    keys = [key for key in (*match.givers, *match.takers) if key in step.world.legs]
+    for key in keys:
+        legs.put(step, key, replace(step.world.legs[key], match=""))
+    del step.world.matches[match.id]
+    return keys
+
+
+def _look_there(step: Step, settings: ExchangeSettings, account: Account) -> None:
+    """Read the account that must have got it, ahead of the queue."""
+    for wallet in sorted(step.world.index.wallets.get(account.key, ())):
+        step.outcome.rechecks.append(Recheck(settings.name, account.key, wallet, Severity.WARNING))

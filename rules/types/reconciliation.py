@@ -10,13 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from typing import ClassVar
 
 from rules.patterns import EVERYTHING, Patterns
 from rules.types.base import Family
-from rules.values import EXACT
 
-_HUNDRED = Decimal(100)
 _MINUTE_MS = 60_000
 
 
@@ -50,21 +49,19 @@ class Tolerance:
     dust_value: Decimal | None = None
     quote: str = "USDT"
 
-    def allows(self, ours: Decimal, theirs: Decimal) -> bool:
-        """Whether two figures agree as far as `abs` and `pct` tell. Exact: no division, so no rounding."""
-        difference = EXACT.subtract(ours, theirs).copy_abs()
-        if difference <= (self.abs or 0):
+    def allows(self, ours: Decimal | Fraction, theirs: Decimal | Fraction) -> bool:
+        """Whether two figures agree as far as `abs` and `pct` tell. Exact: fractions are never rounded."""
+        one, other = Fraction(ours), Fraction(theirs)
+        difference = abs(one - other)
+        if difference <= Fraction(self.abs or 0):
             return True
-        larger = max(ours.copy_abs(), theirs.copy_abs())
-        return self.pct is not None and EXACT.multiply(difference, _HUNDRED) <= EXACT.multiply(
-            self.pct, larger
-        )
+        return self.pct is not None and difference * 100 <= Fraction(self.pct) * max(abs(one), abs(other))
 
-    def is_dust(self, difference: Decimal, price: Decimal | None) -> bool:
+    def is_dust(self, difference: Decimal, price: Fraction | None) -> bool:
         """Whether a difference in an asset is worth at most `dust_value` at a price in `quote`."""
         if self.dust_value is None or price is None:
             return False
-        return EXACT.multiply(difference.copy_abs(), price) <= self.dust_value
+        return abs(Fraction(difference)) * price <= Fraction(self.dust_value)
 
 
 @dataclass(frozen=True, slots=True)

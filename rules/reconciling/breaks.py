@@ -1,0 +1,95 @@
+"""Breaks: differences between known figures as alerts with a life, judged like any other figure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from rules import telling
+from rules.evidence import Evidence
+from rules.facts import Facts
+from rules.lifecycle import look
+from rules.model import Severity
+from rules.reconciling.tracking import spec_of
+from rules.records import Account, Alert, AlertKey
+from rules.ruleset import ExchangeSettings, Rule
+from rules.step import Step
+from rules.sweep import gap_cap_ms
+from rules.types.base import Family, Verdict, Zone
+from rules.types.reconciliation import Reconciliation
+
+
+def judge(
+    step: Step,
+    settings: ExchangeSettings,
+    rule: Rule,
+    key: AlertKey,
+    facts: Facts,
+    *,
+    differs: bool,
+    began_ms: int,
+    ended_ms: int,
+) -> Alert | None:
+    """One look at two known figures; `facts.value` is their signed difference."""
+    if not differs and key not in step.world.alerts:
+        return None
+    value = None if facts.value is None else Decimal(facts.value)
+    verdict = Verdict(Zone.QUALIFIES if differs else Zone.CLEAR, rule.severity, value)
+    evidence = Evidence(
+        verdict, began_ms, ended_ms, key.subject.exchange, (), gap_cap_ms(step, settings), lambda: facts
+    )
+    alert = look(step, rule, key, evidence)
+    spec = rule.spec
+    if (
+        alert is not None
+        and alert.state == "firing"
+        and isinstance(spec, Reconciliation)
+        and spec.escalate_age_ms
+    ):
+        step.world.index.due((alert.fired_ms or 0) + spec.escalate_age_ms)
+    return alert
+
+
+def facts_of(rule: Rule, key: AlertKey, headline: str, value: Decimal, at_ms: int, **more: Any) -> Facts:  # noqa: ANN401  fields of Facts
+    """What a message about a break needs to know; `more` are further fields of Facts."""
+    facts = Facts(
+        rule=rule.name,
+        type=rule.type,
+        exchange=key.subject.exchange,
+        severity=rule.severity,
+        wallet=key.subject.wallet,
+        asset=key.subject.asset,
+        headline=headline,
+        value=format(value, "f"),
+        since_ms=at_ms,
+        read_ms=at_ms,
+        readings=1,
+        runbook=rule.runbook,
+        description=rule.description,
+    )
+    return replace(facts, **more)
+
+
+def about(account: Account) -> dict[str, Any]:
+    """The fields of Facts that name an account."""
+    return {"label": account.label, "identifiers": account.identity.identifiers}
+
+
+def grow_old(step: Step) -> None:
+    """A break that is still open at its `escalate_age` becomes critical."""
+    for key, alert in sorted(step.world.alerts.items()):
+        rule = step.rule(key.rule)
+        if rule is None or rule.spec.family is not Family.RECONCILIATION or alert.state != "firing":
+            continue
+        age_ms = spec_of(rule).escalate_age_ms
+        if age_ms is None or alert.expires_ms is not None or alert.severity is Severity.CRITICAL:
+            continue
+        at_ms = (alert.fired_ms or step.now_ms) + age_ms
+        if step.now_ms < at_ms:
+            step.world.index.due(at_ms)
+            continue
+        facts = replace(alert.facts, severity=Severity.CRITICAL, raised_from=alert.severity)
+        raised = replace(alert, severity=Severity.CRITICAL, facts=facts)
+        step.moved(raised, "firing", "firing", f"raised from {alert.severity} to critical by its age")
+        step.world.put_alert(telling.raised(step, rule, raised))

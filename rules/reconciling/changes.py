@@ -1,0 +1,90 @@
+"""Events of `balance_change` rules on both legs of one movement are told as that movement.
+
+Such an event waits for the other leg for a minute at most, and not at all where every account was read since.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rules import telling as told
+from rules.ledger import LegKey, Match
+from rules.reconciling import legs
+from rules.reconciling.telling import change_of, details_of, moved, told_as
+from rules.reconciling.tracking import parts_read, seen_ms, tracking_of
+from rules.records import Alert
+from rules.ruleset import MINUTE_MS
+from rules.step import Step
+
+LONGEST_HOLD_MS = MINUTE_MS
+LOOK_AGAIN_MS = 2_000
+TYPE = "balance_change"
+
+
+def hold(step: Step, alert: Alert) -> bool:
+    """Whether an event that is about to be told waits for the other leg of its movement."""
+    tracking = tracking_of(step, alert.key.subject.exchange)
+    key = None if tracking is None else _leg_of(step, alert)
+    if tracking is None or key is None or not any(rule.asset.match(key.asset) for rule in tracking.movements):
+        return False
+    if legs.is_open(step.world.legs[key]) and _all_read(step, key):
+        return False
+    step.world.index.due(step.now_ms if step.world.legs[key].match else step.now_ms + LOOK_AGAIN_MS)
+    return legs.is_open(step.world.legs[key]) or bool(step.world.legs[key].match)
+
+
+def release(step: Step, match: Match, headline: str, details: tuple[str, ...], heard: set[str]) -> None:
+    """A movement is known: the events that wait for it are told as it, each notifier once."""
+    keys = {*match.givers, *match.takers}
+    heard = set(heard)
+    for _, alert in sorted(step.world.alerts.items()):
+        if _waits(alert) and _leg_of(step, alert) in keys:
+            rule = step.rule(alert.key.rule)
+            if rule is not None:
+                told_as(step, rule, alert, headline, details, heard)
+    known = step.world.matches.get(match.id, match)
+    step.world.matches[match.id] = replace(known, heard=tuple(sorted(heard)))
+
+
+def due(step: Step) -> None:
+    """Tell alone what has waited long enough, and as its movement what came after that was known."""
+    for _, alert in sorted(step.world.alerts.items()):
+        if not _waits(alert):
+            continue
+        key, rule = _leg_of(step, alert), step.rule(alert.key.rule)
+        match = None if key is None else step.world.matches.get(step.world.legs[key].match)
+        if match is not None and rule is not None:
+            release(step, match, moved(step, match), details_of(step, match), set(match.heard))
+        elif key is None or step.now_ms >= (alert.fired_ms or 0) + LONGEST_HOLD_MS or _all_read(step, key):
+            step.world.put_alert(told.tell(step, rule, alert))
+        else:
+            step.world.index.due(step.now_ms + LOOK_AGAIN_MS)
+
+
+def _waits(alert: Alert) -> bool:
+    return alert.held and alert.type == TYPE and alert.expires_ms is not None
+
+
+def _leg_of(step: Step, alert: Alert) -> LegKey | None:
+    """The leg that is exactly the change which an event tells, the newest of them."""
+    subject, change = alert.key.subject, change_of(alert)
+    if subject.account is None or not change or alert.facts.field != "total":
+        return None
+    newest = reversed(legs.of_asset(step, subject.exchange, subject.asset))
+    return next(
+        (
+            key
+            for key in newest
+            if key.account == subject.account and legs.amount_of(step.world.legs[key]) == change
+        ),
+        None,
+    )
+
+
+def _all_read(step: Step, key: LegKey) -> bool:
+    parts = parts_read(step, key.exchange)
+    return all(
+        seen_ms(step.world.holdings.get((who.key, wallet))) >= key.at_ms
+        for who, wallet in parts
+        if who.key != key.account
+    )

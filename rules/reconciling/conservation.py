@@ -1,0 +1,242 @@
+"""Conservation: what the selected accounts gained and lost adds up to zero, but for known ways in and out.
+
+It is judged at the end of each complete sweep. A change seen in this sweep or the one before it may be half of a
+movement whose other half is still to come: as long as some of those explain the sum it is a timing difference.
+Where several are under way, a leak is what would explain several sweeps in a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from rules import accounts
+from rules.figures import Arrival
+from rules.ledger import LegKey, Round, Sheet, SheetKey
+from rules.outcome import HistoryWanted
+from rules.plan import AccountPlan, concerns, is_read, wallets_of
+from rules.reconciling import breaks, legs, proofs, telling
+from rules.reconciling.prices import rate
+from rules.reconciling.tracking import SWEEPS_IN_FLIGHT, Tracking, seen_ms, spec_of, tracking_of
+from rules.records import AlertKey, Subject
+from rules.ruleset import ExchangeSettings, Rule
+from rules.statements import Transfer
+from rules.step import Step
+from rules.types.reconciliation import Check
+from rules.values import EXACT, ZERO, add
+
+IN_FLIGHT_MOST = 10
+"""Of more half movements than this every sum could be explained: nothing is said until they have landed."""
+
+SWEEPS_OF_ONE_LEAK = 3
+"""While others are under way a leak must explain so many sweeps in a row: no movement is under way so long."""
+
+ASKED_MOST = 50
+
+
+def covered(step: Step, settings: ExchangeSettings, plan: AccountPlan, arrival: Arrival) -> None:
+    """A wallet was read in full: where it was the last of a sweep, the sums are judged."""
+    exchange = arrival.account.exchange
+    for rule in plan.reconciled:
+        if spec_of(rule).check is not Check.CONSERVATION:
+            continue
+        place = (rule.key, exchange)
+        round_ = step.world.rounds.get(place)
+        if round_ is None:
+            round_ = step.world.rounds[place] = Round(arrival.began_ms, arrival.began_ms, arrival.began_ms)
+        left = step.world.index.uncovered.get(place)
+        if left is None:
+            left = step.world.index.uncovered[place] = uncovered(step, settings, rule, round_)
+        part = (arrival.account.key, arrival.wallet)
+        if part in left and seen_ms(step.world.holdings.get(part)) >= round_.began_ms:
+            left.discard(part)
+        if not left:
+            _judge(step, settings, rule, round_, arrival.ended_ms)
+            step.world.rounds[place] = Round(round_.since_ms, arrival.ended_ms, round_.began_ms)
+            del step.world.index.uncovered[place]
+
+
+def uncovered(step: Step, settings: ExchangeSettings, rule: Rule, round_: Round) -> set[tuple[int, str]]:
+    """The wallets that a sweep has not met yet."""
+    return {
+        (account.key, wallet)
+        for account in step.accounts_of(settings.name)
+        if is_read(step, account) and concerns(rule, account)
+        for wallet in wallets_of(step, account, settings, valued=False)
+        if (rule.wallet is None or rule.wallet.match(wallet))
+        and seen_ms(step.world.holdings.get((account.key, wallet))) < round_.began_ms
+    }
+
+
+def noted(step: Step, tracking: Tracking, key: LegKey) -> None:
+    """A new leg: the rules that add it up have a sheet for its asset, which names accounts that trade."""
+    leg = step.world.legs[key]
+    for rule in tracking.conservation:
+        if not _counts(step, rule, key):
+            continue
+        place = SheetKey(rule.key, key.exchange, key.asset)
+        sheet = step.world.sheets.get(place, Sheet())
+        traders = tuple(sorted({*sheet.traders, key.account})) if leg.traded else sheet.traders
+        if place not in step.world.sheets or traders != sheet.traders:
+            step.world.sheets[place] = replace(sheet, traders=traders)
+
+
+def forgotten(step: Step, key: LegKey) -> None:
+    """A leg is dropped: what it contributed stays in the sheet."""
+    tracking = tracking_of(step, key.exchange)
+    for rule in tracking.conservation if tracking else ():
+        place = SheetKey(rule.key, key.exchange, key.asset)
+        sheet = step.world.sheets.get(place)
+        amount = contribution(step, rule, key)
+        if sheet is not None and amount:
+            drift = EXACT.add(Decimal(sheet.drift), amount)
+            step.world.sheets[place] = replace(sheet, drift=format(drift, "f"))
+
+
+def contribution(step: Step, rule: Rule, key: LegKey) -> Decimal:
+    """What a leg adds to the sum of a rule: nothing where its other side is known to lie outside of it."""
+    leg, round_ = step.world.legs[key], step.world.rounds.get((rule.key, key.exchange))
+    if round_ is None or key.at_ms <= round_.since_ms or not _counts(step, rule, key) or leg.declared:
+        return ZERO
+    match = step.world.matches.get(leg.match)
+    if match is not None:
+        both = [one for one in (*match.givers, *match.takers) if one in step.world.legs]
+        whole = all(_counts(step, rule, one) and one.at_ms > round_.since_ms for one in both)
+        return legs.amount_of(leg) if whole else ZERO
+    if leg.stated:
+        every = proofs.stated(step, key)
+        return add(
+            proofs.sign(step, key, one) * Decimal(one.amount) for one in every if _stays(step, rule, key, one)
+        )
+    return legs.amount_of(leg)
+
+
+def residual(step: Step, rule: Rule, place: SheetKey) -> Decimal:
+    """What everything since the first sweep adds up to."""
+    every = (contribution(step, rule, key) for key in legs.of_asset(step, place.exchange, place.asset))
+    return add([Decimal(step.world.sheets[place].drift), *every])
+
+
+def in_flight(step: Step, rule: Rule, place: SheetKey, since_ms: int) -> list[LegKey]:
+    """The changes since then that may be half of a movement."""
+    return [
+        key
+        for key in legs.of_asset(step, place.exchange, place.asset)
+        if key.at_ms > since_ms and not step.world.legs[key].match and contribution(step, rule, key)
+    ]
+
+
+def _judge(step: Step, settings: ExchangeSettings, rule: Rule, round_: Round, ended_ms: int) -> None:
+    within = spec_of(rule).within_ms
+    since_ms = round_.before_ms if within is None else min(round_.before_ms, ended_ms - within)
+    for place in sorted(key for key in step.world.sheets if key[:2] == (rule.key, settings.name)):
+        total = residual(step, rule, place)
+        under_way = in_flight(step, rule, place, since_ms)
+        leak, sheet = _leak(step, rule, place, total, under_way)
+        if sheet != step.world.sheets[place]:
+            step.world.sheets[place] = sheet
+        if leak is not None:
+            _tell(step, settings, rule, place, leak, round_, ended_ms)
+        if under_way and total:
+            _ask(step, place, under_way)
+
+
+def _leak(
+    step: Step, rule: Rule, place: SheetKey, total: Decimal, under_way: list[LegKey]
+) -> tuple[Decimal | None, Sheet]:
+    """The signed leak, zero where all is explained, None where that cannot be told yet; and the sheet after it."""
+    sheet = replace(step.world.sheets[place], residual=format(total, "f"), timing=False)
+    calm = replace(sheet, candidates=(), run=0)
+    if _is_nothing(step, rule, place, total):
+        return ZERO, calm
+    if not under_way:
+        return total, calm
+    waiting = replace(calm, timing=True)
+    if len(under_way) > IN_FLIGHT_MOST:
+        return None, waiting
+    left = _unexplained(total, [contribution(step, rule, key) for key in under_way])
+    if any(_is_nothing(step, rule, place, one) for one in left):
+        return ZERO, waiting
+    texts = {format(one.normalize(EXACT), "f") for one in left}
+    again = texts & set(sheet.candidates)
+    run = sheet.run + 1 if again else 1
+    found = again or texts
+    sheet = replace(sheet, candidates=tuple(sorted(found)), run=run, timing=True)
+    if run < SWEEPS_OF_ONE_LEAK:
+        return None, sheet
+    return min((Decimal(text) for text in found), key=lambda one: (one.copy_abs(), one)), sheet
+
+
+def _unexplained(total: Decimal, parts: list[Decimal]) -> set[Decimal]:
+    """What is left of the sum when any of the halves are taken out."""
+    left = {total}
+    for part in parts:
+        left |= {EXACT.subtract(one, part) for one in left}
+    return left
+
+
+def _is_nothing(step: Step, rule: Rule, place: SheetKey, amount: Decimal) -> bool:
+    tolerance = spec_of(rule).tolerance
+    if amount.copy_abs() <= (tolerance.abs or ZERO):
+        return True
+    return tolerance.is_dust(amount, rate(step, place.exchange, place.asset, tolerance.quote))
+
+
+def _tell(
+    step: Step,
+    settings: ExchangeSettings,
+    rule: Rule,
+    place: SheetKey,
+    leak: Decimal,
+    round_: Round,
+    ended_ms: int,
+) -> None:
+    key = AlertKey(rule.key, Subject(place.exchange, None, "", place.asset))
+    differs = bool(leak)
+    if not differs and key not in step.world.alerts:
+        return
+    sheet = step.world.sheets[place]
+    count = sum(1 for one in step.accounts_of(place.exchange) if is_read(step, one) and concerns(rule, one))
+    details = []
+    if sheet.timing:
+        details.append(f"All changes add up to {sheet.residual}; movements under way explain the rest.")
+    if sheet.traders:
+        who = telling.names(step.world.accounts[one].label for one in sheet.traders)
+        details.append(
+            f"Assets moved against each other in {who}: this check is meant for accounts that do not trade."
+        )
+    facts = breaks.facts_of(
+        rule,
+        key,
+        "does not add up: off by",
+        leak,
+        ended_ms,
+        label=f"sum of {count} accounts ({rule.account})",
+        details=tuple(details),
+    )
+    if differs:  # what is overdue has stood through the sweeps in which it could still have been under way
+        rule = replace(rule, confirm=max(1, rule.confirm - SWEEPS_IN_FLIGHT))
+    breaks.judge(
+        step, settings, rule, key, facts, differs=differs, began_ms=round_.began_ms, ended_ms=ended_ms
+    )
+
+
+def _ask(step: Step, place: SheetKey, under_way: list[LegKey]) -> None:
+    """What venues state of the accounts that explain the sum may settle it."""
+    who = tuple(sorted({key.account for key in under_way}))[:ASKED_MOST]
+    since = min(step.world.legs[key].from_ms for key in under_way)
+    step.outcome.histories.append(HistoryWanted(place.exchange, who, (place.asset,), since, step.now_ms + 1))
+
+
+def _counts(step: Step, rule: Rule, key: LegKey) -> bool:
+    if not rule.asset.match(key.asset) or not (rule.wallet is None or rule.wallet.match(key.wallet)):
+        return False
+    return concerns(rule, step.world.accounts[key.account])
+
+
+def _stays(step: Step, rule: Rule, key: LegKey, one: Transfer) -> bool:
+    """Whether both sides of a statement are accounts of the sum."""
+    sides = [
+        None if who is None else accounts.find(step, key.exchange, who) for who in (one.giver, one.taker)
+    ]
+    return all(side is not None and concerns(rule, side) for side in sides)

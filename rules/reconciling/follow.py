@@ -1,0 +1,107 @@
+"""Where a reading meets reconciliation: before its figures are judged, its changes become legs and past figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rules.figures import Arrival
+from rules.ledger import Round
+from rules.plan import AccountPlan
+from rules.reconciling import (
+    breaks,
+    changes,
+    composition,
+    conservation,
+    declared,
+    expected,
+    forgetting,
+    legs,
+    movements,
+    summary,
+)
+from rules.reconciling.tracking import tracking_of
+from rules.ruleset import ExchangeSettings, Ruleset
+from rules.step import Step
+
+
+def read(
+    step: Step,
+    settings: ExchangeSettings,
+    plan: AccountPlan,
+    arrival: Arrival,
+    changed: Iterable[str],
+    *,
+    whole: bool,
+) -> None:
+    """Quantities of one wallet arrived. Costs nothing where no rule asks for any of it."""
+    tracking = tracking_of(step, settings.name)
+    if tracking is not None and changed:
+        wanted = [asset for asset in changed if tracking.wants(asset)]
+        since_ms = _known_since_ms(step, settings)
+        for key, leg in legs.taken(step, arrival, wanted, since_ms=since_ms):
+            legs.add(step, key, leg)
+            conservation.noted(step, tracking, key)
+            movements.arrived(step, settings, tracking, key)
+            forgetting.too_many(step, key)
+    if not (plan.reconciled or plan.composed):
+        return
+    expected.remember(step, plan, arrival, changed, whole=whole)
+    if whole:
+        conservation.covered(step, settings, plan, arrival)
+    summary.read(step, settings, plan, arrival.account, arrival.wallet)
+    composition.read(step, settings, plan, arrival, changed)
+
+
+def valued(step: Step, settings: ExchangeSettings, plan: AccountPlan, arrival: Arrival) -> None:
+    """A valuation of one wallet arrived."""
+    if plan.composed:
+        composition.valued(step, plan, arrival.account, arrival.wallet)
+    if plan.reconciled:
+        summary.read(step, settings, plan, arrival.account, arrival.wallet)
+
+
+def due(step: Step) -> None:
+    """What time alone brings about."""
+    if step.world.legs:
+        movements.due(step)
+        changes.due(step)
+    if step.ruleset.expects:
+        declared.due(step)
+    breaks.grow_old(step)
+
+
+def edited(step: Step, old: Ruleset) -> None:
+    """A rules file came into force: what nobody asks for any more is forgotten."""
+    declared.forget(step)
+    expected.forget(step, old)
+    for place in [
+        p for p in step.world.rounds if p[0] and (step.rule(p[0]) is None or step.exchange(p[1]) is None)
+    ]:
+        del step.world.rounds[place]
+    for sheet in [
+        k for k in step.world.sheets if step.rule(k.rule) is None or step.exchange(k.exchange) is None
+    ]:
+        del step.world.sheets[sheet]
+    for shift in [p for p in step.world.shifts if step.rule(p.rule) is None]:
+        del step.world.shifts[shift]
+    for key in sorted(step.world.legs):
+        if tracking_of(step, key.exchange) is None:
+            legs.drop(step, key)
+    for ident in [i for i, match in step.world.matches.items() if match.givers[0] not in step.world.legs]:
+        del step.world.matches[ident]
+    for stated in [p for p in step.world.stated if tracking_of(step, p[0]) is None]:
+        del step.world.stated[stated]
+    for name in [name for name in step.world.prices if name not in step.ruleset.exchanges]:
+        del step.world.prices[name]
+
+
+def _known_since_ms(step: Step, settings: ExchangeSettings) -> int:
+    """Since when every account of an exchange is known: one that comes later held nothing before. 0: not yet."""
+    place = ("", settings.name)
+    known = step.world.rounds.get(place)
+    if known is None:
+        state = step.state(settings.name)
+        if not (state.listings_done if settings.own_call else state.passes):
+            return 0
+        known = step.world.rounds[place] = Round(step.now_ms, step.now_ms, step.now_ms)
+    return known.since_ms

@@ -1,0 +1,77 @@
+"""Prices: what one asset is worth in another by the venue's public prices, exactly, and when to ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from rules.outcome import PricesWanted
+from rules.statements import Prices
+from rules.step import Step
+
+BRIDGES = ("USDT", "BTC", "USDC", "FDUSD", "BUSD", "TUSD")
+"""Coins through which an asset without a pair of its own is priced, the first that serves."""
+
+ASK_AGAIN_MS = 10_000
+
+
+def rate(step: Step, exchange: str, asset: str, quote: str) -> Fraction | None:
+    """The last known price of one `asset` in `quote`; None where no price tells."""
+    known = step.world.prices.get(exchange)
+    return (
+        None
+        if known is None and asset != quote
+        else rate_of({} if known is None else known.prices, asset, quote)
+    )
+
+
+def rate_of(prices: Mapping[tuple[str, str], str], asset: str, quote: str) -> Fraction | None:
+    """As `rate`: its own pair either way round, else through one bridge."""
+    found = _direct(prices, asset, quote)
+    if found is not None:
+        return found
+    for bridge in BRIDGES:
+        first, second = _direct(prices, asset, bridge), _direct(prices, bridge, quote)
+        if first is not None and second is not None:
+            return first * second
+    return None
+
+
+def want(
+    step: Step, exchange: str, assets: frozenset[str], quotes: frozenset[str], *, now: bool = False
+) -> None:
+    """Ask for prices where the last ones are older than a poll, or at once where a difference waits for them."""
+    settings, known = step.exchange(exchange), step.world.prices.get(exchange)
+    if settings is None or not assets:
+        return
+    asked = step.world.index.prices_asked_ms
+    age_ms = step.now_ms - (known.ended_ms if known is not None else 0)
+    again_ms = step.now_ms - asked.get(exchange, 0)
+    if (not now and age_ms < settings.poll_every_ms) or 0 <= again_ms < (1_000 if now else ASK_AGAIN_MS):
+        return
+    asked[exchange] = step.now_ms
+    step.outcome.prices.append(
+        PricesWanted(exchange, tuple(sorted(assets)), tuple(sorted(quotes | set(BRIDGES))))
+    )
+
+
+def taken(step: Step, said: Prices) -> None:
+    """Keep the newest prices of an exchange."""
+    before = step.world.prices.get(said.exchange)
+    if (
+        before is None
+        or before.began_ms <= said.began_ms
+        or before.began_ms - said.began_ms > ASK_AGAIN_MS * 6
+    ):
+        step.world.prices[said.exchange] = said
+
+
+def _direct(prices: Mapping[tuple[str, str], str], asset: str, quote: str) -> Fraction | None:
+    if asset == quote:
+        return Fraction(1)
+    text = prices.get((asset, quote))
+    if text is not None:
+        return Fraction(text)
+    text = prices.get((quote, asset))
+    inverse = None if text is None else Fraction(text)
+    return 1 / inverse if inverse else None

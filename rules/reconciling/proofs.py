@@ -1,0 +1,101 @@
+"""What the venue's own statements prove of legs: which two are one movement, and what one leg is made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from rules import accounts
+from rules.ledger import Leg, LegKey
+from rules.reconciling import legs
+from rules.records import Account
+from rules.statements import MovementKind, Transfer
+from rules.step import Step
+from rules.values import add
+
+SLACK_MS = 5_000
+"""The time of a statement and the time at which balances show it may differ by so much."""
+
+
+def leg_at(
+    step: Step, exchange: str, one: Transfer, account: Account | None, amount: Decimal
+) -> LegKey | None:
+    """The leg of exactly this amount around the time of a statement, the oldest that fits and is not proven."""
+    if account is None:
+        return None
+    for key in legs.of_asset(step, exchange, one.asset):
+        leg = step.world.legs[key]
+        if key.account != account.key or legs.amount_of(leg) != amount or not _is_near(leg, key, one):
+            continue
+        match = step.world.matches.get(leg.match)
+        if not leg.stated and (match is None or match.proof in ("", one.id)):
+            return key
+    return None
+
+
+def proof_of(step: Step, gave: LegKey, took: LegKey) -> str:
+    """The id of the statement that two legs are one movement, "" where none is known."""
+    amount = legs.amount_of(step.world.legs[took])
+    used = {match.proof for match in step.world.matches.values() if match.proof}
+    for _, one in _near(step, took):
+        if one.id in used or Decimal(one.amount) != amount or not _is_near(step.world.legs[gave], gave, one):
+            continue
+        if sign(step, gave, one) < 0 and sign(step, took, one) > 0:
+            return one.id
+    return ""
+
+
+def explain(step: Step, key: LegKey) -> bool:
+    """Whether a leg is exactly the sum of the statements of its time that nothing else has used."""
+    leg = step.world.legs[key]
+    mine = [other for other in legs.of_asset(step, key.exchange, key.asset) if other.account == key.account]
+    used = {name for other in mine for name in step.world.legs[other].stated}
+    proven = {
+        match.proof
+        for other in mine
+        if (match := step.world.matches.get(step.world.legs[other].match)) is not None
+    }
+    found = [
+        (name, sign(step, key, one) * Decimal(one.amount))
+        for name, one in _near(step, key)
+        if name not in used and one.id not in proven and sign(step, key, one)
+    ]
+    if not found or add(amount for _, amount in found) != legs.amount_of(leg):
+        return False
+    legs.put(step, key, replace(leg, stated=tuple(name for name, _ in found)))
+    return True
+
+
+def stated(step: Step, key: LegKey) -> list[Transfer]:
+    """The statements that a leg is made of."""
+    names = step.world.legs[key].stated
+    places = ((key.exchange, *name) for name in names)
+    return [step.world.stated[place] for place in places if place in step.world.stated]
+
+
+def withdrawals(step: Step, key: LegKey) -> list[Transfer]:
+    """Those of them that went outside of the exchange."""
+    return [one for one in stated(step, key) if one.kind is MovementKind.WITHDRAWAL]
+
+
+def sign(step: Step, key: LegKey, one: Transfer) -> int:
+    """-1 where the account gave, 1 where it took, 0 where it has no part in it, or both."""
+    sides = [
+        None if who is None else accounts.find(step, key.exchange, who) for who in (one.giver, one.taker)
+    ]
+    gave, took = (side is not None and side.key == key.account for side in sides)
+    return int(took) - int(gave)
+
+
+def _near(step: Step, key: LegKey) -> list[tuple[tuple[str, str], Transfer]]:
+    leg = step.world.legs[key]
+    found = (
+        ((source, ident), one)
+        for (exchange, source, ident), one in step.world.stated.items()
+        if exchange == key.exchange and one.asset == key.asset and _is_near(leg, key, one)
+    )
+    return sorted(found, key=lambda item: item[0])
+
+
+def _is_near(leg: Leg, key: LegKey, one: Transfer) -> bool:
+    return leg.from_ms - SLACK_MS <= one.at_ms <= key.at_ms + SLACK_MS

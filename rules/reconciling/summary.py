@@ -1,0 +1,205 @@
+"""The venue's own valuation against the quantities, by public prices read in the same window.
+
+Both sides and the prices are read again before a difference is believed: a price that moved between the reads is
+none. The valuation is of Binance: what it sums up of an account (BTC) and of each wallet of the master.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from fractions import Fraction
+
+from rules.model import Listing, Severity
+from rules.outcome import Recheck
+from rules.plan import AccountPlan, concerns
+from rules.reconciling import breaks, prices
+from rules.reconciling.finding import Standing
+from rules.reconciling.tracking import seen_ms, spec_of
+from rules.records import Account, AlertKey, Subject
+from rules.ruleset import ExchangeSettings, Rule
+from rules.step import Step
+from rules.types.base import Family
+from rules.types.reconciliation import Check
+from rules.values import figure
+
+KIND = "binance"
+SHOWN = Context(prec=60, rounding=ROUND_HALF_EVEN)
+PLACES = Decimal(1).scaleb(-18)
+
+
+@dataclass(frozen=True, slots=True)
+class Valued:
+    """One wallet valued both ways: `ours` by quantities and prices, `theirs` by the venue, read between two times."""
+
+    standing: Standing
+    quote: str
+    ours: Fraction | None = None
+    theirs: Decimal | None = None
+    began_ms: int = 0
+    ended_ms: int = 0
+    reason: str = ""
+
+    @property
+    def difference(self) -> Decimal | None:
+        """Ours less theirs, to 18 decimals; compared is the exact figure."""
+        if self.ours is None or self.theirs is None:
+            return None
+        return shown(self.ours - Fraction(self.theirs))
+
+
+def shown(value: Fraction) -> Decimal:
+    """A quotient as a decimal of 18 places, without the zeros behind it."""
+    text = SHOWN.divide(Decimal(value.numerator), Decimal(value.denominator))
+    short = SHOWN.quantize(text, PLACES).normalize(SHOWN)
+    return short or Decimal(0)
+
+
+def read(step: Step, settings: ExchangeSettings, plan: AccountPlan, account: Account, wallet: str) -> None:
+    """One side was read: compare with the other where both are of one time."""
+    for rule in plan.reconciled:
+        if (
+            not _is_ours(rule)
+            or settings.kind != KIND
+            or not (rule.wallet is None or rule.wallet.match(wallet))
+        ):
+            continue
+        valuation = step.world.valuations.get((account.key, wallet))
+        _ask_prices(step, settings, account, wallet, now=False)
+        for quote in sorted(valuation.values) if valuation is not None else ():
+            _judge(step, settings, rule, account, wallet, compare(step, rule, account, wallet, quote))
+
+
+def compare(step: Step, rule: Rule, account: Account, wallet: str, quote: str) -> Valued:
+    """Both sides as they are known now."""
+    part = (account.key, wallet)
+    valuation, holding = step.world.valuations.get(part), step.world.holdings.get(part)
+    known = step.world.prices.get(account.exchange)
+    if valuation is None or holding is None or holding.whole_ms is None or not valuation.values.get(quote):
+        return Valued(Standing.INDETERMINATE, quote, reason="one side was not read")
+    theirs = Decimal(valuation.values[quote])
+    quantities = {asset: figure(holding, asset, "total") for asset in sorted(holding.rows)}
+    held = {asset: amount for asset, amount in quantities.items() if amount != 0}
+    times = [(valuation.began_ms, valuation.ended_ms), (seen_ms(holding), holding.ended_ms)]
+    if any(asset != quote for asset in held):
+        if known is None:
+            return Valued(Standing.INDETERMINATE, quote, theirs=theirs, reason="no prices were read")
+        times.append((known.began_ms, known.ended_ms))
+    began, ended = min(one for one, _ in times), max(one for _, one in times)
+    ours = Fraction(0)
+    for asset, amount in held.items():
+        rate = prices.rate_of({} if known is None else known.prices, asset, quote)
+        if amount is None or rate is None:
+            reason = f"{asset} has no known {'total' if amount is None else 'price'}"
+            return Valued(Standing.INDETERMINATE, quote, None, theirs, began, ended, reason)
+        ours += Fraction(amount) * rate
+    if ended - began > spec_of(rule).max_skew_ms:
+        reason = "both sides and the prices are of different times"
+        return Valued(Standing.NOT_COMPARABLE, quote, ours, theirs, began, ended, reason)
+    standing = Standing.AGREES if _agree(rule, quote, ours, theirs, step, account) else Standing.BREAK
+    return Valued(standing, quote, ours, theirs, began, ended)
+
+
+def listed(step: Step, listing: Listing, primary: str, only_here: set[int], only_there: set[int]) -> None:
+    """The summary's accounts against the list's."""
+    settings = step.exchange(listing.exchange)
+    rules = [one for one in step.ruleset.rules if one.enabled and _is_ours(one)]
+    if settings is None or not rules or listing.source != "summary":
+        return
+    sides = dict.fromkeys(only_here, (listing.source, primary))
+    sides.update(dict.fromkeys(only_there, (primary, listing.source)))
+    for rule in rules:
+        for account in step.accounts_of(listing.exchange):
+            key = AlertKey(rule.key, Subject(account.exchange, account.key))
+            if not concerns(rule, account) or account.master:
+                continue
+            has, lacks = sides.get(account.key, (primary, listing.source))
+            facts = breaks.facts_of(
+                rule,
+                key,
+                f"is in the venue's {has} and not in its {lacks}",
+                Decimal(1 if has == listing.source else -1),
+                listing.ended_ms,
+                **breaks.about(account),
+            )
+            facts = replace(facts, value=None, readings=0)
+            breaks.judge(
+                step,
+                settings,
+                rule,
+                key,
+                facts,
+                differs=account.key in sides,
+                began_ms=listing.began_ms,
+                ended_ms=listing.ended_ms,
+            )
+
+
+def _judge(
+    step: Step, settings: ExchangeSettings, rule: Rule, account: Account, wallet: str, both: Valued
+) -> None:
+    key = AlertKey(rule.key, Subject(account.exchange, account.key, wallet, both.quote))
+    difference = both.difference
+    if both.standing not in (Standing.AGREES, Standing.BREAK) or difference is None or both.ours is None:
+        if key in step.world.alerts:
+            _again(step, settings, account, wallet)
+        return
+    facts = breaks.facts_of(
+        rule,
+        key,
+        "differs from the venue's own total by",
+        difference,
+        both.ended_ms,
+        **breaks.about(account),
+        quote=both.quote,
+        details=(_both_sides(both),),
+    )
+    alert = breaks.judge(
+        step,
+        settings,
+        rule,
+        key,
+        facts,
+        differs=both.standing is Standing.BREAK,
+        began_ms=both.began_ms,
+        ended_ms=both.ended_ms,
+    )
+    if alert is not None and (alert.state == "pending" or alert.clear_ms is not None):
+        _again(step, settings, account, wallet)
+
+
+def _both_sides(both: Valued) -> str:
+    worth = "unknown" if both.ours is None else f"{shown(both.ours):,f} {both.quote}"
+    return f"By the venue's prices what was read is worth {worth}; its own total is {both.theirs:,f} {both.quote}."
+
+
+def _again(step: Step, settings: ExchangeSettings, account: Account, wallet: str) -> None:
+    """Both sides and the prices, read anew: nothing older than the difference can confirm it."""
+    for valued in (False, True):
+        step.outcome.rechecks.append(
+            Recheck(account.exchange, account.key, wallet, Severity.WARNING, valued=valued)
+        )
+    _ask_prices(step, settings, account, wallet, now=True)
+
+
+def _ask_prices(step: Step, settings: ExchangeSettings, account: Account, wallet: str, *, now: bool) -> None:
+    """The prices of every asset that was ever met in a compared wallet of the exchange."""
+    priced = step.world.index.priced.setdefault(settings.name, set())
+    holding = step.world.holdings.get((account.key, wallet))
+    if holding is not None:
+        priced.update(holding.rows)
+    prices.want(step, settings.name, frozenset(priced), frozenset({"BTC", settings.quote}), now=now)
+
+
+def _agree(rule: Rule, quote: str, ours: Fraction, theirs: Decimal, step: Step, account: Account) -> bool:
+    tolerance = spec_of(rule).tolerance
+    if tolerance.allows(ours, theirs):
+        return True
+    if tolerance.dust_value is None:
+        return False
+    worth = prices.rate(step, account.exchange, quote, tolerance.quote)
+    return worth is not None and abs(ours - Fraction(theirs)) * worth <= Fraction(tolerance.dust_value)
+
+
+def _is_ours(rule: Rule) -> bool:
+    return rule.spec.family is Family.RECONCILIATION and spec_of(rule).check is Check.SUMMARY

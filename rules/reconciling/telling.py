@@ -1,0 +1,147 @@
+"""How movements are said and told: one event per movement, and nobody hears of one twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+
+from rules.facts import Facts
+from rules.ids import derive
+from rules.ledger import LegKey, Match
+from rules.lifecycle import fire
+from rules.outcome import Notification, NotificationKind
+from rules.records import Account, Alert, AlertKey, Subject
+from rules.ruleset import Rule
+from rules.step import Step, routed
+from rules.values import EXACT, add
+
+NAMED_MOST = 4
+"""Accounts named in one sentence; the others are counted."""
+
+
+def label_of(step: Step, key: LegKey) -> str:
+    """Whose leg it is."""
+    return step.world.accounts[key.account].label
+
+
+def names(labels: Iterable[str], word: str = "and") -> str:
+    """Labels as a sentence names them, the same one once."""
+    every = list(dict.fromkeys(labels))
+    if len(every) > NAMED_MOST:
+        every = [*every[:NAMED_MOST], f"{len(every) - NAMED_MOST} more"]
+    return every[0] if len(every) == 1 else f"{', '.join(every[:-1])} {word} {every[-1]}"
+
+
+def moved(step: Step, match: Match) -> str:
+    """The movement in words, as "10,000 USDT moved from a to b"."""
+    key = match.givers[0]
+    givers = sorted({leg.account for leg in match.givers})
+    asset, figure = key.asset, f"{size_of(step, match):,f}"
+    if {leg.account for leg in match.takers} == set(givers):
+        wallets = (
+            f"from {names(leg.wallet for leg in match.givers)} to {names(leg.wallet for leg in match.takers)}"
+        )
+        return f"{figure} {asset} moved {wallets} inside {label_of(step, key)}"
+    giver, taker = (names(label_of(step, leg) for leg in side) for side in (match.givers, match.takers))
+    rivals = [leg for leg in match.rivals if leg in step.world.legs]
+    also_gave = [label_of(step, leg) for leg in rivals if step.world.legs[leg].amount.startswith("-")]
+    also_took = [label_of(step, leg) for leg in rivals if not step.world.legs[leg].amount.startswith("-")]
+    if also_gave:
+        giver = names([giver, *also_gave], "or")
+    if also_took:
+        taker = names([taker, *also_took], "or")
+    return f"{figure} {asset} moved from {giver} to {taker}"
+
+
+def size_of(step: Step, match: Match) -> Decimal:
+    """How much was moved, without a sign."""
+    amounts = [Decimal(step.world.legs[key].amount) for key in match.givers if key in step.world.legs]
+    return add(amounts).copy_abs()
+
+
+def details_of(step: Step, match: Match) -> tuple[str, ...]:
+    """What is known beyond the amounts."""
+    said: list[str] = []
+    rivals = [leg for leg in match.rivals if leg in step.world.legs]
+    if rivals and not match.proof:
+        said.append(
+            f"Ambiguous: {names(label_of(step, leg) for leg in rivals)} changed by the same amount "
+            "in the same time; the venue has not said which it was."
+        )
+    if match.proof:
+        said.append(f"The venue states it as transfer {match.proof}.")
+    if len(match.givers) > 1 or len(match.takers) > 1:
+        legs = [key for key in (*match.givers, *match.takers) if key in step.world.legs]
+        parts = [f"{label_of(step, key)} {Decimal(step.world.legs[key].amount):+,f}" for key in legs]
+        said.append(f"Together: {', '.join(parts)}.")
+    return tuple(said)
+
+
+def event(
+    step: Step,
+    rule: Rule,
+    key: LegKey,
+    headline: str,
+    details: tuple[str, ...],
+    also: Iterable[LegKey] = (),
+) -> Alert:
+    """Tell one event of a rule about a leg; `also` are other legs whose accounts it names."""
+    who = [step.world.accounts[leg.account] for leg in (key, *also)]
+    facts = Facts(
+        rule=rule.name,
+        type=rule.type,
+        exchange=key.exchange,
+        severity=rule.severity,
+        asset=key.asset,
+        headline=headline,
+        since_ms=key.at_ms,
+        read_ms=key.at_ms,
+        fired_ms=step.now_ms,
+        details=details,
+        identifiers=_identifiers(who),
+        runbook=rule.runbook,
+        description=rule.description,
+    )
+    alert_key = AlertKey(rule.key, Subject(key.exchange, key.account, key.wallet, key.asset))
+    seed = f"{rule.key}|{key}|{headline}"
+    ident = derive("A", seed, lambda text: text in step.world.index.ids)
+    now = step.now_ms
+    alert = Alert(alert_key, ident, rule.name, rule.type, "pending", rule.severity, facts, now, now, now)
+    step.moved(alert, "", "pending")
+    return fire(step, rule, alert, event=True)
+
+
+def told_as(
+    step: Step, rule: Rule, alert: Alert, headline: str, details: tuple[str, ...], heard: set[str]
+) -> None:
+    """Tell a held event of another rule as the movement that it is part of, to whoever has not heard of that yet."""
+    routes = [name for name in routed(step.ruleset, rule, alert.severity) if name not in heard]
+    facts = replace(
+        alert.facts,
+        headline=headline,
+        label="",
+        details=(*details, *alert.facts.details),
+        value=None,
+        threshold=None,
+        before=None,
+        before_ms=None,
+        window_ms=None,
+    )
+    step.outcome.notifications.extend(
+        Notification(alert.id, name, NotificationKind.EVENT, alert.severity, step.now_ms, facts)
+        for name in routes
+    )
+    heard.update(routes)
+    step.world.put_alert(replace(alert, facts=facts, told=frozenset(routes), held=False))
+
+
+def change_of(alert: Alert) -> Decimal | None:
+    """By how much the figure of a balance_change event changed."""
+    if alert.facts.value is None or alert.facts.before is None:
+        return None
+    return EXACT.subtract(Decimal(alert.facts.value), Decimal(alert.facts.before))
+
+
+def _identifiers(who: Iterable[Account]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for account in who for name in account.identity.identifiers))
