@@ -231,13 +231,16 @@ class App:
         for name in {recheck.exchange for recheck in outcome.rechecks}:
             if name in self.pollers:
                 self.pollers[name].recheck([one for one in outcome.rechecks if one.exchange == name])
+        self._wish(outcome)
+        self._note(outcome)
+
+    def _wish(self, outcome: Outcome) -> None:
         for history in outcome.histories:
             if history.exchange in self.pollers:
                 self.pollers[history.exchange].wishes.history(history)
         for prices in outcome.prices:
             if prices.exchange in self.pollers:
                 self.pollers[prices.exchange].wishes.prices(prices)
-        self._note(outcome)
 
     def _note(self, outcome: Outcome) -> None:
         for note in outcome.notes:
