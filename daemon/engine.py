@@ -149,8 +149,7 @@ class Engine:
 
 def _anything(world: World, outcome: Outcome) -> bool:
     """Whether a tick did anything at all: most do not, and are not logged."""
-    wanted = outcome.relists or outcome.rechecks or outcome.histories or outcome.prices
-    if outcome.transitions or outcome.notifications or outcome.notes or wanted:
+    if outcome.transitions or outcome.notifications or outcome.notes or outcome.relists or outcome.rechecks:
         return True
     if outcome.histories or outcome.prices:
         return True

@@ -17,37 +17,48 @@ from rules.statements import BookRow, Books
 
 log = structlog.get_logger(__name__)
 
-FILE_AGAIN_MS = 60_000
-"""A file that cannot be read is tried again after so long although it did not change: its folder may have."""
+CONFIRM_MS = 5_000
+"""Between two reads of what is new, so that nobody waits for `every` to be sure; never more of them than it takes."""
+
+UNCHANGED_MS = 3_600_000
+"""Rows that stay the same are told so often: not at every read, for each is kept in the log."""
 
 
 class BooksReader:
-    """Reads when it is due: a command at its cadence, a file when it changed.
+    """Reads when it is due, a file also when it changed, and again while that is to be confirmed.
 
-    `problem` is why the last read told nothing, "" after one that told something.
+    `confirm` is how many reads make a rule sure. `problem` is why the last read told nothing, "" after one that did.
     """
 
     def __init__(self, config: BooksConfig, clock: Callable[[], int]) -> None:
         self.config = config
+        self.confirm = 1
         self.problem = ""
         self._clock = clock
         self._due_ms = 0
         self._seen: tuple[int, ...] | None = None
         self._told: tuple[tuple[BookRow, ...], str] | None = None
+        self._told_ms = 0
+        self._again = 0  # reads that are still to confirm what is new
+
+    def anew(self) -> None:
+        """Tell everything again, because the rules are others now."""
+        self._told, self._due_ms, self._again = None, 0, 0
 
     async def read_if_due(self) -> Books | None:
-        """What is new, if anything is: rows that equal those told last are no news."""
+        """What the engine is to be told, if anything."""
         now_ms = self._clock()
-        if self.config.file is None:
-            if now_ms < self._due_ms:
-                return None
-            self._due_ms = now_ms + self.config.every_ms
-        else:
+        changed = False
+        if self.config.file is not None:
             seen = await asyncio.to_thread(_marks, self.config.file)
-            if seen == self._seen and (not self.problem or now_ms < self._due_ms):
-                return None
-            self._seen, self._due_ms = seen, now_ms + FILE_AGAIN_MS
-        return await self._read()
+            changed, self._seen = seen != self._seen, seen
+        if now_ms < self._due_ms and not changed:
+            return None
+        told = await self._read()
+        self._due_ms = now_ms + (
+            min(CONFIRM_MS, self.config.every_ms) if self._again else self.config.every_ms
+        )
+        return told
 
     async def _read(self) -> Books | None:
         rows: tuple[BookRow, ...] = ()
@@ -58,10 +69,26 @@ class BooksReader:
             problem = str(error)
         self._log(problem, len(rows))
         self.problem = problem
-        if self._told == (rows, problem):
+        if not self._is_told((rows, problem)):
             return None
-        self._told = (rows, problem)
-        return Books(self.config.name, self._clock(), rows, problem)
+        self._told_ms = self._clock()
+        return Books(self.config.name, self._told_ms, rows, problem)
+
+    def _is_told(self, found: tuple[tuple[BookRow, ...], str]) -> bool:
+        """Whether this read is told. One that only confirms never asks for another, or it might go on for ever."""
+        before, self._told = self._told, found
+        rows, problem = found
+        if problem:
+            self._again = 0
+            return found != before
+        if self._again:
+            self._again -= 1
+            return True
+        if found != before:
+            self._again = self.confirm - 1
+            return True
+        age_ms = self._clock() - self._told_ms
+        return age_ms >= UNCHANGED_MS or any(row.as_of_ms > self._told_ms for row in rows)
 
     async def _bytes(self) -> bytes:
         config = self.config

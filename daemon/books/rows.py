@@ -34,9 +34,11 @@ def read_rows(text: str) -> tuple[BookRow, ...]:
         if len(cells) != len(header):
             raise _fault(line, "", f"has {len(cells)} columns, the header has {len(header)}")
         row = _row(line, dict(zip(header, cells, strict=True)))
-        key = (row.exchange, row.account.casefold(), row.asset, row.wallet.casefold(), row.as_of_ms)
+        key = (row.exchange, row.account.casefold(), row.asset, row.wallet.casefold())
         if first.setdefault(key, line) != line:
-            raise _fault(line, "", f"says the same account, asset and as_of as line {first[key]}")
+            raise _fault(
+                line, "", f"is about the same account and asset as line {first[key]}: one row for each"
+            )
         rows.append(row)
         if len(rows) > ROWS_MOST:
             raise BooksError(f"more than {ROWS_MOST:,} rows")
@@ -77,7 +79,7 @@ def _row(line: int, cells: Mapping[str, str]) -> BookRow:
     return BookRow(
         exchange=_name(line, "exchange", cells),
         account=_name(line, "account", cells),
-        asset=_name(line, "asset", cells),
+        asset=_name(line, "asset", cells).upper(),
         amount=_amount(line, cells["amount"]),
         as_of_ms=_as_of_ms(line, cells["as_of"]),
         wallet=_name(line, "wallet", cells) if cells.get("wallet", "").strip() else "",

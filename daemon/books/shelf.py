@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 import structlog
 
@@ -27,15 +27,18 @@ class Shelf:
         self._readers: dict[str, BooksReader] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
 
-    async def put(self, found: Iterable[BooksConfig], ruleset: Ruleset, known: Collection[str]) -> None:
+    async def put(self, found: Sequence[BooksConfig], ruleset: Ruleset, known: Collection[str]) -> None:
         """From now on these. What is `known` to the engine and gone from the file is empty from now on."""
-        wanted = {config.name: config for config in found if _is_compared(config.name, ruleset)}
+        sure = {config.name: _confirm(config.name, ruleset) for config in found}
+        wanted = {config.name: config for config in found if sure[config.name]}
         for name in list(self._readers):
             if name not in wanted or self._readers[name].config != wanted[name]:
                 del self._readers[name]
                 await self._stop([name])
         for name, config in wanted.items():
-            self._readers.setdefault(name, BooksReader(config, self._clock))
+            reader = self._readers.setdefault(name, BooksReader(config, self._clock))
+            reader.confirm = sure[name]
+            reader.anew()
         for name in sorted(set(known) - set(wanted)):
             await self._take(Books(name, self._clock(), ()))
 
@@ -72,12 +75,16 @@ class Shelf:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _is_compared(name: str, ruleset: Ruleset) -> bool:
-    """Nobody's command is run for nothing."""
-    return any(
-        rule.enabled
-        and isinstance(rule.spec, Reconciliation)
-        and rule.spec.check is Check.EXPECTED
-        and rule.spec.books.match(name)
-        for rule in ruleset.rules
+def _confirm(name: str, ruleset: Ruleset) -> int:
+    """How many reads make every rule sure that compares these; 0 where none does: no command is run for nothing."""
+    return max(
+        (
+            rule.confirm
+            for rule in ruleset.rules
+            if rule.enabled
+            and isinstance(rule.spec, Reconciliation)
+            and rule.spec.check is Check.EXPECTED
+            and rule.spec.books.match(name)
+        ),
+        default=0,
     )

@@ -124,7 +124,8 @@ class Books(Table):
     every: Duration = Field(
         default="5m",
         validate_default=True,
-        description="How often the command is run. A file is looked at every second.",
+        description="How often they are read; a file also as soon as it changes. What is new is read again at once, "
+        "as often as `confirm` of the rules wants.",
         examples=["15m"],
     )
     timeout: Duration = Field(

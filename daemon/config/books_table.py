@@ -27,9 +27,9 @@ def books_of(table: written.Books, scope: Scope, folder: Path) -> BooksConfig:
     elif not given:
         scope.problem_of_key(("file",), "is required and missing", "write file, or command for a program")
     elif "file" in given:
-        for key in ("env", "every", "timeout"):
+        for key in ("env", "timeout"):
             if key in table.model_fields_set:
-                scope.warning((key,), "has no effect on a file", "it is read when it changes")
+                scope.warning((key,), "has no effect on a file")
     elif "timeout" not in scope.broken and table.timeout > table.every:
         scope.problem(("timeout",), "must not be longer than every")
     env = tuple(

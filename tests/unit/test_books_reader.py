@@ -192,42 +192,82 @@ async def _until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_command_is_run_at_its_cadence_and_equal_rows_are_no_news(tmp_path: Path) -> None:
+async def amounts(reader: BooksReader) -> list[str] | None:
+    told = await reader.read_if_due()
+    return None if told is None else [row.amount for row in told.rows]
+
+
+async def test_a_command_is_run_at_its_cadence_and_equal_rows_are_told_once_an_hour(tmp_path: Path) -> None:
     (tmp_path / "books.csv").write_text(GOOD)
     hands = Hands()
     reader = BooksReader(of_command(tmp_path, "cat", "books.csv"), hands)
-    assert await reader.read_if_due() is not None
+    assert await amounts(reader) == ["1.5"]
     (tmp_path / "books.csv").write_text(GOOD.replace("1.5", "2.5"))
     hands.now_ms += 59_999
-    assert await reader.read_if_due() is None
+    assert await amounts(reader) is None
     hands.now_ms += 1
-    told = await reader.read_if_due()
-    assert told is not None
-    assert told.rows[0].amount == "2.5"
+    assert await amounts(reader) == ["2.5"]
     hands.now_ms += 60_000
-    assert await reader.read_if_due() is None
+    assert await amounts(reader) is None
+    hands.now_ms += 3_600_000
+    assert await amounts(reader) == ["2.5"]
+
+
+async def test_what_is_new_is_read_again_at_once_and_only_as_often_as_it_takes(tmp_path: Path) -> None:
+    code = f"import random; print({GOOD!r}.replace('1.5', str(random.randrange(10**9))))"
+    hands = Hands()
+    reader = BooksReader(of_command(tmp_path, *python(code)), hands)
+    reader.confirm = 3
+    for pause_ms in (0, 5_000, 5_000):
+        hands.now_ms += pause_ms
+        assert await amounts(reader) is not None
+    hands.now_ms += 59_999
+    assert await amounts(reader) is None  # other figures at every run, and still no more runs than that
+    hands.now_ms += 1
+    assert await amounts(reader) is not None
+
+
+async def test_rows_of_a_time_to_come_are_told_until_it_has_come(tmp_path: Path) -> None:
+    hands = Hands()
+    at = "2027-01-15T08:05:00Z"  # five minutes after the clock of this test
+    (tmp_path / "books.csv").write_text(GOOD.replace("2026-01-02T03:04:05Z", at))
+    reader = BooksReader(of_command(tmp_path, "cat", "books.csv"), hands)
+    assert await amounts(reader) == ["1.5"]
+    for _ in range(5):
+        hands.now_ms += 60_000
+        assert await amounts(reader) == ["1.5"]
+    hands.now_ms += 60_000
+    assert await amounts(reader) is None
+
+
+async def test_other_rules_are_told_everything_again(tmp_path: Path) -> None:
+    (tmp_path / "books.csv").write_text(GOOD)
+    reader = BooksReader(of_command(tmp_path, "cat", "books.csv"), Hands())
+    assert await amounts(reader) == ["1.5"]
+    assert await amounts(reader) is None
+    reader.anew()
+    assert await amounts(reader) == ["1.5"]
 
 
 async def test_a_file_is_read_when_it_changes(tmp_path: Path) -> None:
     path, hands = tmp_path / "books.csv", Hands()
     reader = BooksReader(of_file(path), hands)
-    told = await reader.read_if_due()
-    assert told is not None
-    assert told.problem == "books.csv: there is no such file"
-    assert await reader.read_if_due() is None
+
+    async def problem() -> str | None:
+        told = await reader.read_if_due()
+        return None if told is None else told.problem
+
+    assert await problem() == "books.csv: there is no such file"
+    assert await problem() is None
     path.write_text(GOOD)
-    told = await reader.read_if_due()
-    assert told is not None
-    assert (told.problem, len(told.rows)) == ("", 1)
-    assert await reader.read_if_due() is None
+    assert await problem() == ""
+    assert await problem() is None
     path.write_text(GOOD + "nonsense\n")
-    told = await reader.read_if_due()
-    assert told is not None
-    assert told.problem == "line 3: has 1 columns, the header has 5"
+    assert await problem() == "line 3: has 1 columns, the header has 5"
     path.unlink()
-    told = await reader.read_if_due()
-    assert told is not None
-    assert told.problem == "books.csv: there is no such file"
+    assert await problem() == "books.csv: there is no such file"
+    hands.now_ms += 600_000
+    assert await problem() is None
 
 
 async def test_a_pipe_a_folder_and_a_huge_file_are_no_books(tmp_path: Path) -> None:

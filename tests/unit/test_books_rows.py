@@ -97,7 +97,7 @@ def test_a_header_alone_is_empty_books() -> None:
         (f"{HEADER}b,a,USDT,1,9999-12-31T23:59:59-23:00\n", "line 2, column as_of: "),
         (
             f"{HEADER}b,A,USDT,1,{AT}\nb,a,USDT,2,{AT}\n",
-            "line 3: says the same account, asset and as_of as line 2",
+            "line 3: is about the same account and asset as line 2",
         ),
         (f'{HEADER}b,"a,USDT,1,{AT}\n', "line 2: is not CSV"),
         (f'{HEADER}b,"a"x,USDT,1,{AT}\n', "line 2: is not CSV"),
@@ -108,9 +108,9 @@ def test_what_is_wrong_is_told_at_its_line_and_column(text: str, message: str) -
     assert fault(text).startswith(message)
 
 
-def test_the_same_account_at_two_times_is_no_repetition() -> None:
-    text = f"{HEADER}b,a,USDT,1,{AT}\nb,a,USDT,2,2026-01-03T03:04:05Z\n"
-    assert len(read_rows(text)) == 2
+def test_wallets_of_one_account_are_rows_of_their_own() -> None:
+    text = f"{HEADER[:-1]},wallet\nb,a,usdt,1,{AT},funding\nb,a,USDT,2,{AT},trading\n"
+    assert [(row.asset, row.wallet) for row in read_rows(text)] == [("USDT", "funding"), ("USDT", "trading")]
 
 
 @given(st.text(max_size=300))
