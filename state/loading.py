@@ -12,6 +12,7 @@ from rules.model import Row
 from rules.ruleset import Ruleset, Silence
 from rules.world import Account, Alert, AlertKey, Blind, ExchangeState, Holding, TrailPoint, Valuation, World
 from state.codec import from_json
+from state.reconciled import load_reconciliation
 
 T = TypeVar("T")
 
@@ -41,6 +42,7 @@ def load_world(db: sqlite3.Connection, ruleset: Ruleset) -> World:
     world.blind.restore(_keyed(db, "SELECT key, body FROM blind", Blind))
     judged = db.execute("SELECT exchange, rule_key, at_ms FROM judged_rules")
     world.judged_rules.restore({(exchange, rule_key): at_ms for exchange, rule_key, at_ms in judged})
+    load_reconciliation(db, world)
     meta = load_meta(db)
     world.next_account = int(meta.get("next_account", "1"))
     world.started_ms = int(meta.get("started_ms", "0"))

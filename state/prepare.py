@@ -17,6 +17,7 @@ from state.interned import Interned
 from state.log import LogWriter
 from state.outbox import outbox_statements
 from state.prepared import Entry, Parameters, Prepared
+from state.reconciled import reconciliation_statements
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -107,6 +108,7 @@ class Preparer:
             *_drops_and_puts(world.trails, _DROP_TRAIL, _PUT_TRAIL, lambda key: (to_json(key),)),
             *_drops_and_puts(world.blind, _DROP_BLIND, _PUT_BLIND, lambda key: (to_json(key),)),
             *_judged(world.judged_rules),
+            *reconciliation_statements(world),
             *alert_statements(batch, world.alerts),
             *outbox_statements(batch),
             *self._changed_meta(world),

@@ -15,7 +15,7 @@ from sqlite_utils.migrations import Migrations
 from state.errors import CorruptError, MissingError, SchemaError, telling
 
 APPLICATION_ID: Final = 0x53554254  # "SUBT": this file is ours
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 _TABLES_1: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -119,6 +119,13 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_of_message ON attempts (message);
 """
 
+_TABLES_2: Final = """
+-- What reconciliation remembers, each of rules.ledger under the name of its table in the World.
+CREATE TABLE reconciliation (
+    kind TEXT, key TEXT, body TEXT NOT NULL, PRIMARY KEY (kind, key)
+) STRICT, WITHOUT ROWID
+"""
+
 migrations = Migrations("subtally")
 
 
@@ -126,6 +133,12 @@ migrations = Migrations("subtally")
 def _first(db: Database) -> None:
     # Not executescript: it would end the transaction that all migrations share.
     for statement in _TABLES_1.split(";\n"):
+        db.conn.execute(statement)
+
+
+@migrations(name="reconciliation")
+def _reconciliation(db: Database) -> None:
+    for statement in _TABLES_2.split(";\n"):
         db.conn.execute(statement)
 
 

@@ -24,6 +24,7 @@ from rules.model import (
     Tick,
 )
 from rules.ruleset import RulesAccepted, Ruleset
+from rules.statements import BookRow, Books, MovementKind, Prices, Transfer, Transfers
 from state.interned import Interned
 from state.log import Chunk, LogReader, LogWriter
 
@@ -57,6 +58,18 @@ def readings(draw: st.DrawFn) -> Reading:
     )
 
 
+moved = st.builds(
+    Transfer,
+    st.text(max_size=5),
+    st.sampled_from(MovementKind),
+    assets,
+    decimals,
+    moments,
+    st.none() | identities,
+    st.none() | identities,
+    st.text(max_size=3),
+)
+rows = st.builds(BookRow, exchanges, st.text(max_size=5), assets, decimals, moments, st.text(max_size=3))
 listed = st.builds(ListedAccount, identities, st.sampled_from([None, True, False]))
 inputs: st.SearchStrategy[Input] = st.one_of(
     readings(),
@@ -100,6 +113,21 @@ inputs: st.SearchStrategy[Input] = st.one_of(
     st.builds(Start, moments),
     st.builds(Tick, moments),
     st.builds(RulesRejected, moments, st.text(), st.text()),
+    st.builds(
+        Transfers,
+        exchanges,
+        st.text(),
+        moments,
+        moments,
+        moments,
+        moments,
+        st.booleans(),
+        st.lists(moved).map(tuple),
+    ),
+    st.builds(
+        Prices, exchanges, moments, moments, st.dictionaries(st.tuples(assets, assets), decimals, max_size=3)
+    ),
+    st.builds(Books, st.text(), moments, st.lists(rows).map(tuple), st.text(max_size=5)),
     st.builds(RulesAccepted, moments, st.text(max_size=3).map(lambda text: Ruleset(digest=text))),
 )
 

@@ -21,13 +21,31 @@ from rules.model import (
     Tick,
 )
 from rules.outcome import Transition
-from rules.ruleset import ExchangeSettings, NotifierSettings, Rule, RulesAccepted, Ruleset
+from rules.patterns import Patterns
+from rules.ruleset import ExchangeSettings, Expect, NotifierSettings, Rule, RulesAccepted, Ruleset
+from rules.statements import BookRow, Books, MovementKind, Prices, Transfer, Transfers
+from rules.types.balance_change import BalanceChange, Step
+from rules.types.composition_shift import CompositionShift
 from rules.types.levels import Tier
 from rules.types.low_balance import LowBalance
+from rules.types.reconciliation import Check, Reconciliation, Tell
 from rules.world import World
 from state import Entry, Store
 from tests.unit.test_state_support import FIELDS, same
 
+BOTH = (
+    Rule("moved", "reconciliation", Reconciliation(Check.MOVEMENTS, within_ms=600_000, tell=Tell.ALL)),
+    Rule("sum", "reconciliation", Reconciliation(Check.CONSERVATION)),
+    Rule("changed", "balance_change", BalanceChange(600_000, drop=Step(Decimal(1))), confirm=1),
+)
+RECONCILED = {
+    "first": BOTH,
+    "second": (
+        *BOTH[:2],
+        Rule("books", "reconciliation", Reconciliation(Check.EXPECTED, max_skew_ms=3_600_000), confirm=1),
+        Rule("shifts", "composition_shift", CompositionShift(majors=Patterns(("A", "B"))), confirm=1),
+    ),
+}
 RULESETS = {
     digest: Ruleset(
         exchanges={"okx-main": ExchangeSettings("okx-main", "okx", 60_000, ("funding",), ("funding",))},
@@ -35,6 +53,10 @@ RULESETS = {
         rules=(
             Rule("floor", "low_balance", LowBalance((Tier(Decimal(floor), Severity.CRITICAL),)), confirm=1),
             Rule("slow floor", "low_balance", LowBalance((Tier(Decimal(floor)),)), for_ms=1_000),
+            *RECONCILED[digest],
+        ),
+        expects=(
+            Expect("rent", "A", Decimal("4.999999999999999999"), 3_000_000, Patterns.of("mm-1@x"), None),
         ),
         sources=(("rules.toml", floor),),
         digest=digest,
@@ -61,6 +83,16 @@ def events(seed: int, count: int) -> list[tuple[int, Input]]:
             if chance.random() < 0.7
         }
         read = Reading("okx-main", who, "funding", now_ms - 50, now_ms, FIELDS, rows)
+        giver, taker = chance.choice(accounts), chance.choice([None, *accounts])
+        kind = MovementKind.WITHDRAWAL if taker is None else MovementKind.INTERNAL
+        ident, amount = str(chance.randrange(40)), chance.choice(amounts)
+        stated = Transfer(ident, kind, "A", amount, now_ms - 40, giver, taker)
+        history = Transfers(
+            "okx-main", "bills", now_ms - 30, now_ms, 0, now_ms, chance.random() < 0.8, (stated,)
+        )
+        row = BookRow(
+            "okx-main", "mm-1@x", chance.choice("ABCD"), amount, now_ms - chance.choice([0, 90_000])
+        )
         listed = tuple(ListedAccount(each) for each in accounts if chance.random() < 0.8)
         entry: Input = chance.choice(
             [read] * 6
@@ -69,6 +101,10 @@ def events(seed: int, count: int) -> list[tuple[int, Input]]:
                 Failure("okx-main", now_ms, FailureKind.DENIED, "no such account", who, "funding"),
                 Listing("okx-main", "list", now_ms - 50, now_ms, chance.random() < 0.7, listed),
                 Tick(now_ms),
+                Tick(now_ms),
+                history,
+                Prices("okx-main", now_ms - 9, now_ms, {("A", "USDT"): amount, ("B", "A"): "2"}),
+                Books("ledger", now_ms, (row,), chance.choice(["", "", "no such file"])),
                 RulesAccepted(now_ms, RULESETS[chance.choice(["first", "second"])]),
             ]
         )

@@ -1,0 +1,92 @@
+"""The tables of reconciliation in one: each entry under the name of its table, key and value as JSON."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from rules.ledger import (
+    Declared,
+    Leg,
+    LegKey,
+    Mark,
+    Match,
+    PastKey,
+    PastPoint,
+    Round,
+    Sheet,
+    SheetKey,
+    ShiftKey,
+)
+from rules.statements import Books, Prices, Transfer
+from rules.world import Table, World
+from state.codec import from_json, to_json
+from state.prepared import Parameters
+
+Statement = tuple[str, Sequence[Parameters]]
+
+_PUT: Final = (
+    "INSERT INTO reconciliation (kind, key, body) VALUES (?, ?, ?)"
+    " ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body"
+)
+_DROP: Final = "DELETE FROM reconciliation WHERE kind = ? AND key = ?"
+
+TABLES: Final[dict[str, tuple[Any, Any]]] = {
+    "legs": (LegKey, Leg),
+    "matches": (str, Match),
+    "sheets": (SheetKey, Sheet),
+    "rounds": (tuple[str, str], Round),
+    "past": (PastKey, tuple[PastPoint, ...]),
+    "shifts": (ShiftKey, tuple[Mark, ...]),
+    "declared": (str, Declared),
+    "stated": (tuple[str, str, str], Transfer),
+    "prices": (str, Prices),
+    "books": (str, Books),
+}
+"""The attribute of the World, and what its keys and values are."""
+
+_PAIR: Final = "/"
+"""Between base and quote: JSON has only texts for keys. No coin has it in its name."""
+
+
+def reconciliation_statements(world: World) -> tuple[Statement, Statement]:
+    """What was touched in any of the tables."""
+    drops: list[Parameters] = []
+    puts: list[Parameters] = []
+    for kind in TABLES:
+        table: Table[Any, Any] = getattr(world, kind)
+        for key in table.touched:
+            value = table.get(key)
+            if value is None:
+                drops.append((kind, to_json(key)))
+            else:
+                puts.append((kind, to_json(key), _text(value)))
+    return (_DROP, drops), (_PUT, puts)
+
+
+def load_reconciliation(db: sqlite3.Connection, world: World) -> None:
+    """Fill the tables as the last commit left them."""
+    found: dict[str, dict[Any, Any]] = {kind: {} for kind in TABLES}
+    for kind, key, body in db.execute("SELECT kind, key, body FROM reconciliation ORDER BY kind, key"):
+        if kind in TABLES:
+            key_type, value_type = TABLES[kind]
+            found[kind][from_json(key_type, key)] = _value(value_type, body)
+    for kind, entries in found.items():
+        getattr(world, kind).restore(entries)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Prices):
+        plain = {_PAIR.join(pair): price for pair, price in value.prices.items()}
+        return to_json(replace(value, prices=plain))  # type: ignore[arg-type]
+    return to_json(value)
+
+
+def _value(kind: Any, body: str) -> object:  # noqa: ANN401  a type, or a generic alias
+    if kind is not Prices:
+        return from_json(kind, body)
+    plain = from_json(dict[str, Any], body)
+    prices = {tuple(pair.split(_PAIR, 1)): price for pair, price in plain.pop("prices").items()}
+    return Prices(**plain, prices=prices)
