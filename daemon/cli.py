@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "ack": ("daemon.commands.ack", "Say that you have seen an alert."),
     "notifications": ("daemon.commands.notifications", "List what is told to whom; send dead ones again."),
     "notify-test": ("daemon.commands.notify_test", "Send a test message through every notifier."),
+    "reconcile": ("daemon.commands.reconcile", "Compare what should agree: does the money add up?"),
     "backup": ("daemon.commands.backup", "Copy the state into one file, beside a running daemon."),
     "schema": ("daemon.commands.schema", "Print the JSON Schema of the rules file."),
 }

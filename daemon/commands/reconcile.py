@@ -1,0 +1,142 @@
+"""`subtally reconcile`: does the money add up? Every comparison of the rules of type reconciliation, as last judged."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from daemon.commands.options import config_path, wants_json
+from daemon.commands.output import (
+    UNKNOWN,
+    Column,
+    age,
+    amount,
+    counted,
+    iso,
+    note,
+    now_ms,
+    print_json,
+    print_table,
+)
+from daemon.commands.state_file import open_state, require_exchange, rules_in_force
+from daemon.errors import CannotRun, FoundFault
+from notifiers.figures import difference
+from rules.reconciling.finding import Finding, Standing
+from rules.reconciling.report import findings
+from rules.ruleset import Ruleset
+from rules.types.base import Family
+
+CSV_KEYS = (
+    "state",
+    "check",
+    "rule",
+    "exchange",
+    "account",
+    "wallet",
+    "asset",
+    "ours",
+    "theirs",
+    "difference",
+    "quote",
+    "alert",
+    "severity",
+    "since",
+    "as_of",
+    "acked_by",
+    "reason",
+)
+
+
+@click.command(epilog="Example: subtally reconcile --exchange binance-main --csv")
+@click.option("--exchange", metavar="NAME", help="Only this exchange.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print data as CSV: amounts as stored, times are UTC.")
+@click.pass_context
+def reconcile(context: click.Context, exchange: str | None, as_csv: bool) -> None:  # noqa: FBT001  as click calls it
+    """Compare what should agree: the figures of both sides, the signed difference, and how they stand.
+
+    The exit code is 1 while a break is open.
+    """
+    if as_csv and wants_json(context):
+        raise click.UsageError("--csv and --json exclude each other")
+    folder = config_path(context).parent
+    with open_state(context) as store:
+        require_exchange(store, exchange)
+        ruleset = rules_in_force(store.accepted_rules(), folder)
+        if ruleset is None:
+            raise CannotRun("no rules were accepted yet: start `subtally run`")
+        found = findings(store.load(ruleset), now_ms())
+    found = tuple(one for one in found if exchange in (None, one.exchange))
+    if wants_json(context):
+        print_json([_plain(one) for one in found])
+    elif as_csv:
+        _print_csv(found)
+    else:
+        _print(found)
+    if not found:
+        note(_nothing(ruleset))
+    breaks = sum(one.standing is Standing.BREAK for one in found)
+    if breaks:
+        raise FoundFault(counted(breaks, "open break"))
+
+
+def _nothing(ruleset: Ruleset) -> str:
+    if any(rule.enabled and rule.spec.family is Family.RECONCILIATION for rule in ruleset.rules):
+        return "nothing was compared yet"
+    return 'no rule of type "reconciliation" is in force, so nothing is compared'
+
+
+def _print(found: Sequence[Finding]) -> None:
+    now = now_ms()
+    columns = [Column("state"), Column("check"), Column("exchange"), Column("account"), Column("asset")]
+    columns += [Column("ours", right=True), Column("theirs", right=True), Column("difference", right=True)]
+    columns += [Column("break"), Column("since"), Column("acked"), Column("rule"), Column("why")]
+    print_table(columns, [_cells(one, now) for one in found])
+
+
+def _cells(one: Finding, now: int) -> list[str]:
+    asset = " ".join(part for part in (one.wallet, one.asset, one.quote and f"in {one.quote}") if part)
+    away = "" if one.difference is None else difference("0", one.difference) or "0"
+    since = "" if one.since_ms is None else age(one.since_ms, now)
+    cells = [one.standing.value, one.check, one.exchange, one.account or "(all)", asset]
+    cells += [amount(one.ours), amount(one.theirs), away or UNKNOWN]
+    return [*cells, one.alert, since, one.acked_by, one.rule, one.reason]
+
+
+def _plain(one: Finding) -> dict[str, Any]:
+    return {
+        "state": one.standing.value,
+        "check": one.check,
+        "rule": one.rule,
+        "exchange": one.exchange,
+        "account": one.account or None,
+        "wallet": one.wallet or None,
+        "asset": one.asset or None,
+        "ours": one.ours,
+        "theirs": one.theirs,
+        "difference": one.difference,
+        "quote": one.quote or None,
+        "alert": one.alert or None,
+        "severity": one.severity or None,
+        "since": iso(one.since_ms),
+        "as_of": iso(one.as_of_ms),
+        "acked_by": one.acked_by or None,
+        "reason": one.reason or None,
+    }
+
+
+def _print_csv(found: Sequence[Finding]) -> None:
+    """Also without rows there is a header. What a spreadsheet would take for a formula is told as text."""
+    writer = csv.DictWriter(sys.stdout, CSV_KEYS, lineterminator="\n")
+    writer.writeheader()
+    for one in found:
+        writer.writerow({key: _cell(key, value) for key, value in _plain(one).items()})
+
+
+def _cell(key: str, value: str | None) -> str:
+    text = value or ""
+    figures = ("ours", "theirs", "difference")
+    return f"'{text}" if key not in figures and text[:1] in ("=", "+", "-", "@") else text
