@@ -151,6 +151,8 @@ class App:
                 if name not in self.pollers:
                     await self._open_exchange(exchange)
             await self._put_books()
+            for poller in self.pollers.values():
+                poller.wishes.anew()
             log.info("rules.accepted", rules=len(config.ruleset.rules), digest=config.ruleset.digest[:12])
             return True
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
@@ -16,9 +17,12 @@ from daemon.exchanges import Answer, Span, Venue
 from rules.model import Identity
 from rules.outcome import HistoryWanted, PricesWanted
 from rules.ruleset import ExchangeSettings
-from rules.statements import Transfers
+from rules.statements import Transfer, Transfers
 
 log = structlog.get_logger(__name__)
+
+KNOWN_MOST = 20_000
+"""Movements that are remembered as told; one beyond is told again, which changes nothing."""
 
 
 class Asker(Protocol):
@@ -44,6 +48,7 @@ class Wishes:
         self._prices: PricesWanted | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._incomplete: dict[str, str] = {}
+        self._known: dict[tuple[str, str], Transfer] = {}
 
     def history(self, wanted: HistoryWanted) -> None:
         """Ask what moved, together with what is wished already."""
@@ -58,6 +63,10 @@ class Wishes:
             wanted = PricesWanted(wanted.exchange, assets, quotes)
         self._prices = wanted
         self._start("prices", self._ask_prices)
+
+    def anew(self) -> None:
+        """Tell every movement again that a history names, because the rules are others now."""
+        self._known.clear()
 
     async def close(self) -> None:
         """Drop what waits and what is under way."""
@@ -96,15 +105,24 @@ class Wishes:
             await self._asker.take(self._asker.venue.prices(wanted.assets, wanted.quotes))
 
     async def _told(self, answers: AsyncIterator[Answer]) -> AsyncIterator[Answer]:
-        """An incomplete history that names nothing is for the log: it proves nothing."""
+        """A history names a movement at every call while its window lasts: told, and kept in the log, it is once."""
         async for answer in answers:
-            if isinstance(answer, Transfers):
-                self._log(answer)
-                if not (answer.complete or answer.transfers):
-                    continue
-            yield answer
+            if not isinstance(answer, Transfers):
+                yield answer
+                continue
+            news = self._news(answer)
+            self._log(answer, len(news))
+            if news:
+                yield replace(answer, transfers=news)
 
-    def _log(self, told: Transfers) -> None:
+    def _news(self, told: Transfers) -> tuple[Transfer, ...]:
+        news = tuple(one for one in told.transfers if self._known.get((told.source, one.id)) != one)
+        self._known.update({(told.source, one.id): one for one in news})
+        for _ in range(len(self._known) - KNOWN_MOST):
+            del self._known[next(iter(self._known))]
+        return news
+
+    def _log(self, told: Transfers, news: int) -> None:
         """What lasts is said when it begins, changes and ends."""
         before = self._incomplete.get(told.source, "")
         if told.reason != before:
@@ -115,10 +133,8 @@ class Wishes:
                 )
             else:
                 log.info("history.complete_again", exchange=self._exchange, source=told.source)
-        if told.transfers:
-            log.debug(
-                "history.read", exchange=self._exchange, source=told.source, transfers=len(told.transfers)
-            )
+        if news:
+            log.info("history.read", exchange=self._exchange, source=told.source, transfers=news)
 
 
 def _both(one: HistoryWanted, other: HistoryWanted) -> HistoryWanted:
