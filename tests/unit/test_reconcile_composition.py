@@ -51,7 +51,7 @@ def test_it_may_take_several_readings_inside_the_window() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after"),
+    "before, after",
     [
         ({"BTC": "1"}, {"BTC": "0.1"}),  # it left
         ({"BTC": "1", "SHADY": "1"}, {"BTC": "0.1", "SHADY": "5000000"}),  # held before
@@ -99,7 +99,7 @@ def test_a_fair_trade_by_known_prices_is_none() -> None:
         assert len(said(engine)) == count
 
 
-@pytest.mark.parametrize(("worth", "count"), [("40000", 1), ("100000", 0)])
+@pytest.mark.parametrize("worth, count", [("40000", 1), ("100000", 0)])
 def test_the_venues_own_valuation_tells_whether_the_account_is_worth_less(worth: str, count: int) -> None:
     engine = Engine(RULE, exchanges=[okx()])
     engine.reads("a", "funding", USDT="1")

@@ -31,7 +31,7 @@ def test_books_that_agree_are_no_break() -> None:
     assert engine.states() == []
 
 
-@pytest.mark.parametrize(("amount", "difference"), [("120", "-30"), ("60", "30"), ("-1", "91"), ("0", "90")])
+@pytest.mark.parametrize("amount, difference", [("120", "-30"), ("60", "30"), ("-1", "91"), ("0", "90")])
 def test_a_difference_is_a_break_with_its_sign_and_a_surplus_is_one_too(amount: str, difference: str) -> None:
     engine = Engine(RULE)
     polls(engine, "100", "90", "90")

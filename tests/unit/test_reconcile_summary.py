@@ -78,13 +78,13 @@ def test_a_tolerance_is_met_when_it_is_equalled(total: str, told: list[str]) -> 
     assert look(engine, total, BTC="1") == told
 
 
-@pytest.mark.parametrize(("total", "count"), [("1.25", 0), ("1.250000000000000001", 1)])
+@pytest.mark.parametrize("total, count", [("1.25", 0), ("1.250000000000000001", 1)])
 def test_percent_is_of_the_larger_figure(total: str, count: int) -> None:
     engine = Engine(reconciled("summary", tolerance={"pct": "20"}, confirm=1), exchanges=[BOTH])
     assert len(look(engine, total, BTC="1")) == count
 
 
-@pytest.mark.parametrize(("total", "count"), [("1.0002", 0), ("1.0003", 1)])
+@pytest.mark.parametrize("total, count", [("1.0002", 0), ("1.0003", 1)])
 def test_dust_is_measured_by_its_worth(total: str, count: int) -> None:
     engine = Engine(reconciled("summary", tolerance={"dust_value": "10"}, confirm=1), exchanges=[BOTH])
     assert len(look(engine, total, BTC="1")) == count
