@@ -28,8 +28,12 @@ from rules.values import EXACT, ZERO, add
 IN_FLIGHT_MOST = 10
 """Of more half movements than this every sum could be explained: nothing is said until they have landed."""
 
-SWEEPS_OF_ONE_LEAK = 3
-"""While others are under way a leak must explain so many sweeps in a row: no movement is under way so long."""
+SWEEPS_OF_ONE_LEAK = 2 * SWEEPS_IN_FLIGHT + 2
+"""While others are under way a leak must explain so many sweeps in a row.
+
+A half that other changes of its account hide seems to be one from the sweep that shows it until the other half is
+no longer new, which are four sweeps.
+"""
 
 ASKED_MOST = 50
 
@@ -42,13 +46,17 @@ def covered(step: Step, settings: ExchangeSettings, plan: AccountPlan, arrival: 
             continue
         place = (rule.key, exchange)
         round_ = step.world.rounds.get(place)
+        if round_ is None and not is_known(step, settings):
+            continue  # which accounts there are is not known: nothing could be complete
         if round_ is None:
             round_ = step.world.rounds[place] = Round(arrival.began_ms, arrival.began_ms, arrival.began_ms)
         left = step.world.index.uncovered.get(place)
         if left is None:
             left = step.world.index.uncovered[place] = uncovered(step, settings, rule, round_)
         part = (arrival.account.key, arrival.wallet)
-        if part in left and seen_ms(step.world.holdings.get(part)) >= round_.began_ms:
+        seen = seen_ms(step.world.holdings.get(part))
+        # A confirming read is no poll: counted as one it would end the sweep before the others had their turn.
+        if seen >= round_.began_ms and seen - seen_ms(arrival.before) >= settings.poll_every_ms // 2:
             left.discard(part)
         if not left:
             _judge(step, settings, rule, round_, arrival.ended_ms)
@@ -226,6 +234,12 @@ def _ask(step: Step, place: SheetKey, under_way: list[LegKey]) -> None:
     who = tuple(sorted({key.account for key in under_way}))[:ASKED_MOST]
     since = min(step.world.legs[key].from_ms for key in under_way)
     step.outcome.histories.append(HistoryWanted(place.exchange, who, (place.asset,), since, step.now_ms + 1))
+
+
+def is_known(step: Step, settings: ExchangeSettings) -> bool:
+    """Whether it is known which accounts an exchange has."""
+    state = step.state(settings.name)
+    return bool(state.listings_done if settings.own_call else state.passes)
 
 
 def _counts(step: Step, rule: Rule, key: LegKey) -> bool:

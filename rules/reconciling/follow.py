@@ -100,8 +100,7 @@ def _known_since_ms(step: Step, settings: ExchangeSettings) -> int:
     place = ("", settings.name)
     known = step.world.rounds.get(place)
     if known is None:
-        state = step.state(settings.name)
-        if not (state.listings_done if settings.own_call else state.passes):
+        if not conservation.is_known(step, settings):
             return 0
         known = step.world.rounds[place] = Round(step.now_ms, step.now_ms, step.now_ms)
     return known.since_ms

@@ -1,0 +1,193 @@
+"""Conservation: what the selected accounts gained and lost adds up to zero, or a signed break says by how much not."""
+
+import pytest
+
+from rules.model import FailureKind
+from rules.statements import MovementKind, Transfer, Transfers
+from tests.engine import Engine, bitget, ms, reconciled, who
+
+RULE = reconciled("conservation")
+UNIT = "0.000000000000000001"
+
+
+def sweep(engine: Engine, minute: int, *unread: str, **amounts: str) -> None:
+    """One poll of every account, as far as it can be read."""
+    engine.at(f"{minute}m")
+    if minute == 0:
+        engine.lists(*amounts)
+    for name, amount in amounts.items():
+        if name in unread:
+            engine.fails(name, FailureKind.ACCOUNT)
+        else:
+            engine.reads(name, USDT=amount)
+    engine.ticks()
+
+
+def breaks(engine: Engine) -> list[str]:
+    return [one for one in engine.told() if "conservation" in one]
+
+
+def test_nothing_is_said_while_everything_adds_up() -> None:
+    engine = Engine(RULE)
+    sweep(engine, 0, a="100", b="100")
+    for minute in range(1, 10):
+        sweep(engine, minute, a=str(100 - minute), b=str(100 + minute))
+    assert engine.states() == []
+    assert breaks(engine) == []
+
+
+@pytest.mark.parametrize("confirm", [1, 2, 3, 5])
+def test_a_leak_of_the_18th_decimal_is_found_signed_after_the_window(confirm: int) -> None:
+    engine = Engine(reconciled("conservation", confirm=confirm))
+    sweep(engine, 0, a="100", b="100")
+    told: list[str] = []
+    for minute in range(1, 3 + confirm):
+        assert told == []
+        sweep(engine, minute, a="70", b="129.999999999999999999")
+        told = breaks(engine)
+        if told:
+            break
+    assert told == [f"firing conservation sum of 2 accounts (*) USDT -{UNIT}"]
+    assert minute == max(confirm, 3)
+
+
+def test_a_surplus_is_a_break_with_its_sign() -> None:
+    engine = Engine(RULE)
+    sweep(engine, 0, a="100", b="100")
+    for minute in range(1, 4):
+        sweep(engine, minute, a="101", b="100")
+    assert breaks(engine) == ["firing conservation sum of 2 accounts (*) USDT 1"]
+
+
+def test_the_other_half_may_be_seen_two_polls_later() -> None:
+    engine = Engine(RULE)
+    sweep(engine, 0, a="100", b="100")
+    sweep(engine, 1, a="70", b="100")
+    sweep(engine, 2, a="70", b="100")
+    assert engine.world.sheets[next(iter(engine.world.sheets))].timing
+    for minute in range(3, 9):
+        sweep(engine, minute, a="70", b="130")
+    assert engine.states() == []
+    assert breaks(engine) == []
+
+
+def test_a_tolerance_is_met_when_it_is_equalled_and_broken_one_unit_past_it() -> None:
+    engine = Engine(reconciled("conservation", tolerance={"abs": "0.5"}))
+    sweep(engine, 0, a="100")
+    for minute in range(1, 6):
+        sweep(engine, minute, a="99.5")
+    assert breaks(engine) == []
+    for minute in range(6, 10):
+        sweep(engine, minute, a="99.499999999999999999")
+    assert breaks(engine) == ["firing conservation sum of 1 accounts (*) USDT -0.500000000000000001"]
+
+
+def test_a_break_ends_by_itself_after_clean_sweeps() -> None:
+    engine = Engine(RULE)
+    sweep(engine, 0, a="100", b="100")
+    for minute in range(1, 5):
+        sweep(engine, minute, a="90", b="100")
+    assert breaks(engine) == ["firing conservation sum of 2 accounts (*) USDT -10"]
+    sweep(engine, 5, a="90", b="110")
+    assert breaks(engine) == []
+    sweep(engine, 6, a="90", b="110")
+    assert breaks(engine) == ["resolved conservation sum of 2 accounts (*) USDT 0"]
+
+
+def test_an_account_that_cannot_be_read_makes_the_sum_indeterminate() -> None:
+    engine = Engine(RULE)
+    sweep(engine, 0, a="100", b="100")
+    for minute in range(1, 4):
+        sweep(engine, minute, "b", a="90", b="110")
+    assert engine.states() == []
+    sweep(engine, 4, a="90", b="110")
+    for minute in range(5, 9):
+        sweep(engine, minute, a="90", b="110")
+    assert engine.states() == []
+    assert breaks(engine) == []
+
+
+def test_known_deposits_and_withdrawals_are_no_leaks() -> None:
+    engine = Engine(RULE)
+    sweep(engine, 0, a="100", b="100")
+    sweep(engine, 1, a="150", b="100")
+    sweep(engine, 2, a="150", b="93")
+    now = engine.now_ms
+    stated = (
+        Transfer("D1", MovementKind.DEPOSIT, "USDT", "50", now - ms("90s"), None, who("a")),
+        Transfer("W1", MovementKind.WITHDRAWAL, "USDT", "7", now - ms("10s"), who("b"), None),
+    )
+    engine.says(Transfers("x", "deposits", now - 100, now, 0, now, complete=True, transfers=stated))
+    for minute in range(3, 9):
+        sweep(engine, minute, a="150", b="93")
+    assert breaks(engine) == []
+
+
+def test_a_movement_out_of_the_selected_accounts_is_known() -> None:
+    engine = Engine(reconciled("conservation", account=["a", "b"]), reconciled("movements"))
+    sweep(engine, 0, a="100", b="100", c="0")
+    for minute in range(1, 9):
+        sweep(engine, minute, a="60", b="100", c="40")
+    assert breaks(engine) == []
+
+
+def test_an_account_that_trades_makes_the_check_say_so() -> None:
+    engine = Engine(RULE)
+    engine.lists("a")
+    engine.reads("a", USDT="100", BTC="1")
+    for minute in range(1, 5):
+        engine.at(f"{minute}m").reads("a", USDT="50", BTC="2")
+    (usdt,) = [one for one in engine.notifications if one.facts.asset == "USDT"]
+    assert "Assets moved against each other in a" in usdt.facts.details[0]
+
+
+def test_what_was_before_the_rule_is_the_baseline() -> None:
+    engine = Engine(reconciled("movements"))
+    sweep(engine, 0, a="100", b="100")
+    sweep(engine, 1, a="90", b="100")
+    engine.edits(reconciled("movements"), RULE)
+    for minute in range(2, 9):
+        sweep(engine, minute, a="90", b="100")
+    assert breaks(engine) == []
+
+
+def test_a_leak_is_found_while_movements_go_on() -> None:
+    engine = Engine(RULE)
+    amounts = {"a": 1000, "b": 1000, "c": 1000}
+    sweep(engine, 0, **{name: str(amount) for name, amount in amounts.items()})
+    told: list[str] = []
+    for minute in range(1, 30):
+        giver, taker = "abc"[minute % 3], "abc"[(minute - 1) % 3]
+        amounts[giver] -= 10 + minute
+        amounts[taker] += 10 + minute - 1 if minute > 1 else 0
+        leaked = {**{name: str(amount) for name, amount in amounts.items()}}
+        leaked["a"] = f"{amounts['a'] - 1}.75" if minute >= 5 else leaked["a"]
+        sweep(engine, minute, **leaked)
+        told += breaks(engine)
+    assert told == ["firing conservation sum of 3 accounts (*) USDT -0.25"]
+
+
+def test_a_break_keeps_its_id_over_a_restart_and_grows_critical_with_age() -> None:
+    engine = Engine(reconciled("conservation", escalate_age="1h"))
+    sweep(engine, 0, a="100")
+    for minute in range(1, 5):
+        sweep(engine, minute, a="90")
+    before = engine.alert("conservation").id
+    engine.acks("conservation")
+    engine.restarts("1m")
+    for minute in range(10, 70):
+        sweep(engine, minute, a="90")
+    after = engine.alert("conservation")
+    assert (after.id, after.severity) == (before, "critical")
+    assert [one for one in engine.told() if "conservation" in one][1:] == [
+        "raised conservation sum of 1 accounts (*) USDT -10"
+    ]
+
+
+def test_bitget_is_added_up_at_the_end_of_each_pass() -> None:
+    engine = Engine(RULE, exchanges=[bitget()])
+    for minute in range(5):
+        engine.at(f"{minute}m").row("id=1", USDT="100" if minute < 1 else "60")
+        engine.row("id=2", USDT="100" if minute < 2 else "139.999999999999999999")
+        engine.passes(**{"1": "USDT", "2": "USDT"})
+    assert breaks(engine) == [f"firing conservation sum of 2 accounts (*) USDT -{UNIT}"]

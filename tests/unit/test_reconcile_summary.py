@@ -1,0 +1,126 @@
+"""The venue's own total against the quantities: an omitted asset is a break, a price that moved is none."""
+
+import pytest
+
+from rules.model import MASTER_IDENTITY
+from rules.statements import Prices
+from tests.engine import Engine, binance, reconciled
+
+BOTH = binance(read=("assets", "summary"), poll_every_ms=30_000)
+RULE = reconciled("summary", tolerance={"abs": "0.00000001"})
+
+
+def prices(engine: Engine, **usdt: str) -> None:
+    """Public prices in USDT, now."""
+    now = engine.now_ms
+    found = {(asset, "USDT"): price for asset, price in usdt.items()}
+    engine.says(Prices("x", now - 50, now, found))
+
+
+def look(engine: Engine, total: str, *, btc: str = "50000", **held: str) -> list[str]:
+    """Prices, the venue's total and the quantities, each read now."""
+    prices(engine, BTC=btc, ETH="2500")
+    engine.values("a", BTC=total)
+    engine.reads("a", **held)
+    return engine.told()
+
+
+def test_a_total_that_agrees_is_no_break() -> None:
+    engine = Engine(RULE, exchanges=[BOTH])
+    assert look(engine, "3.1", BTC="1", ETH="40", USDT="5000") == []
+    assert engine.states() == []
+
+
+def test_an_asset_omitted_from_v4_is_a_break_with_its_signed_value() -> None:
+    engine = Engine(RULE, exchanges=[BOTH])
+    assert look(engine, "3.1", BTC="1", USDT="5000") == []
+    assert set(engine.rechecks()) == {"a spot"}
+    assert [one.valued for one in engine.outcome.rechecks] == [False, True]
+    assert look(engine, "3.1", BTC="1", USDT="5000") == ["firing summary a BTC -2"]
+    (told,) = engine.notifications
+    assert told.facts.details == (
+        "By the venue's prices what was read is worth 1.1 BTC; its own total is 3.1 BTC.",
+    )
+    assert look(engine, "3.1", BTC="1", ETH="40", USDT="5000") == []
+    assert look(engine, "3.1", BTC="1", ETH="40", USDT="5000") == ["resolved summary a BTC 0"]
+
+
+def test_a_price_that_moves_by_5_percent_between_the_reads_is_no_break() -> None:
+    engine = Engine(RULE, exchanges=[BOTH])
+    prices(engine, BTC="50000", ETH="2500")
+    engine.reads("a", BTC="1", USDT="5000")
+    engine.values("a", BTC="1.105263157894736842")  # BTC fell by 5 %
+    assert [alert.state for alert in engine.world.alerts.values()] == ["pending"]
+    (wanted,) = engine.outcome.prices
+    assert wanted.assets == ("BTC", "USDT")
+    prices(engine, BTC="47500", ETH="2500")
+    engine.reads("a", BTC="1", USDT="5000")
+    engine.values("a", BTC="1.105263157894736842")
+    for _ in range(5):
+        assert look(engine, "1.105263157894736842", btc="47500", BTC="1", USDT="5000") == []
+    assert engine.states() == []
+
+
+def test_old_prices_confirm_nothing() -> None:
+    engine = Engine(RULE, exchanges=[BOTH])
+    look(engine, "3.1", BTC="1", USDT="5000")
+    for _ in range(5):
+        engine.values("a", BTC="3.1")
+        engine.reads("a", BTC="1", USDT="5000")
+    assert engine.told() == []
+
+
+@pytest.mark.parametrize(
+    ("total", "told"), [("1.5", []), ("1.500000000000000001", ["firing summary a BTC -0.500000000000000001"])]
+)
+def test_a_tolerance_is_met_when_it_is_equalled(total: str, told: list[str]) -> None:
+    engine = Engine(reconciled("summary", tolerance={"abs": "0.5"}, confirm=1), exchanges=[BOTH])
+    assert look(engine, total, BTC="1") == told
+
+
+@pytest.mark.parametrize("total, count", [("1.25", 0), ("1.250000000000000001", 1)])
+def test_percent_is_of_the_larger_figure(total: str, count: int) -> None:
+    engine = Engine(reconciled("summary", tolerance={"pct": "20"}, confirm=1), exchanges=[BOTH])
+    assert len(look(engine, total, BTC="1")) == count
+
+
+@pytest.mark.parametrize("total, count", [("1.0002", 0), ("1.0003", 1)])
+def test_dust_is_measured_by_its_worth(total: str, count: int) -> None:
+    engine = Engine(reconciled("summary", tolerance={"dust_value": "10"}, confirm=1), exchanges=[BOTH])
+    assert len(look(engine, total, BTC="1")) == count
+
+
+def test_an_asset_without_a_price_makes_it_indeterminate() -> None:
+    engine = Engine(RULE, exchanges=[BOTH])
+    for _ in range(4):
+        assert look(engine, "9", BTC="1", NOVEL="1") == []
+    assert engine.states() == []
+
+
+def test_sides_of_different_times_are_not_compared() -> None:
+    engine = Engine(reconciled("summary", max_skew="1m", confirm=1), exchanges=[BOTH])
+    prices(engine, BTC="50000")
+    engine.values("a", BTC="3.1")
+    engine.after("2m").reads("a", BTC="1")
+    assert engine.told() == []
+
+
+def test_the_wallets_of_the_master_are_compared_with_their_parts() -> None:
+    settings = binance(read=("assets", "wallets", "master"))
+    engine = Engine(reconciled("summary", account="master", confirm=1), exchanges=[settings])
+    prices(engine, BTC="50000")
+    engine.reads(MASTER_IDENTITY, "Spot", BTC="1", USDT="10", values={"USDT": "50020"})
+    engine.reads(MASTER_IDENTITY, "Spot", BTC="1", USDT="10", values={"USDT": "50020"})
+    assert engine.told() == ["firing summary master USDT -10"]
+
+
+def test_an_account_of_the_list_that_the_summary_lacks_is_a_break() -> None:
+    engine = Engine(RULE, exchanges=[BOTH])
+    for _ in range(2):
+        engine.lists("a", "b")
+        engine.lists("a", source="summary", tells_frozen=False)
+    (told,) = [one for one in engine.notifications if one.facts.rule == "summary"]
+    assert (told.facts.label, told.facts.headline) == ("b", "is in the venue's list and not in its summary")
+    for _ in range(2):
+        engine.lists("a", "b", source="summary", tells_frozen=False)
+    assert [one.kind for one in engine.notifications if one.facts.rule == "summary"] == ["firing", "resolved"]
