@@ -182,7 +182,7 @@ async def test_a_hidden_asset_is_a_break_of_the_summary_with_its_sign(tmp_path: 
             await house.recorder.until(lambda r: bool(r.blocks('rule "summary"')))
             (alert,) = open_alerts(app, "summary")
             expected = -held * venue.prices["ETH"] / venue.prices["BTC"]
-            assert abs(Decimal(alert.facts.value) - expected) < Decimal("0.00001")
+            assert abs(Decimal(alert.facts.value) - expected) < Decimal("0.0001")
             assert FIRST in house.recorder.blocks('rule "summary"')[0]
             (one,) = found(app, "summary", Standing.BREAK)
             assert one.difference == alert.facts.value
