@@ -56,7 +56,7 @@ def due(step: Step) -> None:
                 _look(step, exchange, expect)
         if (
             expect.key not in step.world.declared
-            and AlertKey(EXPECT, _subject(expect)) not in step.world.alerts
+            and AlertKey(EXPECT, subject_of(expect)) not in step.world.alerts
         ):
             _missing(step, expect)
 
@@ -66,7 +66,7 @@ def forget(step: Step) -> None:
     known = {expect.key for expect in step.ruleset.expects}
     for key in [key for key in step.world.declared if key not in known]:
         del step.world.declared[key]
-    subjects = {_subject(expect) for expect in step.ruleset.expects}
+    subjects = {subject_of(expect) for expect in step.ruleset.expects}
     for open_ in sorted(one for one in step.world.alerts if one.rule == EXPECT):
         if open_.subject not in subjects:
             settle(step, EXPECT, open_.subject, "no longer declared")
@@ -86,7 +86,7 @@ def _missing(step: Step, expect: Expect) -> None:
     raise_alert(
         step,
         EXPECT,
-        _subject(expect),
+        subject_of(expect),
         Severity.WARNING,
         f"declared movement “{expect.name}” did not come: {expect.amount:,f} {expect.asset} from {giver} to {taker}",
         asset=expect.asset,
@@ -94,7 +94,8 @@ def _missing(step: Step, expect: Expect) -> None:
     )
 
 
-def _subject(expect: Expect) -> Subject:
+def subject_of(expect: Expect) -> Subject:
+    """What the alert about a missing declared movement is about."""
     return Subject("", asset=expect.asset, event=expect.key)
 
 
@@ -112,7 +113,7 @@ def _waiting(step: Step, tracking: Tracking, asset: str, amount: Decimal) -> lis
 
 def _consumed(step: Step, expect: Expect, key: LegKey) -> tuple[str, ...]:
     step.world.declared[expect.key] = Declared(step.now_ms, key)
-    settle(step, EXPECT, _subject(expect), "it came")
+    settle(step, EXPECT, subject_of(expect), "it came")
     reason = f": {expect.reason}" if expect.reason else ""
     return (f"Declared as “{expect.name}”{reason}",)
 

@@ -2,11 +2,259 @@
 
 from __future__ import annotations
 
-from rules.reconciling.finding import Finding
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+
+from rules.builtin_names import EXPECT
+from rules.ledger import LegKey
+from rules.plan import concerns
+from rules.reconciling import conservation, declared, expected, proofs, summary, telling
+from rules.reconciling.finding import Finding, Standing
+from rules.reconciling.tracking import spec_of, tracking_of, window_ms
+from rules.records import Account, Alert, AlertKey, Subject
+from rules.ruleset import ExchangeSettings, Expect, Rule
+from rules.step import Step
+from rules.sweep import late_after_ms
+from rules.types.base import Family
+from rules.types.reconciliation import Check
+from rules.values import EXACT, text_of
 from rules.world import World
+
+_ORDER = {standing: place for place, standing in enumerate(Standing)}
 
 
 def findings(world: World, now_ms: int) -> tuple[Finding, ...]:
     """The findings of all rules, breaks first, then by rule, exchange, account and asset."""
-    del world, now_ms
-    return ()
+    step = Step(world, now_ms)
+    found: list[Finding] = []
+    for rule in step.ruleset.rules:
+        if rule.enabled and rule.spec.family is Family.RECONCILIATION:
+            found += _of_rule(step, rule)
+    found += [_declared(step, expect) for expect in step.ruleset.expects]
+    return tuple(sorted(found, key=_place))
+
+
+def _place(one: Finding) -> tuple[object, ...]:
+    return (
+        _ORDER[one.standing],
+        one.rule,
+        one.exchange,
+        one.account,
+        one.wallet,
+        one.asset,
+        one.as_of_ms or 0,
+    )
+
+
+def _of_rule(step: Step, rule: Rule) -> Iterator[Finding]:
+    check = spec_of(rule).check
+    if check is Check.EXPECTED:
+        yield from _expected(step, rule)
+        return
+    for name, settings in sorted(step.ruleset.exchanges.items()):
+        if not rule.exchange.match(name):
+            continue
+        if check is Check.MOVEMENTS:
+            yield from _movements(step, rule, settings)
+        elif check is Check.CONSERVATION:
+            yield from _conservation(step, rule, settings)
+        elif settings.kind == summary.KIND:
+            yield from _summary(step, rule, settings)
+
+
+def _movements(step: Step, rule: Rule, settings: ExchangeSettings) -> Iterator[Finding]:
+    """The outflows without their other side, and the movements that are known."""
+    tracking = tracking_of(step, settings.name)
+    within = 0 if tracking is None else window_ms(step, settings, tracking)
+    for key, leg in sorted(step.world.legs.items()):
+        if key.exchange != settings.name or not _is_of(step, rule, key):
+            continue
+        if leg.match or leg.declared or not leg.amount.startswith("-"):
+            continue
+        if leg.stated and not proofs.withdrawals(step, key):
+            continue
+        alert = _event_of(step, rule, key)
+        over = step.now_ms >= key.at_ms + within
+        standing = Standing.BREAK if alert is not None else Standing.TIMING
+        reason = "left, and arrived nowhere" if alert is not None else "its other side may still come"
+        if alert is None and (leg.settled or leg.stated):
+            continue  # it came back, it is less than the tolerance, or its event is over
+        if alert is None and over:
+            standing, reason = Standing.INDETERMINATE, "some account was not read since"
+        plain = _plain(rule, standing, settings.name, alert, reason=reason)
+        yield replace(
+            plain,
+            account=telling.label_of(step, key),
+            wallet=key.wallet,
+            asset=key.asset,
+            ours=leg.amount,
+            difference=leg.amount,
+            since_ms=key.at_ms,
+        )
+    for match in step.world.matches.values():
+        giver = match.givers[0]
+        keys = [key for key in (*match.givers, *match.takers) if key in step.world.legs]
+        if giver.exchange != settings.name or not any(_is_of(step, rule, key) for key in keys):
+            continue
+        amount = format(telling.size_of(step, match), "f")
+        details = telling.details_of(step, match)
+        reason = ". ".join((telling.moved(step, match), *details))
+        plain = _plain(rule, Standing.AGREES, settings.name, None, reason=reason)
+        label = telling.label_of(step, giver)
+        yield replace(
+            plain,
+            account=label,
+            asset=giver.asset,
+            ours=amount,
+            theirs=amount,
+            difference="0",
+            since_ms=match.at_ms,
+        )
+
+
+def _conservation(step: Step, rule: Rule, settings: ExchangeSettings) -> Iterator[Finding]:
+    round_ = step.world.rounds.get((rule.key, settings.name))
+    unread = ""
+    if round_ is None:
+        unread = "no account was read yet"
+    elif step.now_ms - round_.began_ms > late_after_ms(step, settings):
+        left = sorted(conservation.uncovered(step, settings, rule, round_))
+        who = telling.names(step.world.accounts[account].label for account, _ in left) if left else ""
+        unread = f"not read since then: {who}" if who else ""
+    places = sorted(key for key in step.world.sheets if key[:2] == (rule.key, settings.name))
+    if not places:
+        standing = Standing.INDETERMINATE if unread else Standing.AGREES
+        yield _plain(rule, standing, settings.name, None, reason=unread or "nothing has changed")
+    for place in places:
+        alert = step.world.alerts.get(AlertKey(rule.key, Subject(place.exchange, None, "", place.asset)))
+        sheet = step.world.sheets[place]
+        standing = _standing(alert, Standing.TIMING if sheet.timing else Standing.AGREES)
+        if unread and alert is None:
+            standing = Standing.INDETERMINATE
+        reason = "movements under way explain it" if standing is Standing.TIMING else unread
+        if sheet.traders:
+            who = telling.names(step.world.accounts[one].label for one in sheet.traders)
+            reason = "; ".join(filter(None, (reason, f"assets moved against each other in {who}")))
+        plain = _plain(rule, standing, settings.name, alert, reason=reason)
+        difference = sheet.residual if alert is None else alert.facts.value
+        yield replace(plain, asset=place.asset, ours=sheet.residual, theirs="0", difference=difference)
+
+
+def _summary(step: Step, rule: Rule, settings: ExchangeSettings) -> Iterator[Finding]:
+    for account in step.accounts_of(settings.name):
+        if not account.present or not concerns(rule, account):
+            continue
+        for wallet in sorted(step.world.index.valued.get(account.key, ())):
+            if not (rule.wallet is None or rule.wallet.match(wallet)):
+                continue
+            for quote in sorted(step.world.valuations[account.key, wallet].values):
+                both = summary.compare(step, rule, account, wallet, quote)
+                key = AlertKey(rule.key, Subject(account.exchange, account.key, wallet, quote))
+                yield _both(rule, account, wallet, both, step.world.alerts.get(key))
+
+
+def _both(rule: Rule, account: Account, wallet: str, both: summary.Valued, alert: Alert | None) -> Finding:
+    standing = both.standing
+    if standing in (Standing.BREAK, Standing.AGREES) or alert is not None:
+        standing = _standing(alert, Standing.PENDING if standing is Standing.BREAK else standing)
+    plain = _plain(rule, standing, account.exchange, alert, reason=both.reason)
+    return replace(
+        plain,
+        account=account.label,
+        wallet=wallet,
+        ours=None if both.ours is None else format(summary.shown(both.ours), "f"),
+        theirs=text_of(both.theirs),
+        difference=text_of(both.difference),
+        quote=both.quote,
+        as_of_ms=both.ended_ms or None,
+    )
+
+
+def _expected(step: Step, rule: Rule) -> Iterator[Finding]:
+    for name, said in sorted(step.world.books.items()):
+        if not spec_of(rule).books.match(name):
+            continue
+        for one in expected.compare(step, rule, said):
+            alert = None
+            if one.account is not None:
+                key = AlertKey(
+                    rule.key, Subject(one.account.exchange, one.account.key, one.row.wallet, one.row.asset)
+                )
+                alert = step.world.alerts.get(key)
+            standing = one.standing
+            if standing in (Standing.BREAK, Standing.AGREES):
+                standing = _standing(alert, Standing.PENDING if standing is Standing.BREAK else standing)
+            plain = _plain(rule, standing, one.row.exchange, alert, reason=one.reason)
+            difference = None if one.ours is None else EXACT.subtract(one.ours, Decimal(one.row.amount))
+            yield replace(
+                plain,
+                account=one.row.account if one.account is None else one.account.label,
+                wallet=one.row.wallet,
+                asset=one.row.asset,
+                ours=text_of(one.ours),
+                theirs=one.row.amount,
+                difference=text_of(difference),
+                as_of_ms=one.row.as_of_ms,
+            )
+
+
+def _declared(step: Step, expect: Expect) -> Finding:
+    alert = step.world.alerts.get(AlertKey(EXPECT, declared.subject_of(expect)))
+    done = step.world.declared.get(expect.key)
+    standing = Standing.TIMING if done is None else Standing.AGREES
+    standing = standing if alert is None else Standing.BREAK
+    return Finding(
+        rule=EXPECT,
+        check=expect.name,
+        standing=standing,
+        exchange=done.leg.exchange if done is not None and done.leg is not None else str(expect.exchange),
+        account=str(expect.giver or expect.taker),
+        asset=expect.asset,
+        theirs=format(expect.amount, "f"),
+        alert="" if alert is None else alert.id,
+        severity="" if alert is None else alert.severity.value,
+        since_ms=None if done is None else done.at_ms,
+        as_of_ms=expect.due_ms,
+        acked_by="" if alert is None else alert.acked_by,
+        reason="declared and due" if done is None else "declared, and it came",
+    )
+
+
+def _plain(rule: Rule, standing: Standing, exchange: str, alert: Alert | None, *, reason: str) -> Finding:
+    check = spec_of(rule).check.value
+    if alert is None:
+        return Finding(rule.name, check, standing, exchange, reason=reason)
+    firing = alert.state == "firing"
+    return Finding(
+        rule.name,
+        check,
+        standing,
+        exchange,
+        alert=alert.id if firing else "",
+        severity=alert.severity.value if firing else "",
+        since_ms=alert.since_ms,
+        acked_by=alert.acked_by,
+        reason=reason,
+    )
+
+
+def _standing(alert: Alert | None, otherwise: Standing) -> Standing:
+    """An open break is one until enough clean sweeps have ended it."""
+    if alert is None:
+        return otherwise
+    return Standing.BREAK if alert.state == "firing" else Standing.PENDING
+
+
+def _event_of(step: Step, rule: Rule, key: LegKey) -> Alert | None:
+    """The open event that told of an outflow."""
+    for place in step.world.index.open_of.get((key.exchange, key.account), ()):
+        alert = step.world.alerts[place]
+        same = (place.rule, place.subject.wallet, place.subject.asset) == (rule.key, key.wallet, key.asset)
+        if same and place.subject.event and alert.facts.since_ms == key.at_ms:
+            return alert
+    return None
+
+
+def _is_of(step: Step, rule: Rule, key: LegKey) -> bool:
+    return rule.asset.match(key.asset) and concerns(rule, step.world.accounts[key.account])

@@ -71,7 +71,7 @@ def test_old_prices_confirm_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("total", "told"), [("1.5", []), ("1.500000000000000001", ["firing summary a BTC -0.500000000000000001"])]
+    "total, told", [("1.5", []), ("1.500000000000000001", ["firing summary a BTC -0.500000000000000001"])]
 )
 def test_a_tolerance_is_met_when_it_is_equalled(total: str, told: list[str]) -> None:
     engine = Engine(reconciled("summary", tolerance={"abs": "0.5"}, confirm=1), exchanges=[BOTH])
