@@ -39,7 +39,8 @@ class BooksReader:
         self._seen: tuple[int, ...] | None = None
         self._told: tuple[tuple[BookRow, ...], str] | None = None
         self._told_ms = 0
-        self._again = 0  # reads that are still to confirm what is new
+        self._again = 0  # reads that are still to be made at once, to confirm what is new
+        self._alike = 0  # reads in a row that told the same
 
     def anew(self) -> None:
         """Tell everything again, because the rules are others now."""
@@ -78,14 +79,17 @@ class BooksReader:
         """Whether this read is told. One that only confirms never asks for another, or it might go on for ever."""
         before, self._told = self._told, found
         rows, problem = found
+        if problem or found != before:
+            self._alike = 0
         if problem:
             self._again = 0
             return found != before
+        self._alike += 1
         if self._again:
             self._again -= 1
             return True
-        if found != before:
-            self._again = self.confirm - 1
+        if self._alike <= self.confirm:
+            self._again = self.confirm - self._alike
             return True
         age_ms = self._clock() - self._told_ms
         return age_ms >= UNCHANGED_MS or any(row.as_of_ms > self._told_ms for row in rows)

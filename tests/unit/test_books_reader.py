@@ -227,6 +227,21 @@ async def test_what_is_new_is_read_again_at_once_and_only_as_often_as_it_takes(t
     assert await amounts(reader) is not None
 
 
+async def test_what_changes_while_it_is_confirmed_is_confirmed_in_its_turn(tmp_path: Path) -> None:
+    hands = Hands()
+    reader = BooksReader(of_command(tmp_path, "cat", "books.csv"), hands)
+    reader.confirm = 2
+    (tmp_path / "books.csv").write_text(GOOD)
+    assert await amounts(reader) == ["1.5"]
+    (tmp_path / "books.csv").write_text(GOOD.replace("1.5", "2.5"))
+    hands.now_ms += 5_000
+    assert await amounts(reader) == ["2.5"]
+    hands.now_ms += 60_000
+    assert await amounts(reader) == ["2.5"]
+    hands.now_ms += 60_000
+    assert await amounts(reader) is None
+
+
 async def test_rows_of_a_time_to_come_are_told_until_it_has_come(tmp_path: Path) -> None:
     hands = Hands()
     at = "2027-01-15T08:05:00Z"  # five minutes after the clock of this test
