@@ -246,6 +246,8 @@ class App:
 
     def _note(self, outcome: Outcome) -> None:
         for note in outcome.notes:
+            if note.event == "books.unread":
+                continue  # their reader has said it, with what the log wants to know
             if note.event == "glitch" and note.exchange in self.pollers:
                 self.pollers[note.exchange].counters.glitches += 1
             # What lasts is said when it begins and when it changes, not at every listing.

@@ -1,0 +1,116 @@
+"""`subtally reconcile`: exact figures in every form, and the exit code that scripts ask for."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from daemon.config import load
+from rules.ruleset import RulesAccepted
+from rules.statements import BookRow, Books
+from tests.unit.test_cli_support import LARGE, MM_1, RULES, SMALL, Fed, subtally, write_rules
+
+EXPECTED = """
+[[books]]
+name = "treasury"
+file = "books.csv"
+
+[[rule]]
+name = "=treasury's books"
+type = "reconciliation"
+check = "expected"
+asset = ["USDT", "BTC"]
+max_skew = "10m"
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_state_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+
+
+def compared(folder: Path, usdt: str, btc: str) -> Path:
+    """A state in which one account was read and the books say these amounts."""
+    file = write_rules(folder, RULES + EXPECTED)
+    made = Fed(folder)
+    made.list(MM_1)
+    for _ in range(2):
+        made.read(MM_1, {"USDT": (SMALL, "0", SMALL), "BTC": (LARGE, "0", LARGE)})
+    rows = tuple(
+        BookRow("okx-main", "mm-1", asset, amount, made.now, "", line)
+        for line, (asset, amount) in enumerate([("USDT", usdt), ("BTC", btc)], 2)
+    )
+    for _ in range(2):
+        made.now += 1_000
+        made.take(Books("treasury", made.now, rows))
+    made.store.close()
+    return file
+
+
+def test_a_break_is_told_exactly_and_ends_with_code_1(tmp_path: Path) -> None:
+    file = compared(tmp_path, "1234", LARGE)
+    told = subtally("-c", file, "reconcile", "--json")
+    assert told.exit_code == 1
+    assert "1 open break" in told.stderr
+    first, second = json.loads(told.stdout)
+    assert (first["state"], first["ours"], first["theirs"]) == ("break", SMALL, "1234")
+    assert first["difference"] == "0.000000000000000001"
+    assert first["alert"].startswith("A")
+    assert (second["state"], second["ours"], second["alert"]) == ("agrees", LARGE, None)
+    table = subtally("-c", file, "reconcile")
+    assert table.exit_code == 1
+    assert "+0.000000000000000001" in table.stdout
+
+
+def test_figures_that_agree_end_with_code_0(tmp_path: Path) -> None:
+    told = subtally("-c", compared(tmp_path, SMALL, LARGE), "reconcile", "--json")
+    assert told.exit_code == 0
+    assert {one["state"] for one in json.loads(told.stdout)} == {"agrees"}
+
+
+def test_csv_has_the_same_and_no_formula(tmp_path: Path) -> None:
+    told = subtally("-c", compared(tmp_path, "2000", LARGE), "reconcile", "--csv")
+    first, second = csv.DictReader(io.StringIO(told.stdout))
+    assert first["difference"] == "-765.999999999999999999"
+    assert first["rule"] == "'=treasury's books"
+    assert second["state"] == "agrees"
+
+
+def test_an_acknowledged_break_is_still_one(tmp_path: Path) -> None:
+    file = compared(tmp_path, "1234", LARGE)
+    (alert,) = {one["alert"] for one in json.loads(subtally("-c", file, "reconcile", "--json").stdout)} - {
+        None
+    }
+    assert subtally("-c", file, "ack", alert, "--by", "ann").exit_code == 0
+    assert subtally("-c", file, "reconcile").exit_code == 1
+
+
+def test_without_such_a_rule_nothing_is_compared_and_it_is_said(tmp_path: Path) -> None:
+    file = write_rules(tmp_path)
+    Fed(tmp_path).store.close()
+    told = subtally("-c", file, "reconcile")
+    assert (told.exit_code, told.stdout) == (0, "")
+    assert 'no rule of type "reconciliation"' in told.stderr
+
+
+def test_a_rule_that_has_compared_nothing_yet_says_so(tmp_path: Path) -> None:
+    file = write_rules(tmp_path)
+    made = Fed(tmp_path)
+    write_rules(tmp_path, RULES + EXPECTED)
+    made.take(RulesAccepted(made.now, load(file).ruleset))
+    made.store.close()
+    told = subtally("-c", file, "reconcile", "--csv")
+    assert told.exit_code == 0
+    assert told.stdout.splitlines()[1:] == []
+    assert "nothing was compared yet" in told.stderr
+
+
+@pytest.mark.parametrize("words", [("--csv", "--json"), ("--exchange", "nowhere")])
+def test_wrong_usage_is_refused(tmp_path: Path, words: tuple[str, ...]) -> None:
+    file = compared(tmp_path, SMALL, LARGE)
+    assert subtally("-c", file, "reconcile", *words).exit_code == 2
+    assert subtally("-c", file, "reconcile", "--exchange", "okx-main").exit_code == 0
