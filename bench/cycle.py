@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 import msgspec
 
-from bench.desk import EXCHANGE, Desk, ruleset
+from bench.desk import ASSETS, EXCHANGE, Desk, ruleset
 from bench.figures import cpu_seconds
+from bench.goals import Result
 from daemon.exchanges.binance_wire import FIELDS, Balances, read_balances
 from daemon.exchanges.decode import Memo
 from rules.judge import judge
@@ -68,6 +71,12 @@ class House:
     def close(self) -> None:
         self.store.close()
 
+    def log_bytes(self) -> int:
+        """The bytes of all records of the log."""
+        with sqlite3.connect(self.path) as db:
+            (size,) = db.execute("SELECT coalesce(sum(length(body)), 0) FROM log").fetchone()
+        return int(size)
+
     def _judged(self, event: object) -> Entry:
         return Entry(event, self.now_ms, judge(self.world, event, self.now_ms))  # type: ignore[arg-type]
 
@@ -90,34 +99,54 @@ class Sweeps:
     decode: float
     changed: float
     same: float
-    shuffled: float
     doubled: float
-    rows: int
+    shuffled: float
 
 
-def rounds(accounts: int, count: int, *, unmatched: int = 0) -> list[Sweeps]:
-    """`count` rounds, after one that reads everything for the first time."""
+def rounds(accounts: int, count: int, *, unmatched: int = 0) -> tuple[list[Sweeps], float]:
+    """`count` rounds, after one that reads everything for the first time; and the log's bytes per change."""
     desk = Desk(accounts)
     with tempfile.TemporaryDirectory() as folder:
         house = House(desk, ruleset(accounts, unmatched=unmatched), Path(folder) / "state.db")
         house.sweep()
-        found = []
+        first, changes = house.log_bytes(), 0
+        house.sweep()
+        per_sweep = house.log_bytes() - first  # of the times of readings that changed nothing
+        first, sweeps, found = house.log_bytes(), 0, []
         for _ in range(count):
-            rows = desk.change(0.01)
+            changes += desk.change(0.01)
             changed = cpu_seconds(house.sweep)
             decode = cpu_seconds(lambda: decode_only(desk))
             same = cpu_seconds(house.sweep)
-            desk.change(0.02)
+            changes += desk.change(0.02)
             doubled = cpu_seconds(house.sweep)
             desk.shuffle()
             shuffled = cpu_seconds(house.sweep)
             desk.tidy()
             house.sweep()
-            found.append(Sweeps(decode, changed, same, shuffled, doubled, rows))
+            sweeps += 5
+            found.append(Sweeps(decode, changed, same, doubled, shuffled))
+        grown = house.log_bytes() - first - sweeps * per_sweep
         house.close()
-    return found
+    return found, grown / changes
 
 
-if __name__ == "__main__":
-    for one in rounds(10_000, 3):
-        print(one)
+def measure(accounts: int, count: int) -> list[Result]:
+    """Goals 1 to 5 and 18."""
+    found, log_bytes = rounds(accounts, count)
+    more, _ = rounds(accounts, max(2, count // 2), unmatched=9_000)
+    decode = median(one.decode for one in found)
+    changed, same, doubled, shuffled = (
+        median(getattr(one, name) / one.decode for one in found)
+        for name in ("changed", "same", "doubled", "shuffled")
+    )
+    unmatched = median(one.changed / one.decode for one in more)
+    note = f"decode {decode * 1000:.0f} ms for {accounts:,} bodies of {ASSETS} rows"
+    return [
+        Result(1, changed, f"{note}; sweep {changed * decode * 1000:.0f} ms"),
+        Result(2, same, f"sweep {same * decode * 1000:.0f} ms"),
+        Result(3, shuffled, f"sweep {shuffled * decode * 1000:.0f} ms"),
+        Result(4, (doubled - same) / (changed - same), "what the changed rows cost over a sweep without any"),
+        Result(5, unmatched / changed, f"sweep {unmatched * decode * 1000:.0f} ms"),
+        Result(18, log_bytes, "bytes of log over those of readings that changed nothing"),
+    ]

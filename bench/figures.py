@@ -1,13 +1,10 @@
-"""Measuring: CPU time of alternating rounds, their medians, and ratios of two that ran in one process."""
+"""Measuring: the CPU time of one piece of work, garbage of earlier work left out."""
 
 from __future__ import annotations
 
 import gc
 import time
 from collections.abc import Callable
-from statistics import median
-
-ROUNDS = 5
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
@@ -16,12 +13,3 @@ def cpu_seconds(work: Callable[[], object]) -> float:
     began = time.process_time()
     work()
     return time.process_time() - began
-
-
-def alternating(rounds: int, *works: Callable[[], object]) -> list[float]:
-    """Median CPU seconds of each, run in turn: what slows the machine slows all of them."""
-    taken: list[list[float]] = [[] for _ in works]
-    for _ in range(rounds):
-        for place, work in enumerate(works):
-            taken[place].append(cpu_seconds(work))
-    return [median(one) for one in taken]
