@@ -200,6 +200,17 @@ def _ask_prices(step: Step, settings: ExchangeSettings, account: Account, wallet
     prices.want(step, settings.name, frozenset(priced), frozenset({"BTC", settings.quote}), now=now)
 
 
+def _is_compared(step: Step, settings: ExchangeSettings, part: tuple[int, str]) -> bool:
+    """Whether some rule compares the wallet."""
+    account = step.world.accounts[part[0]]
+    if account.exchange != settings.name:
+        return False
+    rules = (rule for rule in step.ruleset.rules if rule.enabled and _is_ours(rule))
+    return any(
+        concerns(rule, account) and (rule.wallet is None or rule.wallet.match(part[1])) for rule in rules
+    )
+
+
 def _agree(rule: Rule, quote: str, ours: Fraction, theirs: Decimal, step: Step, account: Account) -> bool:
     tolerance = spec_of(rule).tolerance
     if tolerance.allows(ours, theirs):
