@@ -62,8 +62,12 @@ def _merged(
     known: Mapping[str, Row], reading: Reading, *, whole: bool
 ) -> tuple[Mapping[str, Row], list[str]]:
     """The rows after a reading: those it names, and those held before, at zero where it proves an absence."""
-    changed = [asset for asset, row in reading.rows.items() if known.get(asset) != row]
-    if known.keys() <= reading.rows.keys():
+    get = known.get
+    # A client takes over the very rows that did not move: identity tells most of them apart at once.
+    changed = [
+        asset for asset, row in reading.rows.items() if (before := get(asset)) is not row and before != row
+    ]
+    if len(known) <= len(reading.rows) and known.keys() <= reading.rows.keys():
         return reading.rows, changed
     others = [asset for asset in known if asset not in reading.rows]
     rows = dict(known)

@@ -66,7 +66,6 @@ class Index:
         self.open_of: dict[tuple[str, int | None], set[AlertKey]] = {}
         self.last_success_ms: dict[str, int] = {}
         self.legs: object = None
-        self.priced: dict[str, set[str]] = {}
         self.prices_asked_ms: dict[str, int] = {}
         self.wallets: dict[int, set[str]] = {}
         self.valued: dict[int, set[str]] = {}
@@ -93,6 +92,7 @@ class Index:
         self.rules: dict[str, Rule] | None = None
         self.filed: dict[str, object] = {}
         self.tracking: dict[str, object] = {}
+        self.priced: dict[str, set[str]] = {}
         self.uncovered: dict[tuple[str, str], set[tuple[int, str]]] = {}
         self.allows_until_ms = 0
         self.look_soon()

@@ -90,6 +90,7 @@ class Preparer:
         self._next_seq = next_seq
         # The fields that the stored rows of each wallet have: with others, all of its rows are written anew.
         self._written: dict[WalletKey, int] = {}
+        self._field_ids: dict[tuple[str, ...], int] = {}
         self._meta: dict[str, str] = {}
 
     def loaded(self, holdings: Mapping[WalletKey, Holding], meta: Mapping[str, str]) -> None:
@@ -203,7 +204,10 @@ class Preparer:
             yield account, self._names.id(wallet), self._names.id(asset), amounts, at_ms
 
     def _fields(self, holding: Holding) -> int:
-        return self._names.id(to_json(holding.fields))
+        found = self._field_ids.get(holding.fields)
+        if found is None:
+            found = self._field_ids[holding.fields] = self._names.id(to_json(holding.fields))
+        return found
 
     def _valuations(self, valuations: Table[WalletKey, Valuation]) -> Iterable[Statement]:
         return _drops_and_puts(

@@ -157,8 +157,11 @@ _accounts, _time, read_status = decoder(SubAccounts), decoder(ServerTime), decod
 
 def rows_of(balances: Sequence[BalanceRow], before: Mapping[str, Row]) -> Mapping[str, Row]:
     """Assets to free, locked, frozen, withdrawing. No amount may be empty here."""
-    given = ((r.asset, (r.free, r.locked, r.freeze, r.withdrawing)) for r in balances)
-    return table(given, required, before)
+    return table(map(_given, balances), required, before)
+
+
+def _given(row: BalanceRow) -> tuple[str, tuple[Given, ...]]:
+    return row.asset, (row.free, row.locked, row.freeze, row.withdrawing)
 
 
 def read_balances(body: bytes, before: Mapping[str, Row] | None = None) -> Mapping[str, Row]:

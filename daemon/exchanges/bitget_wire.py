@@ -181,8 +181,11 @@ def read_time(body: bytes) -> int:
 
 def rows_of(coins: Sequence[Asset], before: Mapping[str, Row]) -> Mapping[str, Row]:
     """Coins, in upper case, to free, frozen, locked, limitAvailable. Raises Malformed."""
-    given = ((c.coin.upper(), (c.available, c.frozen, c.locked, c.limitAvailable)) for c in coins)
-    return table(given, allowed_empty, before)
+    return table(map(_given, coins), allowed_empty, before)
+
+
+def _given(row: Asset) -> tuple[str, tuple[Given, ...]]:
+    return row.coin.upper(), (row.available, row.frozen, row.locked, row.limitAvailable)
 
 
 def read_coins(body: bytes, before: Mapping[str, Row] | None = None) -> Mapping[str, Row]:
@@ -226,6 +229,8 @@ def read_page(body: bytes, before: Page | None = None) -> Page:
 
 def clashing(assets: Sequence[Asset]) -> str:
     """The first coin that comes twice with different amounts; "" where none does. Raises Malformed."""
+    if len({asset.coin.upper() for asset in assets}) == len(assets):
+        return ""  # nothing repeats: `rows_of` reads them all
     seen: dict[str, Mapping[str, Row]] = {}
     for asset in assets:
         coin = asset_name(asset.coin.upper())

@@ -121,19 +121,28 @@ def table(
     """
     found: dict[str, Row] = {}
     for name, given in rows:
-        known = before.get(name)
-        if known is not None and known == given:
-            asset, row = name, known
-        else:
-            asset, row = asset_name(name), tuple(read(value) for value in given)
-            if row == known:
-                row = known
-            elif all(value is None for value in row):
-                raise Malformed(f"{asset} has no amounts")
-        twin = found.setdefault(asset, row)
-        if twin is not row and not same_amounts(twin, row):
+        row = before.get(name)
+        asset = sys.intern(name)
+        if row is None or row != given:
+            asset, row = one_row(name, given, read, row)
+        twin = found.get(asset)
+        if twin is None:
+            found[asset] = row
+        elif not same_amounts(twin, row):
             raise Malformed(f"{asset} is listed twice with different amounts")
     return found
+
+
+def one_row(
+    name: str, given: tuple[Given, ...], read: Callable[[Given], str | None], known: Row | None
+) -> tuple[str, Row]:
+    """An asset and its validated row; it is `known` where that says the same. Raises Malformed."""
+    asset, row = asset_name(name), tuple(map(read, given))
+    if row == known:
+        return asset, known
+    if all(value is None for value in row):
+        raise Malformed(f"{asset} has no amounts")
+    return asset, row
 
 
 def same_amounts(one: Row, other: Row) -> bool:

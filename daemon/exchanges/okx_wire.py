@@ -156,8 +156,11 @@ _config, _time, read_status = enveloped(Config), enveloped(Time), enveloped(Stat
 
 def read_funding(body: bytes, before: Mapping[str, Row] | None = None) -> Mapping[str, Row]:
     """Currencies to free, frozen, total. Raises Malformed."""
-    given = ((r.ccy, (r.availBal, r.frozenBal, r.bal)) for r in _funding(body))
-    return table(given, allowed_empty, before or {})
+    return table(map(_given, _funding(body)), allowed_empty, before or {})
+
+
+def _given(row: FundingRow) -> tuple[str, tuple[Given, ...]]:
+    return row.ccy, (row.availBal, row.frozenBal, row.bal)
 
 
 def read_trading(body: bytes, before: Trade | None = None) -> Trade:

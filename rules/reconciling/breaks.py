@@ -78,12 +78,16 @@ def about(account: Account) -> dict[str, Any]:
 
 def grow_old(step: Step) -> None:
     """A break that is still open at its `escalate_age` becomes critical."""
-    for key, alert in sorted(step.world.alerts.items()):
-        rule = step.rule(key.rule)
-        if rule is None or rule.spec.family is not Family.RECONCILIATION or alert.state != "firing":
+    ages = {
+        rule.key: spec_of(rule).escalate_age_ms
+        for rule in step.ruleset.rules
+        if rule.spec.family is Family.RECONCILIATION and spec_of(rule).escalate_age_ms is not None
+    }
+    for key, alert in sorted(step.world.alerts.items()) if ages else ():
+        rule, age_ms = step.rule(key.rule), ages.get(key.rule)
+        if rule is None or age_ms is None or alert.state != "firing":
             continue
-        age_ms = spec_of(rule).escalate_age_ms
-        if age_ms is None or alert.expires_ms is not None or alert.severity is Severity.CRITICAL:
+        if alert.expires_ms is not None or alert.severity is Severity.CRITICAL:
             continue
         at_ms = (alert.fired_ms or step.now_ms) + age_ms
         if step.now_ms < at_ms:

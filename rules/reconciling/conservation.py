@@ -216,7 +216,7 @@ def _tell(
     facts = breaks.facts_of(
         rule,
         key,
-        "does not add up: off by",
+        "is off by",
         leak,
         ended_ms,
         label=f"sum of {count} accounts ({rule.account})",

@@ -19,7 +19,7 @@ from rules.reconciling.tracking import Tracking, parts_read, seen_ms, spec_of, t
 from rules.ruleset import HOUR_MS, ExchangeSettings, Rule
 from rules.step import Step
 from rules.types.reconciliation import Tell
-from rules.values import add
+from rules.values import add, figure
 
 UNREAD_MOST_MS = HOUR_MS
 """So long an outflow waits for accounts that cannot be read; then it is told as one whose way is not known."""
@@ -187,9 +187,13 @@ def _unmatched(step: Step, key: LegKey, within: int, unread: list[str]) -> str:
 
 
 def _why(step: Step, key: LegKey) -> tuple[str, ...]:
-    said: list[str] = []
+    """What a person wants to know beside it."""
+    who, said = telling.label_of(step, key), []
+    left = figure(step.world.holdings.get((key.account, key.wallet)), key.asset, "total")
+    if left is not None:
+        said.append(f"{who} holds {left:,f} {key.asset} in {key.wallet} now.")
     if proofs.withdrawals(step, key):
-        return ()
+        return tuple(said)
     if step.world.legs[key].traded:
         said.append("Other assets of the account moved the other way in the same reading: it may be a trade.")
     if not any(account.master for account, _ in parts_read(step, key.exchange)):

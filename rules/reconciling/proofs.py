@@ -9,12 +9,16 @@ from rules import accounts
 from rules.ledger import Leg, LegKey
 from rules.reconciling import legs
 from rules.records import Account
+from rules.ruleset import DAY_MS
 from rules.statements import MovementKind, Transfer
 from rules.step import Step
 from rules.values import add
 
 SLACK_MS = 5_000
 """The time of a statement and the time at which balances show it may differ by so much."""
+
+EXTERNAL_MS = DAY_MS
+"""A deposit or withdrawal is dated when it began; its balance may move so much later."""
 
 
 def leg_at(
@@ -60,10 +64,12 @@ def explain(step: Step, key: LegKey) -> bool:
         for name, one in _near(step, key)
         if name not in used and one.id not in proven and sign(step, key, one)
     ]
+    names = tuple(name for name, _ in found)
     if not found or add(amount for _, amount in found) != legs.amount_of(leg):
-        return False
-    legs.put(step, key, replace(leg, stated=tuple(name for name, _ in found)))
-    return True
+        names = _long_since(step, key, used)
+    if names:
+        legs.put(step, key, replace(leg, stated=names))
+    return bool(names)
 
 
 def stated(step: Step, key: LegKey) -> list[Transfer]:
@@ -85,6 +91,22 @@ def sign(step: Step, key: LegKey, one: Transfer) -> int:
     ]
     gave, took = (side is not None and side.key == key.account for side in sides)
     return int(took) - int(gave)
+
+
+def _long_since(step: Step, key: LegKey, used: set[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """One way in or out of exactly this amount that was begun before its balance showed it: the oldest unused."""
+    leg = step.world.legs[key]
+    fitting = [
+        (one.at_ms, (source, ident))
+        for (exchange, source, ident), one in step.world.stated.items()
+        if exchange == key.exchange
+        and one.asset == key.asset
+        and one.kind is not MovementKind.INTERNAL
+        and (source, ident) not in used
+        and leg.from_ms - EXTERNAL_MS <= one.at_ms <= key.at_ms + SLACK_MS
+        and sign(step, key, one) * Decimal(one.amount) == legs.amount_of(leg)
+    ]
+    return (min(fitting)[1],) if fitting else ()
 
 
 def _near(step: Step, key: LegKey) -> list[tuple[tuple[str, str], Transfer]]:

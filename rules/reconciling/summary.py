@@ -147,7 +147,7 @@ def _judge(
     facts = breaks.facts_of(
         rule,
         key,
-        "differs from the venue's own total by",
+        "differs from the venue's total by",
         difference,
         both.ended_ms,
         **breaks.about(account),
@@ -184,11 +184,31 @@ def _again(step: Step, settings: ExchangeSettings, account: Account, wallet: str
 
 def _ask_prices(step: Step, settings: ExchangeSettings, account: Account, wallet: str, *, now: bool) -> None:
     """The prices of every asset that was ever met in a compared wallet of the exchange."""
-    priced = step.world.index.priced.setdefault(settings.name, set())
+    known = step.world.index.priced
+    if settings.name not in known:
+        parts = sorted(step.world.holdings)
+        known[settings.name] = {
+            asset
+            for part in parts
+            if _is_compared(step, settings, part)
+            for asset in step.world.holdings[part].rows
+        }
+    priced = known[settings.name]
     holding = step.world.holdings.get((account.key, wallet))
-    if holding is not None:
+    if holding is not None and not priced.issuperset(holding.rows):
         priced.update(holding.rows)
     prices.want(step, settings.name, frozenset(priced), frozenset({"BTC", settings.quote}), now=now)
+
+
+def _is_compared(step: Step, settings: ExchangeSettings, part: tuple[int, str]) -> bool:
+    """Whether some rule compares the wallet."""
+    account = step.world.accounts[part[0]]
+    if account.exchange != settings.name:
+        return False
+    rules = (rule for rule in step.ruleset.rules if rule.enabled and _is_ours(rule))
+    return any(
+        concerns(rule, account) and (rule.wallet is None or rule.wallet.match(part[1])) for rule in rules
+    )
 
 
 def _agree(rule: Rule, quote: str, ours: Fraction, theirs: Decimal, step: Step, account: Account) -> bool:

@@ -24,7 +24,11 @@ def put_number(out: bytearray, number: int) -> None:
 
 def put_signed(out: bytearray, number: int) -> None:
     """Any integer; those near zero, of either sign, are short."""
-    put_number(out, number << 1 if number >= 0 else (-number << 1) - 1)
+    number = number << 1 if number >= 0 else (-number << 1) - 1
+    if number <= _SEVEN_BITS:
+        out.append(number)
+    else:
+        put_number(out, number)
 
 
 def put_text(out: bytearray, text: str) -> None:

@@ -32,6 +32,16 @@ class Chunk(NamedTuple):
     body: bytes
 
 
+class _Line:
+    """One wallet's readings: their ids as written, and the last of them."""
+
+    __slots__ = ("last", "prefix")
+
+    def __init__(self, prefix: bytes) -> None:
+        self.prefix = prefix
+        self.last: Reading | None = None
+
+
 class LogWriter:
     """Remembers the last reading, listing and pass of each key by reference, which costs no copy."""
 
@@ -39,6 +49,7 @@ class LogWriter:
         self._names = names
         self._identities = identities
         self._last: dict[Key, Input] = {}
+        self._lines: dict[tuple[str, Identity, str, tuple[str, ...]], _Line] = {}
         self._chunks: list[Chunk] = []
         self._open = bytearray()
         self._records = 0
@@ -89,28 +100,34 @@ class LogWriter:
         put_signed(out, now_ms - self._now_ms)
 
     def _reading(self, out: bytearray, reading: Reading, now_ms: int) -> None:
-        key = (
-            kinds.READING,
-            self._names.id(reading.exchange),
-            self._identities.id(reading.account),
-            self._names.id(reading.wallet),
-            self._names.id(to_json(reading.fields)),
-        )
-        last = self._last.get(key)
-        before = last if isinstance(last, Reading) else None
-        self._last[key] = reading
-        flags = kinds.WHOLE if before is None else 0
-        flags |= kinds.NAMED_ONLY if reading.covers is Covers.NAMED else 0
-        flags |= kinds.VALUED if reading.values is not None else 0
-        rows: Mapping[str, Row] = {} if before is None else before.rows
-        same = rows is reading.rows  # the judge tells by identity, and so must replay: equal is not the same
-        self._start(out, flags | (kinds.SAME if same else 0), key)
-        _put_times(out, reading, now_ms)
-        if not same:
-            self._delta(out, rows, reading.rows, _put_row)
+        which = (reading.exchange, reading.account, reading.wallet, reading.fields)
+        line = self._lines.get(which)
+        if line is None:
+            line = self._lines[which] = _Line(self._prefix(*which))
+        before, line.last = line.last, reading
+        flags = 0 if reading.covers is Covers.ALL else kinds.NAMED_ONLY
+        if reading.values is not None:
+            flags |= kinds.VALUED
+        # The judge tells by identity, and so must replay: equal is not the same.
+        if before is not None and before.rows is reading.rows:
+            out.append(flags | kinds.SAME)
+            out += line.prefix
+            _put_times(out, reading, now_ms)
+        else:
+            out.append(flags if before is not None else flags | kinds.WHOLE)
+            out += line.prefix
+            _put_times(out, reading, now_ms)
+            self._delta(out, {} if before is None else before.rows, reading.rows, _put_row)
         if reading.values is not None:
             values = before.values if before is not None and before.values is not None else {}
             self._delta(out, values, reading.values, _put_value)
+
+    def _prefix(self, exchange: str, account: Identity, wallet: str, fields: tuple[str, ...]) -> bytes:
+        """The ids that tell a reading's subject apart, as each of its records holds them."""
+        names, out = self._names.id, bytearray()
+        for part in (names(exchange), self._identities.id(account), names(wallet), names(to_json(fields))):
+            put_number(out, part)
+        return bytes(out)
 
     def _listing(self, out: bytearray, listing: Listing, now_ms: int) -> None:
         key = (kinds.LISTING, self._names.id(listing.exchange), self._names.id(listing.source))
@@ -180,7 +197,10 @@ class LogWriter:
         put: Callable[[bytearray, V | None, V], None],
     ) -> None:
         """The entries that differ, in the order of `after`, and the names of those that are gone."""
-        changed = [(name, value) for name, value in after.items() if before.get(name) != value]
+        get = before.get
+        changed = [
+            (name, value) for name, value in after.items() if (was := get(name)) is not value and was != value
+        ]
         put_number(out, len(changed))
         for name, value in changed:
             put_number(out, self._names.id(name))

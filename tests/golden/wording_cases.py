@@ -112,6 +112,63 @@ EVENT = Facts(
     fired_ms=NOW_MS - 1_000,
     identifiers=("deskmm9", "3344556677"),
 )
+MOVED = replace(
+    EVENT,
+    rule="inside the desk",
+    type="reconciliation",
+    label="",
+    asset="USDT",
+    headline="10,000 USDT moved from mm-1@desk.example to mm-2@desk.example",
+    details=("The venue states it as transfer 118263407119.",),
+    identifiers=("mm-1@desk.example", "mm-2@desk.example"),
+)
+LEAK = Facts(
+    rule="the desk adds up",
+    type="reconciliation",
+    exchange="binance-main",
+    severity=WARNING,
+    label="sum of 12 accounts (cold-*)",
+    asset="USDT",
+    headline="is off by",
+    value="-0.000000000000000001",
+    since_ms=ONSET_MS,
+    read_ms=NOW_MS - 4_000,
+    readings=2,
+    fired_ms=NOW_MS,
+    details=("All changes add up to -30; movements under way explain the rest.",),
+)
+BOOKS = replace(
+    LEAK,
+    rule="the books",
+    label="mm-1@desk.example",
+    wallet="spot",
+    headline="differs from the books by",
+    value="250",
+    details=("We read 10,250; line 7 of “ledger” says 10,000.",),
+    identifiers=("mm-1@desk.example", "8801"),
+)
+TOTAL = replace(
+    BOOKS,
+    rule="the venue's own total",
+    asset="BTC",
+    quote="BTC",
+    headline="differs from the venue's total by",
+    value="-2",
+    details=("By the venue's prices what was read is worth 1.1 BTC; its own total is 3.1 BTC.",),
+)
+SHIFT = replace(
+    EVENT,
+    rule="stolen keys",
+    type="composition_shift",
+    severity=CRITICAL,
+    label="mm-1@desk.example",
+    asset="BTC",
+    headline="turned 0.9 of its 1 BTC into 5,000,000 SHADY, never held before",
+    details=(
+        "It holds 0.1 BTC now, and nothing is being withdrawn.",
+        "Stolen keys that may only trade are used so: look at the account's trades and revoke its keys.",
+    ),
+)
 BUILT_IN = Facts(
     rule="subtally/stale-exchange",
     type="subtally",
@@ -165,6 +222,31 @@ def fallen(count: int, batch: str = "") -> tuple[Item, ...]:
 ENDED = replace(FLOOR, value="61000.00", ended_ms=LATER_MS, read_ms=LATER_MS, details=(), also=())
 
 CASES: dict[str, Callable[[], Wording]] = {
+    "movement": told(item(Kind.EVENT, MOVED)),
+    "movement_unmatched": told(
+        item(
+            Kind.EVENT,
+            replace(
+                MOVED,
+                headline="10,000 USDT left mm-1@desk.example and arrived in no account that is read here within 10m",
+                details=("The master's own quantities are not read here: it may have gone there.",),
+            ),
+        )
+    ),
+    "conservation_break": told(item(Kind.FIRING, LEAK)),
+    "conservation_break_resolved": told(
+        item(Kind.RESOLVED, replace(LEAK, value="0", details=(), ended_ms=LATER_MS), created_ms=LATER_MS),
+        now_ms=LATER_MS,
+    ),
+    "expected_break": told(item(Kind.FIRING, BOOKS)),
+    "expected_break_grown_old": told(
+        item(Kind.RAISED, replace(BOOKS, severity=CRITICAL, raised_from=WARNING))
+    ),
+    "summary_break": told(item(Kind.FIRING, TOTAL)),
+    "composition_shift": told(item(Kind.EVENT, SHIFT)),
+    "breaks_merged": told(
+        item(Kind.FIRING, LEAK), item(Kind.FIRING, BOOKS, "A8K2"), item(Kind.EVENT, MOVED, "A8K3")
+    ),
     "low_balance_firing": told(item(Kind.FIRING, FLOOR)),
     "low_balance_firing_without_public_url": told(item(Kind.FIRING, FLOOR), public_url=""),
     "low_balance_firing_first_reading": told(

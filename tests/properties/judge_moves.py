@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
 
 from rules.model import ClockSeen, Covers, FailureKind, Identity, Maintenance, MasterSeen, RulesRejected
 from rules.outcome import Notification, Transition
-from rules.ruleset import Rule
+from rules.patterns import Patterns
+from rules.ruleset import Expect, Rule
+from rules.statements import BookRow, Books, MovementKind, Prices, Transfer, Transfers
 from tests.engine import (
     FIELDS,
+    T0_MS,
     Engine,
     appeared,
     binance,
@@ -22,9 +26,12 @@ from tests.engine import (
     high,
     low,
     okx,
+    reconciled,
+    shift,
     stale,
     status,
     unexpected,
+    who,
 )
 
 AMOUNTS = ["0", "5", "50", "99.999999999999999999", "100", "150", "250", "", "-3", "1000000000000000000000.5"]
@@ -42,6 +49,17 @@ RULES: tuple[Rule, ...] = (
     disappeared(),
     status(),
     stale("quiet", "90s"),
+    reconciled("movements", within="3m", tell="all"),
+    reconciled("movements", "lost", within="2m", asset="USDT", tolerance={"dust_value": "5"}),
+    reconciled("conservation", escalate_age="10m"),
+    reconciled("summary", max_skew="10m", tolerance={"pct": "1"}),
+    reconciled("expected", max_skew="3m", confirm=1),
+    change("jumped", "3m", drop="1", rise="1", confirm=1),
+    shift(confirm=1),
+)
+EXPECTS = (
+    Expect("rent", "USDT", Decimal(50), T0_MS + 600_000, Patterns.of("a@*"), None, reason="monthly"),
+    Expect("top-up", "USDT", Decimal(100), T0_MS + 300_000, Patterns.of("a@o"), Patterns.of("b@o")),
 )
 EXCHANGES = (
     binance("n", read=("assets", "summary", "master")),
@@ -59,6 +77,7 @@ IDENTITIES = [
 ]
 
 amounts = st.sampled_from(AMOUNTS)
+figures = st.sampled_from([one for one in AMOUNTS if one])
 gaps = st.sampled_from([0, 300, 2_000, 30_000, 60_000, 200_000, 400_000])
 exchanges = st.sampled_from(sorted(NAMES))
 
@@ -69,6 +88,18 @@ def _rows(width: int) -> st.SearchStrategy[dict[str, tuple[str, ...]]]:
 
 def _some(names: Iterable[str]) -> st.SearchStrategy[list[str]]:
     return st.lists(st.sampled_from(sorted(names)), unique=True, max_size=2)
+
+
+@st.composite
+def statements(draw: st.DrawFn, exchange: str) -> tuple[Any, ...]:
+    """A history of one movement, a price, or the books."""
+    sides = st.lists(st.sampled_from([None, *NAMES[exchange]]), min_size=2, max_size=2, unique=True)
+    return (
+        draw(st.sampled_from(["history", "history", "prices", "books"])),
+        draw(figures),
+        draw(st.sampled_from([0, 40_000, 60_000, 200_000])),
+        (*draw(sides), draw(st.integers(0, 9))),
+    )
 
 
 @st.composite
@@ -93,6 +124,8 @@ def moves(draw: st.DrawFn) -> tuple[Any, ...]:
                 "restart",
                 "odd",
                 "say",
+                "state",
+                "state",
             ]
         )
     )
@@ -119,6 +152,8 @@ def moves(draw: st.DrawFn) -> tuple[Any, ...]:
             )
         case "odd":
             more = (draw(st.sampled_from(IDENTITIES)), draw(_rows(len(FIELDS))))
+        case "state":
+            more = (account, *draw(statements(exchange)))
         case "say":
             more = (draw(st.sampled_from(["clock", "master", "maintenance", "rejected", "over"])),)
         case _:
@@ -153,13 +188,34 @@ def play(engine: Engine, move: tuple[Any, ...]) -> None:
             left, limit = more
             kept = [rule for place, rule in enumerate(RULES) if place not in left]
             engine.edits(*kept, low("edited", limit, confirm=1))
-        case "restart":
-            engine.restarts()
+        case "state":
+            _states(engine, exchange, *more)
         case "odd":
             engine.reads(more[0], exchange="n", rows=more[1])
             engine.lists(more[0], exchange="n")
         case _:
-            _say(engine, exchange, more[0] if more else "")
+            _say(engine, exchange, more[0] if more else kind)
+
+
+def _states(
+    engine: Engine, exchange: str, account: str, what: str, amount: str, age: int, more: tuple[Any, ...]
+) -> None:
+    """What a venue or the books state."""
+    now = engine.now_ms
+    match what:
+        case "prices":
+            engine.says(Prices(exchange, now - age, now, {("BTC", "USDT"): amount.strip("-")}))
+        case "books":
+            engine.says(Books("ledger", now, (BookRow(exchange, account, "USDT", amount, now - age),)))
+        case _:
+            giver, taker, ident = more
+            outside = MovementKind.DEPOSIT if giver is None else MovementKind.WITHDRAWAL
+            kind = MovementKind.INTERNAL if giver and taker else outside
+            sides = [
+                None if one is None else who(f"id={one}" if exchange == "t" else one) for one in more[:2]
+            ]
+            one = Transfer(str(ident), kind, "USDT", amount.strip("-"), now - age, *sides)
+            engine.says(Transfers(exchange, "history", now - 9, now, 0, now, complete=True, transfers=(one,)))
 
 
 def _say(engine: Engine, exchange: str, what: str) -> None:
@@ -173,6 +229,8 @@ def _say(engine: Engine, exchange: str, what: str) -> None:
             engine.says(Maintenance(exchange, now, active=True, reason="upgrade"))
         case "over":
             engine.says(Maintenance(exchange, now, active=False))
+        case "restart":
+            engine.restarts()
         case "rejected":
             engine.says(RulesRejected(now, "rules.toml:1", "unknown key"))
         case _:
@@ -180,7 +238,7 @@ def _say(engine: Engine, exchange: str, what: str) -> None:
 
 
 def new_engine() -> Engine:
-    return Engine(*RULES, exchanges=EXCHANGES, first=True)
+    return Engine(*RULES, exchanges=EXCHANGES, expects=EXPECTS, first=True)
 
 
 class Watcher:

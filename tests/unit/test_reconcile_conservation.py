@@ -123,6 +123,17 @@ def test_known_deposits_and_withdrawals_are_no_leaks() -> None:
     assert breaks(engine) == []
 
 
+def test_a_withdrawal_may_have_been_asked_for_long_before_the_balance_fell() -> None:
+    engine = Engine(RULE)
+    sweep(engine, 0, a="100")
+    stated = Transfer("W1", MovementKind.WITHDRAWAL, "USDT", "7", engine.now_ms - ms("3h"), who("a"), None)
+    for minute in range(1, 9):
+        sweep(engine, minute, a="93")
+        now = engine.now_ms
+        engine.says(Transfers("x", "withdrawals", now - 9, now, 0, now, complete=True, transfers=(stated,)))
+    assert breaks(engine) == []
+
+
 def test_a_movement_out_of_the_selected_accounts_is_known() -> None:
     engine = Engine(reconciled("conservation", account=["a", "b"]), reconciled("movements"))
     sweep(engine, 0, a="100", b="100", c="0")
