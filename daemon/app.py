@@ -90,7 +90,6 @@ class App:
         self._schedule.every("limits", 1, self._keep_limits, first_after=1)
         self._schedule.every("orders", 1, self.fold_orders, first_after=1)
         await self._put_books()
-        self._schedule.every("books", 1, self.shelf.read_due)
         self._schedule.every("retention", RETENTION_SECONDS, self._retention, first_after=60)
         self._schedule.start()
 
@@ -159,6 +158,10 @@ class App:
     async def _put_books(self) -> None:
         world = self.engine.world
         await self.shelf.put(self.config.books, world.ruleset, list(world.books))
+        if self.config.books:
+            self._schedule.every("books", 1, self.shelf.read_due)
+        else:
+            self._schedule.forget("books")
 
     async def _open_exchange(self, exchange: ExchangeConfig) -> None:
         settings = exchange.settings

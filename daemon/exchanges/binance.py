@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from functools import partial
 from typing import ClassVar
 
@@ -36,6 +36,7 @@ from daemon.exchanges.client import Client
 from daemon.exchanges.decode import Memo
 from daemon.exchanges.endpoint import Endpoint, Said, Setup
 from daemon.exchanges.errors import CallError, Verdict
+from daemon.exchanges.found import TOLD_OF
 from daemon.exchanges.http import Response
 from daemon.exchanges.limits import Limit, Pool
 from daemon.exchanges.signing import binance_signer
@@ -247,11 +248,13 @@ class Binance(Client):
 
     async def _history(self, span: Span) -> AsyncGenerator[Answer, None]:
         if self._master_email is None and not self._refused("spot transfers"):
-            with suppress(
-                CallError
-            ):  # without it the master's legs are named by an address that nobody knows
+            try:
                 rows = (await self.call("spot transfers", [("limit", "1")], read_spot_transfers)).value
                 self._master_email = rows[0].giver if rows else None
+            except CallError as error:
+                # Without it the master's legs are named by an address that nobody knows: they prove nothing.
+                if error.failure.kind in TOLD_OF and self._is_news("spot transfers", error.failure):
+                    yield error.failure
         histories = Histories(self.call, self._master_email or "")
         for name, about, walk in histories.sources(span):
             async with aclosing(self._walked(name, about, walk)) as answers:

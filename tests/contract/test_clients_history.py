@@ -191,6 +191,23 @@ async def test_a_refused_history_stops_only_itself_and_asks_for_no_right(
     assert of(Reading, await gathered(client.perform(task)))
 
 
+async def test_every_refused_history_is_told_once_and_the_exchange_goes_on(
+    simulator: Simulator, clients: dict[str, Any]
+) -> None:
+    for kind in VENUES:
+        refusal = Fault(path="*", status=401, body=REFUSALS[kind], name="refused")
+        for endpoint in clients[kind].ENDPOINTS.values():
+            if endpoint.local and endpoint.signed:
+                simulator.venues[kind].faults.add(replace(refusal, path=endpoint.path))
+        answers = await gathered(clients[kind].history(span(simulator, kind)))
+        refused, told = of(Failure, answers), of(Transfers, answers)
+        assert len(refused) == len(told)
+        assert {failure.kind for failure in refused} == {FailureKind.ENDPOINT}
+        assert not any(one.complete or one.transfers for one in told)
+        assert of(Failure, await gathered(clients[kind].history(span(simulator, kind)))) == []
+        assert only(MasterSeen, await gathered(clients[kind].examine()))
+
+
 @pytest.mark.parametrize("kind", VENUES)
 @pytest.mark.parametrize("body", ["<html>nope</html>", "[]]", '{"code":"0","data":{}}', "[{}]"])
 async def test_nonsense_is_incomplete_and_never_an_empty_history(

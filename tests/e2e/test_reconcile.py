@@ -15,6 +15,7 @@ import pytest
 
 from daemon.app import App
 from daemon.simulator import Fault
+from daemon.snapshots import snapshot
 from rules.reconciling.finding import Finding, Standing
 from rules.reconciling.report import findings
 from tests.e2e.house import House, a_house
@@ -139,6 +140,7 @@ async def test_a_leg_that_cannot_be_read_is_no_break_and_is_matched_later(tmp_pa
             assert house.recorder.blocks('rule "movements"') == []
             assert house.recorder.blocks('rule "conservation"') == []
             assert found(app, "conservation", Standing.BREAK) == []
+            assert found(app, "movements", Standing.INDETERMINATE)
             venue.faults.clear(name="blind")
             await house.recorder.until(lambda r: bool(r.blocks('rule "movements"')))
             (told,) = house.recorder.blocks('rule "movements"')
@@ -338,6 +340,7 @@ async def test_books_that_hang_fail_flood_or_are_nonsense_are_a_warning_and_no_b
             assert "ended with status 1: no route to the warehouse" in problems
             assert "prints more than 4 MiB and was killed" in problems
             assert "line 1, column <html>503</html>: is no column of books" in problems
+            assert set(app.shelf.problems) <= set((await snapshot(app)).warnings)
             await polls_of_subs(house, 2)
             assert open_alerts(app, "expected *") == []
             assert found(app, "expected", Standing.BREAK) == []
