@@ -57,9 +57,7 @@ def arrived(step: Step, settings: ExchangeSettings, tracking: Tracking, key: Leg
     if step.world.stated and proofs.explain(step, key):
         return
     if legs.amount_of(known[key]) < 0 and _rules(step, tracking, [key]):
-        step.outcome.histories.append(
-            HistoryWanted(key.exchange, (key.account,), (key.asset,), known[key].from_ms, step.now_ms + 1)
-        )
+        _ask(step, [key])
 
 
 def matched(
@@ -82,7 +80,13 @@ def matched(
     match = Match(ident, givers, takers, step.now_ms, tuple(rivals), proof)
     for key in every:
         legs.put(step, key, replace(step.world.legs[key], match=ident))
-    details = (*telling.details_of(step, match), *declared.consume(step, tracking, match))
+    if match.rivals and not proof and _rules(step, tracking, every):
+        _ask(step, every)
+    details = (
+        *telling.details_of(step, match),
+        *declared.consume(step, tracking, match),
+        *changes.told_alone(step, every),
+    )
     if late:
         details = (*details, "It was told before as unmatched: this is where it went.")
     hearers = set(heard)
@@ -238,6 +242,7 @@ def _is_rival(step: Step, ident: str, partner: LegKey, key: LegKey) -> None:
         return
     match = replace(match, rivals=(*match.rivals, key))
     step.world.matches[ident] = match
+    _ask(step, [*match.givers, *match.takers])
     _correct(step, match, match.alerts)
 
 
@@ -249,6 +254,15 @@ def _correct(step: Step, match: Match, alerts: tuple[str, ...]) -> None:
                 alert.facts, headline=telling.moved(step, match), details=telling.details_of(step, match)
             )
             step.world.put_alert(replace(alert, facts=facts))
+
+
+def _ask(step: Step, keys: list[LegKey]) -> None:
+    """Wish for what the venue states of these legs."""
+    who = tuple(sorted({key.account for key in keys}))
+    since_ms = min(step.world.legs[key].from_ms for key in keys if key in step.world.legs)
+    step.outcome.histories.append(
+        HistoryWanted(keys[0].exchange, who, (keys[0].asset,), since_ms, step.now_ms + 1)
+    )
 
 
 def _rules(step: Step, tracking: Tracking, keys: Iterable[LegKey]) -> list[Rule]:
