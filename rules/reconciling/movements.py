@@ -34,6 +34,7 @@ SUM_OF = (2, 3)
 def arrived(step: Step, settings: ExchangeSettings, tracking: Tracking, key: LegKey) -> None:
     """A new leg: find its other side, or wait for it."""
     within = window_ms(step, settings, tracking)
+    step.world.index.due(key.at_ms + within)
     known = step.world.legs
     near = legs.opposite(step, key, within)
     fitting = [other for other in near if legs.is_open(known[other])]
@@ -53,7 +54,6 @@ def arrived(step: Step, settings: ExchangeSettings, tracking: Tracking, key: Leg
         return
     for other in near:
         _is_rival(step, known[other].match, other, key)
-    step.world.index.due(key.at_ms + within)
     if step.world.stated and proofs.explain(step, key):
         return
     if legs.amount_of(known[key]) < 0 and _rules(step, tracking, [key]):
@@ -113,22 +113,23 @@ def proven(step: Step, match: Match, proof: str) -> None:
 
 def due(step: Step) -> None:
     """Windows that end now: an outflow without its other side is told, unless some account could not be asked."""
-    by_exchange: dict[str, list[LegKey]] = {}
+    waiting: dict[str, list[LegKey]] = {}
     for key, leg in step.world.legs.items():
+        keys = waiting.setdefault(key.exchange, [])
         if _waits(leg):
-            by_exchange.setdefault(key.exchange, []).append(key)
-    for exchange in sorted(by_exchange):
+            keys.append(key)
+    for exchange, keys in sorted(waiting.items()):
         settings, tracking = step.exchange(exchange), tracking_of(step, exchange)
         if settings is None or tracking is None:
             continue
         within = window_ms(step, settings, tracking)
-        over = [key for key in by_exchange[exchange] if key.at_ms + within <= step.now_ms]
-        for key in by_exchange[exchange]:
+        over = [key for key in keys if key.at_ms + within <= step.now_ms]
+        for key in keys:
             if key.at_ms + within > step.now_ms:
                 step.world.index.due(key.at_ms + within)
         if over:
             _over(step, tracking, sorted(over, key=lambda key: (key.at_ms, key)), within)
-            forgetting.old(step, settings, within)
+        forgetting.old(step, settings, within)
 
 
 def _over(step: Step, tracking: Tracking, over: list[LegKey], within: int) -> None:
