@@ -75,6 +75,7 @@ class App:
             await asyncio.wait_for(self.engine.settled(), FIRST_COMMIT_SECONDS)
         except TimeoutError as error:
             raise CannotRun(self.engine.trouble or "the state could not be written") from error
+        self._warn()
         for message in await self.store.recover(now):
             log.warning(
                 "message.unknown", message=message, reason="it was being sent when the daemon stopped"
@@ -145,8 +146,14 @@ class App:
                     await self._close_exchange(name)
                 if name not in self.pollers:
                     await self._open_exchange(exchange)
+            self._warn()
             log.info("rules.accepted", rules=len(config.ruleset.rules), digest=config.ruleset.digest[:12])
             return True
+
+    def _warn(self) -> None:
+        """What is legal in the file and likely wrong: `check` says it, and the log of a daemon that runs on it."""
+        for warning in self.config.warnings:
+            log.warning("rules.warning", reason=str(warning))
 
     async def _open_exchange(self, exchange: ExchangeConfig) -> None:
         settings = exchange.settings

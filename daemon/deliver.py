@@ -15,6 +15,7 @@ from typing import TypeVar
 import structlog
 
 from daemon.engine import Engine
+from notifiers.custom import BUILT_IN, Templates
 from notifiers.message import Item, Message, Wording
 from notifiers.outcome import Result, SendOutcome
 from notifiers.sending import Sender
@@ -61,6 +62,7 @@ class Lane:
         self.name = name
         self.sender = sender
         self.counters = LaneCounters()
+        self.wording_fault = ""  # why the user's own words failed in the last message that was to use them
         self.silences: Callable[[], Sequence[Silence]] = tuple
         self.on_dead: Callable[[DeliveryDied], None] = _ignored
         self.on_delivered: Callable[[str], None] = _ignored
@@ -194,7 +196,15 @@ class Lane:
     def _words(self, message: outbox.Message, at_ms: int) -> Wording:
         settings, most = self._settings(), self.sender.limit_units
         zone, url = settings.timezone, settings.public_url
-        return word(as_message(message), timezone=zone, public_url=url, now_ms=at_ms, limit_units=most)
+        own = Templates(settings.title_template, settings.body_template)
+        wording = word(
+            as_message(message), timezone=zone, public_url=url, now_ms=at_ms, limit_units=most, templates=own
+        )
+        if wording.fault and wording.fault != self.wording_fault:
+            log.error("message.wording_failed", notifier=self.name, message=message.id, reason=wording.fault)
+        if wording.fault is not None or own == BUILT_IN:
+            self.wording_fault = wording.fault or ""
+        return wording
 
     async def _settle(self, message: outbox.Message, result: Result) -> None:
         """Record what became of it; a disk that refuses is tried again, because the send was made."""

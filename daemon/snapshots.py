@@ -7,6 +7,7 @@ from daemon.poll import Poller
 from daemon.snapshot import ExchangeView, NotifierView, Snapshot
 from daemon.version import VERSION
 from daemon.web.pages import AlertPage
+from notifiers.custom import check_template
 from rules.builtin_names import STALE_EXCHANGE
 from rules.step import selected
 from rules.world import AlertKey, ExchangeState, Subject
@@ -143,4 +144,19 @@ def _warnings(
         for one in notifiers
         if one.dead
     ]
-    return warnings
+    return warnings + _wording_warnings(app)
+
+
+def _wording_warnings(app: App) -> list[str]:
+    """The user's own words that fail: always, or for the last message of a notifier."""
+    settings = app.settings
+    texts = {"title": settings.title_template, "body": settings.body_template}
+    always = {key: check_template(text) for key, text in texts.items() if text}
+    found = [
+        f"templates.{key}: {fault}; the built-in words are used" for key, fault in always.items() if fault
+    ]
+    return found or [
+        f"notifier {name}: {lane.wording_fault}; the built-in words are used"
+        for name, lane in sorted(app.lanes.items())
+        if lane.wording_fault
+    ]
