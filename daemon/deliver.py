@@ -133,7 +133,7 @@ class Lane:
             await self._put_back(await claiming)
             raise
         self._accepted()
-        self._more = False
+        self._more = message is not None and message.more
         if message is not None and self._closing:
             await self._put_back(message)
             return None
@@ -245,7 +245,7 @@ class Lane:
             told.info("message.delivered")
             self.on_delivered(self.name)
             return
-        give_up_ms = message.claimed_ms + self._settings().give_up_after_ms
+        give_up_ms = message.given_ms + self._settings().give_up_after_ms
         if result.permanent or now >= give_up_ms:
             await self._store.dead(message.id, now, result.reason)
             self.counters.dead += 1

@@ -106,10 +106,11 @@ def views_of(items: Iterable[Item], reader: Reader) -> tuple[View, ...]:
 
 def is_first_look(items: Sequence[Item]) -> bool:
     """Whether the message is the digest of a first judgement; what followed of its alerts may be in it, too."""
-    judged = {item.alert_id for item in items if item.batch}
-    return len({item.batch for item in items if item.batch}) == 1 and judged == {
-        item.alert_id for item in items
-    }
+    batch_of: dict[str, str] = {}
+    for item in items:
+        batch_of.setdefault(item.alert_id, item.batch)
+    (batch, *others) = set(batch_of.values())
+    return bool(batch) and not others
 
 
 def _single(
