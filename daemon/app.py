@@ -242,7 +242,7 @@ class App:
             isinstance(entry.input, Failure) and entry.input.kind is FailureKind.BANNED for entry in batch
         ):
             # Not in a second: a kill before then would forget the ban.
-            keeping = asyncio.create_task(self._keep_limits(), name="keep the ban")
+            keeping = asyncio.create_task(self._keep_ban(), name="keep the ban")
             self._background.add(keeping)
             keeping.add_done_callback(self._background.discard)
         for entry in batch:
@@ -293,6 +293,12 @@ class App:
             if self._spent.get(name) != body:
                 await self.store.save_limits(name, body, self.engine.clock())
                 self._spent[name] = body
+
+    async def _keep_ban(self) -> None:
+        try:
+            await self._keep_limits()
+        except StateError as error:
+            log.warning("limits.not_kept", reason=str(error))  # the job tries again in a second
 
     async def _retention(self) -> None:
         """Step by step, so that commits find their place between."""

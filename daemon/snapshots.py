@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from daemon.app import App
 from daemon.poll import Poller
 from daemon.snapshot import ExchangeView, NotifierView, Snapshot
@@ -12,6 +14,9 @@ from rules.builtin_names import STALE_EXCHANGE
 from rules.step import selected
 from rules.world import AlertKey, ExchangeState, Subject
 from state.errors import StateError
+
+ANSWER_SECONDS = 2.0
+"""What waits longer for the state is told that: a health check that hangs tells nothing."""
 
 
 async def snapshot(app: App) -> Snapshot:
@@ -103,7 +108,11 @@ def _state_of(app: App, name: str, known: ExchangeState, poller: Poller) -> tupl
 
 async def _notifiers(app: App) -> tuple[tuple[NotifierView, ...], str]:
     try:
-        counts = await app.store.counts()
+        async with asyncio.timeout(ANSWER_SECONDS):
+            counts = await app.store.counts()
+    except TimeoutError:
+        path, seconds = app.store.path, f"{ANSWER_SECONDS:g}"
+        return (), f"{path} gives no answer within {seconds} s; see who has it open: fuser {path}"
     except StateError as error:
         return (), str(error)
     views = []

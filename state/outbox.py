@@ -90,6 +90,16 @@ def put_parameters(told: Notification) -> Parameters:
     return told.alert, told.notifier, told.batch, told.created_ms, to_json(told)
 
 
+def anything(db: sqlite3.Connection, notifier: str, now_ms: int) -> bool:
+    """Whether a claim for this notifier may find something: asked every second, so it takes no lock."""
+    found = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM notifications WHERE notifier = ?1 AND state = 'queued') OR EXISTS"
+        " (SELECT 1 FROM messages WHERE notifier = ?1 AND state = 'waiting' AND not_before_ms <= ?2)",
+        (notifier, now_ms),
+    ).fetchone()
+    return bool(found[0])
+
+
 def claim(
     db: sqlite3.Connection,
     notifier: str,

@@ -18,7 +18,7 @@ from rules.world import World
 from state import orders, outbox, retention, schema
 from state.backup import back_up_beside
 from state.codec import from_json, to_json
-from state.connection import WriterLock, connect, transaction
+from state.connection import WriterLock, be_impatient, connect, transaction
 from state.errors import CorruptError, MissingError, telling
 from state.interned import Interned
 from state.loading import load_meta, load_world
@@ -84,6 +84,7 @@ class Store(Reads):
             store = cls(path, db, lock)
             if migrate:
                 store._begin_writing()
+                be_impatient(db, path)
         except BaseException:
             if db is not None:
                 db.conn.close()
@@ -217,6 +218,9 @@ class Store(Reads):
 
         At most `limit` rows, but for those of one batch, which go together. `silences` are those of the file.
         """
+        with self._reading() as db:
+            if not outbox.anything(db, notifier, now_ms):
+                return None  # without the write lock, which others may hold
         with transaction(self._db, "claim from", self.path) as db:
             return outbox.claim(db, notifier, now_ms, gather_ms, limit, silences)
 
