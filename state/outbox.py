@@ -64,7 +64,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Rows not yet claimed, claimed and not settled, and given up; `oldest_ms` is of the first two."""
+    """Rows not yet claimed, claimed and not settled, and given up; `oldest_ms` is of the first two.
+
+    A row that a silence holds back has no age: the outbox is not stuck, it does what it was told.
+    """
 
     queued: int
     claimed: int
@@ -354,7 +357,7 @@ def counts(db: sqlite3.Connection) -> dict[str, Counts]:
     """Per notifier, for the metrics."""
     found = db.execute(
         "SELECT notifier, sum(state = 'queued'), sum(state = 'claimed'), sum(state = 'dead'),"
-        " min(CASE WHEN state <> 'dead' THEN created_ms END)"
+        " min(CASE WHEN state = 'claimed' OR state = 'queued' AND NOT muted THEN created_ms END)"
         " FROM notifications WHERE state IN ('queued', 'claimed', 'dead') GROUP BY notifier"
     )
     return {notifier: Counts(*numbers) for notifier, *numbers in found}

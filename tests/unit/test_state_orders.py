@@ -141,3 +141,12 @@ def test_silences_that_are_over_are_not_read_at_a_claim(store: Store) -> None:
     assert [one.id for one in store.live_silences(1_198)] == [live.id]
     plan = store._db.execute(f"EXPLAIN QUERY PLAN {orders._LIVE}", (1_198,)).fetchall()
     assert any("silences_live" in row[3] and ">?" in row[3] for row in plan), plan
+
+
+def test_what_a_silence_holds_back_does_not_age(store: Store) -> None:
+    store.silence(replace(ALL, rule=Patterns.of("quiet")), 500)
+    told = notification("A1", "slack", created_ms=1_000)
+    store.tell([replace(told, facts=replace(told.facts, rule="quiet"))])
+    assert claim(store, 1_000) is None
+    counted = store.counts()["slack"]
+    assert (counted.queued, counted.oldest_ms) == (1, None)
