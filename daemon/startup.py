@@ -9,8 +9,9 @@ from pathlib import Path
 
 from daemon.config import Config, ConfigError, load, parse
 from daemon.errors import CannotRun
-from notifiers.sending import Sender, preload
-from notifiers.service import BadUrl, check_url
+from notifiers.sending import preload
+from notifiers.service import BadUrl
+from notifiers.way import Way, check_url, open_way
 from rules.model import RulesRejected
 from rules.ruleset import Ruleset
 from rules.world import World
@@ -84,10 +85,10 @@ def check_secrets(config: Config) -> None:
         raise CannotRun("\n".join(problems))
 
 
-def make_sender(name: str, url: str) -> Sender:
+def make_sender(name: str, url: str) -> Way:
     """A notifier's way out; raises CannotRun naming it, never the URL."""
     try:
-        return Sender(name, url)
+        return open_way(name, url)
     except BadUrl as error:
         raise CannotRun(f'notifier "{name}": url: {error}') from error
 

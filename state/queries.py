@@ -101,6 +101,16 @@ def transitions(db: sqlite3.Connection, alert_id: str) -> tuple[Transition, ...]
     return tuple(from_json(Transition, body) for (body,) in reversed(found))
 
 
+def told_open(db: sqlite3.Connection, notifier: str) -> frozenset[str]:
+    """The ids of the open alerts of which something was delivered to this notifier."""
+    found = db.execute(
+        "SELECT id FROM alerts AS a WHERE ended_ms IS NULL AND EXISTS (SELECT 1 FROM notifications AS n"
+        " WHERE n.alert = a.id AND n.notifier = ? AND n.state = 'delivered')",
+        (notifier,),
+    )
+    return frozenset(str(ident) for (ident,) in found)
+
+
 def accounts(db: sqlite3.Connection, *, exchange: str | None, after: str | None, limit: int) -> Page[Account]:
     """In the order of their keys."""
     found = db.execute(

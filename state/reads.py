@@ -40,6 +40,11 @@ class Reads:
         with self._reading() as db:
             return queries.alerts(db, state=state, after=after, limit=limit)
 
+    def told_open(self, notifier: str) -> frozenset[str]:
+        """The ids of the open alerts that this notifier was told of."""
+        with self._reading() as db:
+            return queries.told_open(db, notifier)
+
     def alert(self, alert_id: str) -> AlertRow | None:
         """One alert, open or ended."""
         with self._reading() as db:

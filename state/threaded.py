@@ -96,6 +96,7 @@ class AsyncStore:
     due = _awaited(Store.due)
     counts = _awaited(Store.counts)
     retention = _awaited(Store.retention)
+    told_open = _awaited(Store.told_open)
     alerts = _awaited(Store.alerts)
     alert = _awaited(Store.alert)
     transitions = _awaited(Store.transitions)

@@ -83,7 +83,7 @@ def _bad_urls(config: Config) -> Iterable[Problem]:
             url = notifier.url.resolve()
         except SecretError:
             continue  # a warning already
-        from notifiers.service import check_url
+        from notifiers.way import check_url
 
         reason = check_url(url)
         if reason:

@@ -25,7 +25,7 @@ from daemon.startup import make_sender
 from notifiers.custom import BUILT_IN, Templates
 from notifiers.message import Item, Message
 from notifiers.outcome import Result, SendOutcome
-from notifiers.sending import Sender
+from notifiers.way import Way
 from notifiers.wording import word
 from rules.facts import Facts
 from rules.ids import derive
@@ -163,9 +163,9 @@ def _chosen(config: Config, names: Sequence[str], path: Path) -> list[NotifierCo
     return [known[name] for name in dict.fromkeys(names or known)]
 
 
-def _senders(chosen: Sequence[NotifierConfig]) -> list[Sender]:
+def _senders(chosen: Sequence[NotifierConfig]) -> list[Way]:
     """One for each; raises CannotRun with all that is wrong with their URLs."""
-    senders: list[Sender] = []
+    senders: list[Way] = []
     faults: list[str] = []
     for notifier in chosen:
         try:
@@ -177,7 +177,7 @@ def _senders(chosen: Sequence[NotifierConfig]) -> list[Sender]:
     return senders
 
 
-async def _send_all(senders: Sequence[Sender], settings: Settings, drill: Drill | None) -> list[Tried]:
+async def _send_all(senders: Sequence[Way], settings: Settings, drill: Drill | None) -> list[Tried]:
     """Side by side: a dead one does not hold up the others (law 8)."""
     try:
         return await asyncio.gather(*(_send(sender, settings, drill) for sender in senders))
@@ -186,7 +186,7 @@ async def _send_all(senders: Sequence[Sender], settings: Settings, drill: Drill 
             sender.close()
 
 
-async def _send(sender: Sender, settings: Settings, drill: Drill | None) -> Tried:
+async def _send(sender: Way, settings: Settings, drill: Drill | None) -> Tried:
     message = message_of(sender.name, now_ms(), None if drill is None else drill.facts)
     wording = word(
         message,
@@ -199,7 +199,7 @@ async def _send(sender: Sender, settings: Settings, drill: Drill | None) -> Trie
     if wording.fault:
         note(f"{sender.name}: {wording.fault}; the built-in words were sent")
     began = monotonic()
-    result = await sender.send(wording, SEND_SECONDS)
+    result = await sender.send(wording, SEND_SECONDS, message)
     return Tried(sender.name, sender.address, message.id, monotonic() - began, result)
 
 

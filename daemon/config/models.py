@@ -246,7 +246,8 @@ class Notifier(Table):
 
     name: PlainName = Field(description="Your name for it, in `notify`.", examples=["oncall"])
     url: SecretReference = Field(
-        description="Where an Apprise URL is found: https://github.com/caronc/apprise/wiki",
+        description="Where an Apprise URL is found (https://github.com/caronc/apprise/wiki), or that of an "
+        "Alertmanager: alertmanager://HOST:9093, alertmanagers:// for TLS.",
         examples=[{"credential": "slack-url"}],
     )
     min_severity: SeverityField = Field(
