@@ -191,7 +191,7 @@ def _labels(item: Item, a: View, severity: Severity) -> Iterator[tuple[str, str]
 
 
 def _annotations(item: Item, a: View, message_id: str) -> Iterator[tuple[str, str]]:
-    yield "summary", f"{words_of(a)} {render('line', a=a, where=True)}"
+    yield "summary", f"{words_of(a)} {render('line', a=a, where=True)}".rstrip(" ·")
     yield "description", tidy(" · ".join([*a.details, a.description, a.reason]).strip(" ·"), _MOST_UNITS)
     yield from (("runbook_url", a.runbook), ("alert", item.alert_id), ("message", message_id))
 

@@ -128,6 +128,7 @@ async def test_a_test_message_is_labelled_as_one(recorder: Recorder) -> None:
     await post(recorder, Item("", Kind.TEST, Severity.INFO, facts, now_ms()))
     (alert,) = posted(recorder)
     assert alert["labels"] == {"alertname": "subtally test", "severity": "info", "test": "true"}
+    assert alert["annotations"]["summary"] == "TEST INFO"
 
 
 @pytest.mark.parametrize(
