@@ -252,6 +252,7 @@ async def soaked(
     folder: Path,
     days: float,
     rules: str = RULES,
+    step_seconds: int = STEP_SECONDS,
     seed: int = 1,
     on_sample: Callable[[Sample], None] = lambda _: None,
 ) -> Soak:

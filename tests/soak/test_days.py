@@ -23,7 +23,7 @@ async def test_hours_of_incidents_leave_nothing_behind(tmp_path: Path) -> None:
     for figure, share, slack in (
         ("rss_bytes", 1.03, 4 << 20),
         ("descriptors", 1.0, 4),
-        ("tasks", 1.0, 6),
+        ("tasks", 1.0, 12),
         ("database_bytes", 1.1, 256 << 10),
         ("objects", 1.03, 2_000),
     ):
