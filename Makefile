@@ -8,7 +8,7 @@ UNITS := systemd/subtally.service systemd/subtally-failed@.service
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all demo test lint format types layers unit demo-check setup install clean help
+.PHONY: all demo test lint format types layers unit demo-check setup install soak fuzz clean help
 
 all: lint types layers unit test demo-check ## everything CI runs
 
@@ -58,6 +58,12 @@ unit: ## systemd-analyze: the units are valid and their exposure is 1.5 at most
 
 demo-check: $(RUNTIME) ## the demo, ending by itself
 	$(BIN)/subtally demo --for 30s
+
+soak: $(DEV) ## days of incidents in minutes: what the daemon holds levels off (DAYS=7)
+	$(BIN)/python -m tests.soak.days $(or $(DAYS),7)
+
+fuzz: $(DEV) ## rules files, payloads and requests, fifty times as long as in the tests (FUZZ=50)
+	FUZZ=$(or $(FUZZ),50) $(BIN)/python -m pytest -o timeout=86400 tests/fuzz
 
 install: ## as root: install or upgrade the service (systemd/install)
 	systemd/install
