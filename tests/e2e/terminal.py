@@ -11,7 +11,7 @@ import termios
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 ROOT = Path(__file__).parents[2]
 
 

@@ -75,7 +75,7 @@ async def test_from_nothing_to_a_watch_that_tells(house: House, fresh: Path, ven
     for wallet in ("funding", "trading") if venue == "okx" else (None,):
         house.simulator.venues[venue].set_balance(name, "USDT", free="1", wallet=wallet)
     async with subtally(fresh, "run"):
-        await house.recorder.until(lambda told: "USDT free 1 < 1,000" in told.text)
+        await house.recorder.until(lambda told: "USDT free 1 < 1,000" in told.text, 60)
 
 
 async def test_law_12_secrets_are_neither_shown_nor_in_the_file_and_their_files_are_the_owners_alone(
