@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from daemon import exchanges
 from daemon.config import ConfigError, ExchangeConfig, NotifierConfig, SecretError, load
+from daemon.config.differences import Change, counted, differences, listed
 from daemon.deliver import Lane
 from daemon.engine import Engine
 from daemon.errors import CannotRun
-from daemon.exchanges.base import Credentials
 from daemon.exchanges.shared import Shared
 from daemon.poll import Poller
 from daemon.schedule import Job, Schedule
-from daemon.startup import Started, check_secrets, first_problem, make_sender
+from daemon.startup import Started, check_secrets, credentials_of, first_problem, make_sender
 from rules.builtin_names import NOTIFICATION
 from rules.model import DeliveryDied, DeliveryWorks, Failure, FailureKind, Start, Tick
 from rules.outcome import Outcome
@@ -38,6 +39,14 @@ DRAIN_SECONDS = 8.0
 _EVENT_OF = {"firing": "alert.firing", "resolved": "alert.resolved", "closed": "alert.closed"}
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """When an edit of the file came into force, and what it changed, counted."""
+
+    at_ms: int
+    changed: str
+
+
 class App:
     """One running daemon on one state file."""
 
@@ -50,6 +59,7 @@ class App:
         self.lanes: dict[str, Lane] = {}
         self.engine = Engine(started.world, self.store)
         self.reload_fault = ""
+        self.last_edit: Edit | None = None
         self.ticks = 0
         self._started = started
         self._schedule = Schedule()
@@ -80,6 +90,8 @@ class App:
             log.warning(
                 "message.unknown", message=message, reason="it was being sent when the daemon stopped"
             )
+        if self._started.edited:
+            await self._tell_edit(self._started.edited)
         for notifier in self.config.notifiers:
             self._open_lane(notifier)
         for exchange in self.config.exchanges:
@@ -134,6 +146,7 @@ class App:
                 return False
             self.reload_fault = ""
             before, self.config = self.config, config
+            edited = differences(before.ruleset.sources, config.ruleset.sources)
             gone = _changed(before.exchanges, config.exchanges)
             for name in gone:
                 await self._close_exchange(name)
@@ -147,8 +160,23 @@ class App:
                 if name not in self.pollers:
                     await self._open_exchange(exchange)
             self._warn()
-            log.info("rules.accepted", rules=len(config.ruleset.rules), digest=config.ruleset.digest[:12])
+            await self._tell_edit(edited)
             return True
+
+    async def _tell_edit(self, edited: tuple[Change, ...]) -> None:
+        """Into the log, the record and the status line: whoever edited the file sees that it was understood."""
+        ruleset = self.config.ruleset
+        log.info(
+            "rules.accepted", rules=len(ruleset.rules), digest=ruleset.digest[:12], changed=listed(edited)
+        )
+        if not edited:
+            return
+        now = self.engine.clock()
+        self.last_edit = Edit(now, counted(edited))
+        try:
+            await self.store.rules_edited(ruleset.digest, listed(edited), now)
+        except StateError as error:
+            log.warning("edit.not_recorded", reason=str(error))
 
     def _warn(self) -> None:
         """What is legal in the file and likely wrong: `check` says it, and the log of a daemon that runs on it."""
@@ -158,8 +186,7 @@ class App:
     async def _open_exchange(self, exchange: ExchangeConfig) -> None:
         settings = exchange.settings
         try:
-            passphrase = exchange.passphrase.resolve() if exchange.passphrase else ""
-            credentials = Credentials(exchange.api_key.resolve(), exchange.api_secret.resolve(), passphrase)
+            credentials = credentials_of(exchange)
         except SecretError as error:
             raise CannotRun(str(error)) from error
         try:

@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "notifications": ("daemon.commands.notifications", "List what is told to whom; send dead ones again."),
     "notify-test": ("daemon.commands.notify_test", "Send a test message through every notifier."),
     "backup": ("daemon.commands.backup", "Copy the state into one file, beside a running daemon."),
+    "setup": ("daemon.commands.setup", "Ask for keys, a rule and a notifier; write file and secrets."),
     "schema": ("daemon.commands.schema", "Print the JSON Schema of the rules file."),
 }
 

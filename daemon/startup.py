@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.config import Config, ConfigError, load, parse
+from daemon import exchanges
+from daemon.config import Config, ConfigError, ExchangeConfig, load, parse
+from daemon.config.differences import Change, differences
 from daemon.errors import CannotRun
+from daemon.exchanges.base import Credentials
 from notifiers.sending import preload
 from notifiers.service import BadUrl
 from notifiers.way import Way, check_url, open_way
@@ -23,12 +27,13 @@ STATE_FILE = "subtally.db"
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The configuration in force, the open store, the World as it was left, and what was refused."""
+    """The configuration in force, the open store, the World as it was left, what was refused, what was edited."""
 
     config: Config
     store: AsyncStore
     world: World
     rejected: ConfigError | None
+    edited: tuple[Change, ...] = ()
 
 
 async def start_up(path: Path) -> Started:
@@ -67,22 +72,41 @@ async def _with_store(
         world = await store.load(before.ruleset if before else Ruleset())
     except StateError as error:
         raise CannotRun(str(error)) from error
-    return Started(config, store, world, rejected)
+    edited = differences(kept.sources, config.ruleset.sources) if kept is not None else ()
+    return Started(config, store, world, rejected, edited)
 
 
 def check_secrets(config: Config) -> None:
-    """Every secret can be had and every notifier's URL is one; raises CannotRun with all that is wrong."""
+    """Every secret can be had and is fit for its use; raises CannotRun with all that is wrong. Nobody is asked."""
     problems = [str(problem) for problem in config.missing_secrets()]
     if not problems:
         for notifier in config.notifiers:
             fault = check_url(notifier.url.resolve())
             if fault:
                 problems.append(f'{config.file}: notifier "{notifier.settings.name}": url: {fault}')
+        problems += _unfit_keys(config)
         heartbeat = config.daemon.heartbeat_url
         if heartbeat is not None and not heartbeat.resolve().startswith(("https://", "http://")):
             problems.append(f"{config.file}: daemon: heartbeat_url: it is not an http or https address")
     if problems:
         raise CannotRun("\n".join(problems))
+
+
+def credentials_of(exchange: ExchangeConfig) -> Credentials:
+    """Read the secrets of an exchange. Raises SecretError."""
+    passphrase = exchange.passphrase.resolve() if exchange.passphrase else ""
+    return Credentials(exchange.api_key.resolve(), exchange.api_secret.resolve(), passphrase)
+
+
+def _unfit_keys(config: Config) -> Iterator[str]:
+    """Found out now, and not when half of a reload is done."""
+    for exchange in config.exchanges:
+        settings = exchange.settings
+        try:
+            # With budgets of its own: a client that never calls must not touch those that are in use.
+            exchanges.make(settings, credentials_of(exchange), exchange.base_url, exchange.budget, lambda: 0)
+        except ValueError as error:
+            yield f'{config.file}: exchange "{settings.name}": {error}'
 
 
 def make_sender(name: str, url: str) -> Way:
@@ -125,4 +149,13 @@ def _more(count: int) -> str:
     return f" (and {count - 1} more)" if count > 1 else ""
 
 
-__all__ = ["Started", "check_secrets", "first_problem", "make_sender", "preload", "start_up", "state_path_of"]
+__all__ = [
+    "Started",
+    "check_secrets",
+    "credentials_of",
+    "first_problem",
+    "make_sender",
+    "preload",
+    "start_up",
+    "state_path_of",
+]

@@ -17,7 +17,10 @@ ORDERS_MOST: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One line of the record: `kind` is ack, silence, unsilence or retry; `subject` the id that it is about."""
+    """One line of the record: `kind` is ack, silence, unsilence, retry or rules; `subject` the id that it is about.
+
+    Of rules, taken up from the file, `subject` is the digest and `body` says what changed.
+    """
 
     seq: int
     at_ms: int
@@ -92,7 +95,7 @@ def orders_after(db: sqlite3.Connection, seq: int) -> list[Order]:
 
 
 def inputs_of(orders: list[Order]) -> Iterator[Acked | SilenceMade | SilenceEnded]:
-    """The orders that the engine hears of; a retry is the outbox's own."""
+    """The orders that the engine hears of; a retry is the outbox's own, rules come with their text."""
     for order in orders:
         match order.kind:
             case "ack":
@@ -103,9 +106,9 @@ def inputs_of(orders: list[Order]) -> Iterator[Acked | SilenceMade | SilenceEnde
                 yield SilenceEnded(order.at_ms, order.subject, order.by)
 
 
-def record(db: sqlite3.Connection, now_ms: int, kind: str, subject: str, by: str) -> None:
+def record(db: sqlite3.Connection, now_ms: int, kind: str, subject: str, by: str, body: str = "") -> None:
     """Put an order of another kind on record. In a transaction."""
-    _put(db, now_ms, kind, subject, by, "")
+    _put(db, now_ms, kind, subject, by, body)
 
 
 def _put(db: sqlite3.Connection, now_ms: int, kind: str, subject: str, by: str, body: str) -> None:

@@ -166,10 +166,10 @@ def _take_what_followed(
     One that perhaps arrived keeps its members, because under its id the same must be said again.
     """
     later = db.execute(
-        "SELECT n.id FROM notifications AS n JOIN messages AS m ON m.id = ?1"
+        "SELECT n.id FROM notifications AS n JOIN messages AS m ON m.id = :message"
         " WHERE m.perhaps = 0 AND n.notifier = m.notifier AND n.state = 'queued' AND n.alert <> ''"
-        " AND n.alert IN (SELECT alert FROM notifications WHERE message = ?1) ORDER BY n.id",
-        (message,),
+        " AND n.alert IN (SELECT alert FROM notifications WHERE message = :message) ORDER BY n.id",
+        {"message": message},
     ).fetchall()
     going = sift(db, [row for (row,) in later], silences, now_ms).go
     db.executemany(

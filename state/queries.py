@@ -147,11 +147,12 @@ def balances(
         " JOIN names AS w ON w.id = b.wallet"
         " JOIN names AS c ON c.id = b.asset"
         " JOIN names AS f ON f.id = h.fields"
-        " WHERE (b.account, b.wallet, b.asset) > (?, ?, ?)"
-        " AND (?4 IS NULL OR a.exchange = ?4) AND (?5 IS NULL OR b.account = ?5)"
-        " AND (?6 IS NULL OR c.text = ?6 COLLATE NOCASE)"
-        " ORDER BY b.account, b.wallet, b.asset LIMIT ?7",
-        (*place, exchange, account, asset, bounded(limit)),
+        " WHERE (b.account, b.wallet, b.asset) > (:in_account, :in_wallet, :after)"
+        " AND (:exchange IS NULL OR a.exchange = :exchange) AND (:account IS NULL OR b.account = :account)"
+        " AND (:asset IS NULL OR c.text = :asset COLLATE NOCASE)"
+        " ORDER BY b.account, b.wallet, b.asset LIMIT :limit",
+        dict(zip(("in_account", "in_wallet", "after"), place, strict=True))
+        | {"exchange": exchange, "account": account, "asset": asset, "limit": bounded(limit)},
     ).fetchall()
     rows = tuple(_balance(row) for row in found)
     last = ".".join(str(part) for part in found[-1][:3]) if len(found) == bounded(limit) else None

@@ -256,6 +256,11 @@ class Store(Reads):
         with self._reading() as db:
             return orders.orders_after(db, seq)
 
+    def rules_edited(self, digest: str, changed: str, now_ms: int) -> None:
+        """Put on record, for people, what an edit of the file changed."""
+        with transaction(self._db, "write", self.path) as db:
+            orders.record(db, now_ms, "rules", digest[:12], "", changed)
+
     # What became of a message
 
     def delivered(self, message_id: str, now_ms: int) -> None:

@@ -87,6 +87,7 @@ class AsyncStore:
     live_silences = _awaited(Store.live_silences)
     orders_after = _awaited(Store.orders_after)
     orders_of = _awaited(Store.orders_of)
+    rules_edited = _awaited(Store.rules_edited)
     delivered = _awaited(Store.delivered)
     failed = _awaited(Store.failed)
     unknown = _awaited(Store.unknown)

@@ -90,7 +90,7 @@ def notify_test(context: click.Context, names: tuple[str, ...], rule_name: str |
     _set_up_logs(verbose=is_verbose(context))
     senders = _senders(chosen)
     with _progress(len(senders)):
-        tried = asyncio.run(_send_all(senders, config.ruleset.settings, drill))
+        tried = asyncio.run(send_all(senders, config.ruleset.settings, drill))
     _show([*tried, *untold], as_json=wants_json(context))
     failed = sum(one.result is not None and one.result.outcome is not SendOutcome.DELIVERED for one in tried)
     if failed:
@@ -177,8 +177,8 @@ def _senders(chosen: Sequence[NotifierConfig]) -> list[Way]:
     return senders
 
 
-async def _send_all(senders: Sequence[Way], settings: Settings, drill: Drill | None) -> list[Tried]:
-    """Side by side: a dead one does not hold up the others (law 8)."""
+async def send_all(senders: Sequence[Way], settings: Settings, drill: Drill | None = None) -> list[Tried]:
+    """A test message through each, side by side: a dead one does not hold up the others (law 8)."""
     try:
         return await asyncio.gather(*(_send(sender, settings, drill) for sender in senders))
     finally:
@@ -218,8 +218,12 @@ def _set_up_logs(*, verbose: bool) -> None:
 
         set_up(stream=sys.stderr, level=logging.DEBUG)
     else:
-        # The outcome tells what the libraries would say a second time.
-        logging.getLogger().addHandler(logging.NullHandler())
+        quieten()
+
+
+def quieten() -> None:
+    """The outcome tells what the libraries would say a second time."""
+    logging.getLogger().addHandler(logging.NullHandler())
 
 
 def _progress(count: int) -> AbstractContextManager[object]:
