@@ -10,7 +10,7 @@ import click
 
 from daemon.commands.options import config_path, wants_json
 from daemon.commands.output import counted, note, print_json
-from daemon.config import Config, ConfigError, NotifierConfig, Problem, SecretError, load
+from daemon.config import Config, ConfigError, Problem, SecretError, load
 from daemon.errors import FoundFault
 
 if TYPE_CHECKING:  # the clients are loaded only where they are needed
@@ -87,21 +87,7 @@ def _bad_urls(config: Config) -> Iterable[Problem]:
 
         reason = check_url(url)
         if reason:
-            yield _placed(config, notifier, reason)
-
-
-def _placed(config: Config, notifier: NotifierConfig, reason: str) -> Problem:
-    from daemon.config.places import places_of
-
-    place = places_of(config.ruleset.sources[0][1]).value(notifier.url.path)
-    return Problem(
-        config.file,
-        place.line,
-        place.column,
-        place.end_column,
-        notifier.url.key,
-        f"{notifier.url.reference}: {reason}",
-    )
+            yield config.placed(notifier.url, reason)
 
 
 def _tell(config: Config | None, problems: Sequence[Problem], warnings: Sequence[Problem]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -94,7 +95,18 @@ class _Build:
             digest=digest_of(sources),
         )
         warnings = tuple(in_order(self._report.warnings))
-        return Config(self._main.file, ruleset, daemon, tuple(exchanges), tuple(notifiers), warnings)
+        return Config(
+            self._main.file, ruleset, daemon, tuple(exchanges), tuple(notifiers), warnings, self._scopes()
+        )
+
+    def _scopes(self) -> dict[tuple[str, str], Scope]:
+        tables = {
+            (str(entry.scope.path[0]), entry.name): entry.scope
+            for found in (self._exchanges, self._notifiers, self._rules, self._allows, self._silences)
+            for entry in found
+        }
+        main = Scope(self._report, self._main)
+        return {("", ""): main, ("daemon", ""): replace(main, path=("daemon",), title="daemon"), **tables}
 
     def _daemon(self) -> tuple[Settings, DaemonConfig]:
         scope = Scope(self._report, self._main, ("daemon",), "daemon")
