@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from daemon.config.config import Config, DaemonConfig, ExchangeConfig, NotifierConfig
 from daemon.config.daemon_table import daemon_of, settings_of
+from daemon.config.doubts import doubt
 from daemon.config.exchange_table import exchange_of, notifier_of
 from daemon.config.later import LATER_TYPES, NOT_YET
 from daemon.config.models import EXCHANGE_MODELS, Daemon, Notifier, UnknownKind
@@ -94,10 +95,10 @@ class _Build:
             sources=sources,
             digest=digest_of(sources),
         )
+        scopes = self._scopes()
+        doubt(ruleset, scopes, self._now_ms)
         warnings = tuple(in_order(self._report.warnings))
-        return Config(
-            self._main.file, ruleset, daemon, tuple(exchanges), tuple(notifiers), warnings, self._scopes()
-        )
+        return Config(self._main.file, ruleset, daemon, tuple(exchanges), tuple(notifiers), warnings, scopes)
 
     def _scopes(self) -> dict[tuple[str, str], Scope]:
         tables = {
