@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "demo": ("daemon.commands.demo", "Show it all at work: no keys and no network needed."),
     "simulator": ("daemon.commands.simulator", "Run the fake Binance, OKX and Bitget on loopback."),
     "check": ("daemon.commands.check", "Check the rules file and tell everything that is wrong."),
+    "plan": ("daemon.commands.plan", "Reckon calls, sweep times, and when alerts would be heard."),
     "status": ("daemon.commands.status", "Show how the watch is doing: exchanges, alerts, notifiers."),
     "alerts": ("daemon.commands.alerts", "List alerts, the open ones by default."),
     "accounts": ("daemon.commands.accounts", "List the accounts that are known."),

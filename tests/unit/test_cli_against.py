@@ -92,7 +92,9 @@ def test_law_1_unknown_figures_open_nothing(tmp_path: Path) -> None:
     assert moved(against(tmp_path, rules)) == NOTHING
 
 
-def test_law_1_what_fails_now_is_judged_by_its_last_reading_and_no_alert_on_calls_ends(tmp_path: Path) -> None:
+def test_law_1_what_fails_now_is_judged_by_its_last_reading_and_no_alert_on_calls_ends(
+    tmp_path: Path,
+) -> None:
     write_rules(tmp_path)
     with fed(tmp_path, store_open=True) as made:
         for _ in range(3):
