@@ -152,6 +152,8 @@ def main() -> NoReturn:
     # Before any thread: the default precision of 28 digits would round sums of balances.
     decimal.DefaultContext.prec = DECIMAL_PRECISION
     decimal.setcontext(decimal.DefaultContext)
+    # No plugin of pydantic's is ours, and looking for one reads the metadata of every package there is.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a label may hold what this terminal cannot show
