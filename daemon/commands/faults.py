@@ -45,7 +45,7 @@ class Lines:
         if problem.line is None:
             return None
         lines = self._of(problem.file)
-        if problem.line > len(lines):
+        if problem.line > len(lines) or not lines[problem.line - 1].strip():
             return None
         text = lines[problem.line - 1]
         start = (problem.column or len(text) - len(text.lstrip()) + 1) - 1

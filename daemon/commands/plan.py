@@ -42,11 +42,14 @@ def plan(context: click.Context, file: Path | None, accounts: int | None) -> Non
     if wants_json(context):
         print_json({"exchanges": [_as_json(one) for one in plans]})
         return
-    if reason or any(one.accounts is None for one in plans):
+    if not plans:
+        note("there is no [[exchange]], so nothing is asked")
+    elif reason or any(one.accounts is None for one in plans):
         note(
             f"{reason or 'how many accounts there are is not known yet'}: --accounts N reckons with a number"
         )
-    _show(plans)
+    if plans:
+        _show(plans)
 
 
 def _loaded(path: Path) -> Config:

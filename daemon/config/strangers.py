@@ -15,6 +15,8 @@ from rules.model import MASTER
 from rules.patterns import EVERYTHING, Patterns
 from rules.ruleset import Allow, ExchangeSettings, Rule, Silence
 
+HINTS_MOST = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -118,8 +120,10 @@ def _warn_of(patterns: Patterns, what: str, scope: Scope, crowd: Crowd, *, key: 
         if (what == "account" and text.casefold() == MASTER) or crowd.has(what, text):
             continue
         path = (key, text) if key else _place_of(text, what, scope)
+        # Likeness is dear: after so many the user reads no hint any more.
+        hint = suggestion(text, names) if len(scope.report.warnings) < HINTS_MOST else ""
         effect = "no account is called so" if what == "account" else "nobody holds or held such a coin"
-        scope.warning(path, f"{shown(text)} matches nothing that is known: {effect}", suggestion(text, names))
+        scope.warning(path, f"{shown(text)} matches nothing that is known: {effect}", hint)
 
 
 def _place_of(text: str, key: str, scope: Scope) -> KeyPath:
