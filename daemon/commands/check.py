@@ -57,7 +57,7 @@ def check(context: click.Context, /, file: Path | None, form: str, **asked: bool
     if asked["against_running"] and checked.config is not None and not checked.problems:
         from daemon.commands.against import compare
 
-        tell((), checked.warnings)
+        tell((), () if wants_json(context) else checked.warnings)
         compare(context, checked.config)
     elif wants_json(context):
         print_json(_as_json(checked, online=asked["online"]))

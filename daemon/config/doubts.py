@@ -58,7 +58,7 @@ def _no_rule_reaches(ruleset: Ruleset, name: str, scope: Scope) -> None:
     if name in (ruleset.settings.notify or ()):
         return  # it is there for the built-in alerts, by name
     enabled = [rule for rule in ruleset.rules if rule.enabled]
-    if any(name in rule.escalate_to for rule in enabled):
+    if not enabled or any(name in rule.escalate_to for rule in enabled):
         return
     naming = [rule for rule in enabled if rule.notify is None or name in rule.notify]
     if any(name in heard_by(ruleset, (name,), one) for rule in naming for one in severities_of(rule)):

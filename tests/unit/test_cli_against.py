@@ -85,6 +85,9 @@ def test_a_removed_rule_and_a_removed_exchange_close_with_their_reasons(tmp_path
     told = against(tmp_path, RULES[: RULES.index("[[rule]]")])
     assert [one["why"] for one in told["closes"]] == ["rule removed"]
     assert told["rules"]["removed"] == ["USDT floor"]
+    (tmp_path / "subtally.db").unlink()
+    without = RULES[RULES.index('[[exchange]]\nname = "never-read"') :].replace('account = "mm-*"\n', "")
+    assert [one["why"] for one in against(tmp_path, without)["closes"]] == ["the exchange was removed"]
 
 
 def test_law_1_unknown_figures_open_nothing(tmp_path: Path) -> None:
