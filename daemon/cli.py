@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "demo": ("daemon.commands.demo", "Show it all at work: no keys and no network needed."),
     "simulator": ("daemon.commands.simulator", "Run the fake Binance, OKX and Bitget on loopback."),
     "check": ("daemon.commands.check", "Check the rules file and tell everything that is wrong."),
+    "plan": ("daemon.commands.plan", "Reckon calls, sweep times, and when alerts would be heard."),
     "status": ("daemon.commands.status", "Show how the watch is doing: exchanges, alerts, notifiers."),
     "alerts": ("daemon.commands.alerts", "List alerts, the open ones by default."),
     "accounts": ("daemon.commands.accounts", "List the accounts that are known."),
@@ -152,6 +153,8 @@ def main() -> NoReturn:
     # Before any thread: the default precision of 28 digits would round sums of balances.
     decimal.DefaultContext.prec = DECIMAL_PRECISION
     decimal.setcontext(decimal.DefaultContext)
+    # No plugin of pydantic's is ours, and looking for one reads the metadata of every package there is.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a label may hold what this terminal cannot show

@@ -181,6 +181,15 @@ class Ruleset:
     digest: str = ""
 
 
+def heard_by(ruleset: Ruleset, wanted: tuple[str, ...] | None, severity: Severity) -> list[str]:
+    """Those of the wanted notifiers (None: all) that take this severity, in the order of the file."""
+    return [
+        notifier.name
+        for notifier in ruleset.notifiers.values()
+        if (wanted is None or notifier.name in wanted) and severity.rank >= notifier.min_severity.rank
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class RulesAccepted:
     """A rules file came into force: an input of the engine like any other."""

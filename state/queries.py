@@ -128,6 +128,16 @@ def exchanges(db: sqlite3.Connection) -> tuple[ExchangeState, ...]:
     )
 
 
+def assets(db: sqlite3.Connection) -> tuple[tuple[str, str], ...]:
+    """(exchange, coin) of every coin that was ever read there."""
+    return tuple(
+        db.execute(
+            "SELECT DISTINCT a.exchange, c.text FROM (SELECT DISTINCT account, asset FROM balances) AS b"
+            " JOIN accounts AS a ON a.key = b.account JOIN names AS c ON c.id = b.asset ORDER BY 1, 2"
+        )
+    )
+
+
 def balances(
     db: sqlite3.Connection,
     *,

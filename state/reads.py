@@ -67,6 +67,11 @@ class Reads:
         with self._reading() as db:
             return queries.exchanges(db)
 
+    def assets(self) -> tuple[tuple[str, str], ...]:
+        """(exchange, coin) of every coin that was ever read there."""
+        with self._reading() as db:
+            return queries.assets(db)
+
     def balances(
         self,
         exchange: str | None = None,

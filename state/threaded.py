@@ -110,4 +110,5 @@ class AsyncStore:
     silences = _awaited(Store.silences)
     silence_row = _awaited(Store.silence_row)
     history = _awaited(Store.history)
+    assets = _awaited(Store.assets)
     alerts_of_accounts = _awaited(Store.alerts_of_accounts)
