@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rules.records import Account, Alert, AlertKey
@@ -9,6 +10,25 @@ from rules.ruleset import Rule
 
 if TYPE_CHECKING:  # the World owns its index
     from rules.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What an index knows that its tables do not tell: how they came about, and what was looked at since.
+
+    The rest is derived from the tables, or worked out again when it is asked for.
+    """
+
+    ids: frozenset[str]
+    judged: frozenset[tuple[int, str]]
+    unread: dict[str, frozenset[tuple[int, str]]]
+    unknown_part: tuple[tuple[AlertKey, tuple[int, str]], ...]
+    last_success_ms: dict[str, int]
+    by_identifier: tuple[tuple[str, str, str, int], ...]
+    contested: bool
+    allows_until_ms: int
+    next_due_ms: int
+    next_scan_ms: int
 
 
 class Index:
@@ -83,6 +103,34 @@ class Index:
         self.filed: dict[str, object] = {}
         self.allows_until_ms = 0
         self.look_soon()
+
+    def memory(self) -> Memory:
+        """What a checkpoint must hold beside the tables."""
+        return Memory(
+            ids=frozenset(self.ids),
+            judged=frozenset(self.judged),
+            unread={name: frozenset(pairs) for name, pairs in self.unread.items()},
+            unknown_part=tuple(self.unknown_part.items()),
+            last_success_ms=dict(self.last_success_ms),
+            by_identifier=tuple((*place, key) for place, key in self.by_identifier.items()),
+            contested=self.contested,
+            allows_until_ms=self.allows_until_ms,
+            next_due_ms=self.next_due_ms,
+            next_scan_ms=self.next_scan_ms,
+        )
+
+    def remember(self, memory: Memory) -> None:
+        """Derive everything anew from the tables, and know again what they do not tell."""
+        self.rebuild()
+        self.ids = set(memory.ids)
+        self.judged = set(memory.judged)
+        self.unread = {name: set(pairs) for name, pairs in memory.unread.items()}
+        self.unknown_part = dict(memory.unknown_part)
+        self.last_success_ms = dict(memory.last_success_ms)
+        self.by_identifier = {(where, kind, value): key for where, kind, value, key in memory.by_identifier}
+        self.contested = memory.contested
+        self.allows_until_ms = memory.allows_until_ms
+        self.next_due_ms, self.next_scan_ms = memory.next_due_ms, memory.next_scan_ms
 
     def look_soon(self) -> None:
         """The next tick must look at everything that time alone brings about."""

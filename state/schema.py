@@ -15,7 +15,7 @@ from sqlite_utils.migrations import Migrations
 from state.errors import CorruptError, MissingError, SchemaError, telling
 
 APPLICATION_ID: Final = 0x53554254  # "SUBT": this file is ours
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 _TABLES_1: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -127,6 +127,15 @@ def _first(db: Database) -> None:
     # Not executescript: it would end the transaction that all migrations share.
     for statement in _TABLES_1.split(";\n"):
         db.conn.execute(statement)
+
+
+@migrations(name="2 checkpoints")
+def _checkpoints(db: Database) -> None:
+    # The World as the log up to `seq` made it: from there on the log is read without its beginning.
+    db.conn.execute(
+        "CREATE TABLE checkpoints (seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, digest TEXT NOT NULL,"
+        " body BLOB NOT NULL) STRICT"
+    )
 
 
 def migrate(db: Database, path: Path) -> None:
