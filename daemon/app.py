@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 EXAMINE_SECONDS = 60
 RETENTION_SECONDS = 3600
 CHECKPOINT_SECONDS = 600
+CHECKPOINT_FIRST_SECONDS = 30
 FIRST_COMMIT_SECONDS = 30.0
 DRAIN_SECONDS = 8.0
 
@@ -90,7 +91,7 @@ class App:
         self._schedule.every("limits", 1, self._keep_limits, first_after=1)
         self._schedule.every("orders", 1, self.fold_orders, first_after=1)
         self._schedule.every("retention", RETENTION_SECONDS, self._retention, first_after=60)
-        self._schedule.every("checkpoint", CHECKPOINT_SECONDS, self._checkpoint, first_after=30)
+        self._schedule.every("checkpoint", CHECKPOINT_SECONDS, self._checkpoint, first_after=CHECKPOINT_FIRST_SECONDS)
         self._schedule.start()
 
     async def close(self) -> None:

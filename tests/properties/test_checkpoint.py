@@ -96,7 +96,7 @@ def test_after_retention_the_log_is_still_replayed_from_the_checkpoint_it_kept(t
             outcome = judge(world, entry, now)
             lived += outcome.transitions
             prepared = store.prepare([Entry(entry, now, outcome)], world)
-            cut = store.cut(world, now) if number % 10 == 5 else None  # noqa: PLR2004  six of them
+            cut = store.cut(world, now) if number % 10 == 5 else None
             store.write(prepared)
             if cut is not None:
                 store.keep_checkpoint(encode(cut))
