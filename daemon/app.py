@@ -91,7 +91,9 @@ class App:
         self._schedule.every("limits", 1, self._keep_limits, first_after=1)
         self._schedule.every("orders", 1, self.fold_orders, first_after=1)
         self._schedule.every("retention", RETENTION_SECONDS, self._retention, first_after=60)
-        self._schedule.every("checkpoint", CHECKPOINT_SECONDS, self._checkpoint, first_after=CHECKPOINT_FIRST_SECONDS)
+        self._schedule.every(
+            "checkpoint", CHECKPOINT_SECONDS, self._checkpoint, first_after=CHECKPOINT_FIRST_SECONDS
+        )
         self._schedule.start()
 
     async def close(self) -> None:

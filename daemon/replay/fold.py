@@ -8,6 +8,7 @@ from pathlib import Path
 
 from daemon.config import ConfigError, parse
 from daemon.errors import CannotRun
+from daemon.replay.ticks import Ticks
 from daemon.replay.told import Told, told_of
 from rules.checkpoint import restore
 from rules.judge import Input, judge
@@ -16,9 +17,6 @@ from rules.outcome import Transition
 from rules.ruleset import RulesAccepted, Ruleset
 from rules.world import World
 from state.store import Store
-
-TICK_MS = 1_000
-"""The daemon looks at what is due by time alone once a second."""
 
 Progress = Callable[[int], None]
 """Hears the time of each input that was folded in."""
@@ -68,7 +66,7 @@ class Replay:
         """
         world, entries = self._begin(window)
         begun = False
-        last_ms = tick_ms = window.from_ms
+        ticks = Ticks(window.from_ms)
         for now_ms, entry in entries:
             if now_ms >= window.to_ms:
                 progress(window.to_ms)
@@ -82,11 +80,11 @@ class Replay:
                 yield from _some(_judged(world, RulesAccepted(window.from_ms, ruleset), window.from_ms))
             if isinstance(entry, Tick | RulesAccepted | RulesRejected):
                 continue
-            if not isinstance(entry, Start):
-                while (due_ms := max(world.index.next_due_ms, tick_ms + TICK_MS, last_ms)) <= now_ms:
-                    tick_ms = due_ms
+            if isinstance(entry, Start):
+                ticks.at(now_ms)
+            else:
+                for due_ms in ticks.until(world, now_ms):
                     yield from _some(_judged(world, Tick(due_ms), due_ms))
-            last_ms = now_ms
             yield from _some(_judged(world, entry, now_ms))
             progress(now_ms)
 
