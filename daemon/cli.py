@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "accounts": ("daemon.commands.accounts", "List the accounts that are known."),
     "balances": ("daemon.commands.balances", "List the last known balances and their age."),
     "history": ("daemon.commands.history", "Tell what happened, who was told, and who did what."),
+    "explain": ("daemon.commands.explain", "Tell why it did, or did not, tell."),
     "test": ("daemon.commands.test", "Run rule tests: balances over time in, expected alerts out."),
     "replay": ("daemon.commands.replay", "Fold recorded history again, also under other rules."),
     "silence": ("daemon.commands.silence", "Silence alerts for a while: add, list, end."),
