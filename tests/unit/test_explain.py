@@ -11,6 +11,7 @@ import pytest
 
 from rules.model import FailureKind
 from rules.plan import plan_of
+from rules.records import Alert
 from rules.step import Step
 from rules.why import why
 from tests.engine import Engine, binance, high, low, okx
@@ -68,6 +69,10 @@ def explained(file: Path, *args: str) -> dict[str, Any]:
     return found
 
 
+def floor_of(state: Fed) -> Alert:
+    return next(alert for alert in state.world.alerts.values() if alert.rule == "USDT floor")
+
+
 def lines(found: dict[str, Any], topic: str) -> list[str]:
     return [line["text"] for line in found["lines"] if line["topic"] == topic]
 
@@ -77,7 +82,7 @@ def unmet(found: dict[str, Any]) -> list[str]:
 
 
 def test_an_alert_is_explained_from_its_rules_line_to_every_attempt(file: Path, state: Fed) -> None:
-    (alert,) = state.world.alerts.values()
+    alert = floor_of(state)
     state.now += 1_000
     message = state.store.claim("oncall", state.now + 60_000, 0, 10)
     assert message is not None
@@ -131,13 +136,12 @@ def test_a_figure_that_is_unknown_is_said_to_be_no_zero(tmp_path: Path) -> None:
     assert "the venue does not give free" in lines(found, "known")[0]
 
 
-def test_a_figure_that_does_not_qualify_is_compared_with_both_figures(file: Path) -> None:
+def test_what_pends_is_told_with_how_long_it_has_held_and_must(file: Path) -> None:
     found = explained(file, "--rule", "slow", "--account", "arb@desk.example", "--asset", "BTC")
-    assert unmet(found) == []
-    assert found["title"].endswith("is firing") or lines(found, "for")  # absent is zero: it pends
-    held = lines(found, "for")
-    assert held
-    assert "of 10m" in held[0]
+    assert unmet(found) == ["for"], "an absent asset is zero, and has not been so for long enough"
+    assert found["title"].endswith("is pending")
+    assert "0 < 1" in lines(found, "comparison")[0]
+    assert "of 10m" in lines(found, "for")[0]
 
 
 def test_a_failed_read_and_what_came_before_stand_among_the_readings(file: Path, state: Fed) -> None:
@@ -153,7 +157,7 @@ def test_a_failed_read_and_what_came_before_stand_among_the_readings(file: Path,
 
 
 def test_what_is_over_is_named_as_earlier(file: Path, state: Fed) -> None:
-    (alert,) = state.world.alerts.values()
+    alert = floor_of(state)
     for _ in range(2):
         state.read(MM_1, {"USDT": ("30000", "0", "30000")})
     found = explained(file, "--rule", "USDT floor", "--account", "mm-1")
@@ -200,12 +204,16 @@ def test_the_conditions_are_those_of_the_engine() -> None:
             for asset in ("USDT", "BTC", "ETH", "USD"):
                 plan = plan_of(step, account)
                 judged = plan.read and (
-                    (rule in plan.valued
-                    and asset == "USD"
-                    and account.exchange == "o"
-                    and not account.master)
-                    or (rule in plan.for_asset(asset, held=asset != "USD")
-                    and (rule.wallet is None or account.exchange == "o"))
+                    (
+                        rule in plan.valued
+                        and asset == "USD"
+                        and account.exchange == "o"
+                        and not account.master
+                    )
+                    or (
+                        rule in plan.for_asset(asset, held=asset != "USD")
+                        and (rule.wallet is None or account.exchange == "o")
+                    )
                 )
                 names = {"known", "held"}
                 met = all(
