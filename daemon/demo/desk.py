@@ -63,7 +63,7 @@ def desks_of(ruleset: Ruleset, settings: ExchangeSettings) -> list[Desk]:
         if settings.accounts.match(*desk.account.identity.identifiers) and len(found) < ACCOUNTS_MOST:
             found.setdefault(desk.name, desk)
     for desk in found.values():
-        _furnish(desk, rules, quantity_wallets(settings) or settings.wallets)
+        _furnish(desk, rules, quantity_wallets(settings) or settings.wallets, len(ruleset.exchanges))
     return list(found.values())
 
 
@@ -120,11 +120,11 @@ def _desk(settings: ExchangeSettings, label: str) -> Desk:
     return Desk(name, label, Account(0, settings.name, identity))
 
 
-def _furnish(desk: Desk, rules: Iterable[Rule], wallets: tuple[str, ...]) -> None:
+def _furnish(desk: Desk, rules: Iterable[Rule], wallets: tuple[str, ...], exchanges: int) -> None:
     for rule in rules:
         if not concerns(rule, desk.account):
             continue
-        for pocket in _wanted(rule, desk.account, wallets):
+        for pocket in _wanted(rule, desk.account, wallets, exchanges):
             known = desk.pockets.setdefault((pocket.wallet, pocket.asset), pocket)
             known.least = max(filter(None, (known.least, pocket.least)), default=known.least)
             known.most = min(filter(None, (known.most, pocket.most)), default=known.most)
@@ -132,11 +132,13 @@ def _furnish(desk: Desk, rules: Iterable[Rule], wallets: tuple[str, ...]) -> Non
         desk.pockets[wallets[0], "USDT"] = Pocket(wallets[0], "USDT")
 
 
-def _wanted(rule: Rule, account: Account, wallets: tuple[str, ...]) -> Iterator[Pocket]:
+def _wanted(rule: Rule, account: Account, wallets: tuple[str, ...], exchanges: int = 1) -> Iterator[Pocket]:
     """What one rule on figures wants to be there."""
     if rule.spec.family not in (Family.LEVEL, Family.CHANGE):
         return
     least, most = _limits(rule, account)
+    if least is not None and "exchange" in rule.sum_over:
+        least /= exchanges  # each has at least one account that is part of the sum
     if is_valued(rule):
         assets: list[str] = ["BTC" if quote_of(rule) == "BTC" else "USDT"]
     else:

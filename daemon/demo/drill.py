@@ -59,9 +59,9 @@ class Drill:
         self._told: Counter[str] = Counter()
         self._happened = 0
 
-    async def run(self) -> None:
-        """Raises CannotRun or OSError where the drill cannot start."""
-        stop = asyncio.Event()
+    async def run(self, stop: asyncio.Event | None = None) -> None:
+        """Until `stop`, where one is given. Raises CannotRun or OSError where the drill cannot start."""
+        stop = asyncio.Event() if stop is None else stop
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
