@@ -19,12 +19,12 @@ class Memory:
     The rest is derived from the tables, or worked out again when it is asked for.
     """
 
-    ids: frozenset[str]
-    judged: frozenset[tuple[int, str]]
-    unread: dict[str, frozenset[tuple[int, str]]]
-    unknown_part: tuple[tuple[AlertKey, tuple[int, str]], ...]
+    ids: set[str]
+    judged: set[tuple[int, str]]
+    unread: dict[str, set[tuple[int, str]]]
+    unknown_part: dict[AlertKey, tuple[int, str]]
     last_success_ms: dict[str, int]
-    by_identifier: tuple[tuple[str, str, str, int], ...]
+    by_identifier: dict[tuple[str, str, str], int]
     contested: bool
     allows_until_ms: int
     next_due_ms: int
@@ -107,12 +107,12 @@ class Index:
     def memory(self) -> Memory:
         """What a checkpoint must hold beside the tables."""
         return Memory(
-            ids=frozenset(self.ids),
-            judged=frozenset(self.judged),
-            unread={name: frozenset(pairs) for name, pairs in self.unread.items()},
-            unknown_part=tuple(self.unknown_part.items()),
-            last_success_ms=dict(self.last_success_ms),
-            by_identifier=tuple((*place, key) for place, key in self.by_identifier.items()),
+            ids=self.ids.copy(),
+            judged=self.judged.copy(),
+            unread={name: pairs.copy() for name, pairs in self.unread.items()},
+            unknown_part=self.unknown_part.copy(),
+            last_success_ms=self.last_success_ms.copy(),
+            by_identifier=self.by_identifier.copy(),
             contested=self.contested,
             allows_until_ms=self.allows_until_ms,
             next_due_ms=self.next_due_ms,
@@ -122,12 +122,12 @@ class Index:
     def remember(self, memory: Memory) -> None:
         """Derive everything anew from the tables, and know again what they do not tell."""
         self.rebuild()
-        self.ids = set(memory.ids)
-        self.judged = set(memory.judged)
-        self.unread = {name: set(pairs) for name, pairs in memory.unread.items()}
-        self.unknown_part = dict(memory.unknown_part)
-        self.last_success_ms = dict(memory.last_success_ms)
-        self.by_identifier = {(where, kind, value): key for where, kind, value, key in memory.by_identifier}
+        self.ids = memory.ids.copy()
+        self.judged = memory.judged.copy()
+        self.unread = {name: pairs.copy() for name, pairs in memory.unread.items()}
+        self.unknown_part = memory.unknown_part.copy()
+        self.last_success_ms = memory.last_success_ms.copy()
+        self.by_identifier = memory.by_identifier.copy()
         self.contested = memory.contested
         self.allows_until_ms = memory.allows_until_ms
         self.next_due_ms, self.next_scan_ms = memory.next_due_ms, memory.next_scan_ms

@@ -9,7 +9,8 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, fields, replace
 from itertools import islice
 from types import GenericAlias
 from typing import Any, Final, get_args, get_origin, get_type_hints
@@ -26,7 +27,7 @@ EVERY_MS: Final = 24 * 3_600_000
 """How far apart checkpoints are: a replay folds at most this much before the time that it is asked for."""
 
 _FRAME_RECORDS: Final = 200
-_MEMORY: Final = ""  # no field of the World is called so
+_MEMORY: Final = "index."  # before the names of what the index remembers
 _LENGTH_BYTES: Final = 4
 
 
@@ -133,13 +134,23 @@ _ALL: Final = 1 << 62
 
 def _frames(checkpoint: Checkpoint) -> Iterator[bytes]:
     for name, value in checkpoint.fields.items():
-        if not isinstance(value, Mapping):
-            yield _ENCODE([name, value])
-            continue
-        records = iter(value.items())
-        while part := [(key, _kept(one)) for key, one in islice(records, _FRAME_RECORDS)]:
-            yield _ENCODE([name, part])
-    yield _ENCODE([_MEMORY, checkpoint.memory])
+        yield from _sliced(name, value)
+    for field in fields(Memory):
+        yield from _sliced(_MEMORY + field.name, getattr(checkpoint.memory, field.name))
+
+
+def _sliced(name: str, value: object) -> Iterator[bytes]:
+    """A collection as frames of a few of its records each, none where it is empty; anything else as one frame."""
+    records: Iterator[object]
+    if isinstance(value, Mapping):
+        records = ((key, _kept(one)) for key, one in value.items())
+    elif isinstance(value, AbstractSet):
+        records = iter(value)
+    else:
+        yield _ENCODE([name, value])
+        return
+    while part := list(islice(records, _FRAME_RECORDS)):
+        yield _ENCODE([name, part])
 
 
 def _kept(value: object) -> object:
@@ -148,30 +159,36 @@ def _kept(value: object) -> object:
 
 
 def _decoded(digest: str, data: bytes) -> Checkpoint:
-    hints = get_type_hints(World)
-    fields: dict[str, Any] = {}
-    memory: Memory | None = None
+    of_world, of_memory = get_type_hints(World), get_type_hints(Memory)
+    kept: dict[str, Any] = {}
+    remembered: dict[str, Any] = {name: set() for name, hint in of_memory.items() if get_origin(hint) is set}
+    remembered |= {name: {} for name, hint in of_memory.items() if get_origin(hint) is dict}
     at = 0
     while at < len(data):
         begin = at + _LENGTH_BYTES
         at = begin + int.from_bytes(data[at:begin])
         name, value = msgspec.msgpack.decode(data[begin:at], type=tuple[str, msgspec.Raw])
-        if name == _MEMORY:
-            memory = msgspec.msgpack.decode(value, type=Memory)
-        elif (kinds := _table_of(hints[name])) is not None:
-            pairs: Any = GenericAlias(list, (GenericAlias(tuple, kinds),))
-            records = msgspec.msgpack.decode(value, type=pairs)
-            fields.setdefault(name, {}).update(records)
+        if name.startswith(_MEMORY):
+            name = name.removeprefix(_MEMORY)
+            _take_in(remembered, name, of_memory[name], value)
         else:
-            fields[name] = msgspec.msgpack.decode(value, type=hints[name])
-    if memory is None:
+            _take_in(kept, name, of_world[name], value)
+    if remembered.keys() != of_memory.keys():
         raise ValueError("the checkpoint ends early")
-    return Checkpoint(digest, fields, memory)
+    return Checkpoint(digest, kept, Memory(**remembered))
 
 
-def _table_of(hint: object) -> tuple[Any, ...] | None:
-    """The types of key and value where a field of the World is a table."""
-    return get_args(hint) if get_origin(hint) in (Table, dict) else None
+def _take_in(found: dict[str, Any], name: str, hint: object, value: msgspec.Raw) -> None:
+    """One frame, by the type of its field."""
+    origin, kinds = get_origin(hint), get_args(hint)
+    if origin in (Table, dict):
+        pairs: Any = GenericAlias(list, (GenericAlias(tuple, kinds),))
+        found.setdefault(name, {}).update(msgspec.msgpack.decode(value, type=pairs))
+    elif origin is set:
+        found.setdefault(name, set()).update(msgspec.msgpack.decode(value, type=list[kinds[0]]))  # type: ignore[valid-type]
+    else:
+        kind: Any = hint
+        found[name] = msgspec.msgpack.decode(value, type=kind)
 
 
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
