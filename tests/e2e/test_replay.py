@@ -129,6 +129,12 @@ async def test_a_candidate_is_judged_over_the_record_and_only_its_differences_ar
     new = [one for one in found["differences"] if one["side"] == "+"]
     assert [(one["rule"], one["account"], one["value"]) for one in new] == [("floor", second, "1500")]
     assert [one for one in found["differences"] if one["side"] == "-"] == []
+    from_the_begin = _replayed(house.rules_file, "--rules", str(same))
+    long_before = _replayed(house.rules_file, "--rules", str(same), "--from", "2020-01-01T00:00:00Z")
+    assert long_before["told"] == from_the_begin["told"], (
+        "before the record nothing was stale: nobody was there"
+    )
+    assert not [one for one in long_before["told"] if one["rule"].startswith("subtally/")]
     nobody = subtally("-c", house.rules_file, "replay", "--diff")
     assert nobody.exit_code == 2
     assert "name it with --rules" in nobody.output
