@@ -25,6 +25,7 @@ from rules.model import DeliveryDied, DeliveryWorks, Failure, FailureKind, Start
 from rules.outcome import Outcome
 from rules.records import AlertKey, Subject
 from rules.ruleset import RulesAccepted, Settings
+from state.checkpoints import EVERY_MS
 from state.errors import StateError
 from state.orders import inputs_of
 from state.prepared import Entry
@@ -33,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 EXAMINE_SECONDS = 60
 RETENTION_SECONDS = 3600
+CHECKPOINT_SECONDS = 600
+CHECKPOINT_FIRST_SECONDS = 30
 FIRST_COMMIT_SECONDS = 30.0
 DRAIN_SECONDS = 8.0
 
@@ -101,6 +104,9 @@ class App:
         self._schedule.every("limits", 1, self._keep_limits, first_after=1)
         self._schedule.every("orders", 1, self.fold_orders, first_after=1)
         self._schedule.every("retention", RETENTION_SECONDS, self._retention, first_after=60)
+        self._schedule.every(
+            "checkpoint", CHECKPOINT_SECONDS, self._checkpoint, first_after=CHECKPOINT_FIRST_SECONDS
+        )
         self._schedule.start()
 
     async def close(self) -> None:
@@ -326,6 +332,12 @@ class App:
             await self._keep_limits()
         except StateError as error:
             log.warning("limits.not_kept", reason=str(error))  # the job tries again in a second
+
+    async def _checkpoint(self) -> None:
+        """Once a day: the next one is due when the last is old, however often the daemon was started since."""
+        last_ms = await self.store.checkpointed_ms()
+        if last_ms is None or abs(self.engine.clock() - last_ms) >= EVERY_MS:
+            self.engine.checkpoint_soon()
 
     async def _retention(self) -> None:
         """Step by step, so that commits find their place between."""

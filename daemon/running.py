@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
@@ -14,7 +14,7 @@ from daemon.errors import CannotRun
 from daemon.heartbeat import EVERY_SECONDS, Heartbeat
 from daemon.notify_systemd import reloading, tell_systemd
 from daemon.snapshots import alert_page, snapshot
-from daemon.startup import preload, start_up
+from daemon.startup import Started, preload, start_up
 from daemon.vitals import Vitals
 from daemon.watch import LOOK_SECONDS, RulesWatch
 from daemon.web.actions import store_actions
@@ -29,6 +29,7 @@ async def run_daemon(
     stop: asyncio.Event,
     on_ready: Callable[[App, WebServer | None], None],
     watch: RulesWatch | None = None,
+    begin: Callable[[Path], Awaitable[Started]] = start_up,
 ) -> None:
     """Run until `stop` is set. Raises CannotRun with what is wrong and what to do.
 
@@ -36,7 +37,7 @@ async def run_daemon(
     """
     await asyncio.to_thread(preload)
     files = watch or RulesWatch(path)  # before the file is read: an edit from now on is not overlooked
-    app = App(path, await start_up(path))
+    app = App(path, await begin(path))
     web: WebServer | None = None
     try:
         await app.start()

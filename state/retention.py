@@ -3,6 +3,7 @@
 Open alerts, what is still to be told, silences in force, orders that the engine has not heard of yet, and everything
 younger than that stay; an order stays with the alert, the silence or the message that it is about. The log is a chain
 of differences: what its deleted beginning amounts to is folded into `log_base`, so that the rest stays readable.
+What follows the newest checkpoint that is old enough stays with it, so that all of `retention` can be replayed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 
 from rules.model import Identity
 from rules.ruleset import Ruleset
+from state import checkpoints
 from state.codec import to_json
 from state.interned import Interned
 from state.log import LogReader, LogWriter
@@ -70,6 +72,8 @@ def _forget_log(
 ) -> int:
     """Delete the oldest chunks, about `batch` records of them. The newest stays: it tells the next `seq`."""
     reader = LogReader(name_of(db), identity_of(db), lambda digest: Ruleset(digest=digest), base_record(db))
+    # A replay begins at a checkpoint: what follows the last one that is old enough stays.
+    kept_seq = checkpoints.forget_before(db, before_ms)
     records = chunks = last_seq = 0
     # One look bounds the step; a clock that once ran ahead delays what follows it, and deletes nothing early.
     for seq, at_ms, count, body in db.execute(
@@ -77,7 +81,7 @@ def _forget_log(
         " ORDER BY seq LIMIT ?",
         (batch,),
     ):
-        if at_ms >= before_ms or (chunks and records + count > batch):
+        if at_ms >= before_ms or seq > kept_seq or (chunks and records + count > batch):
             break
         for _ in reader.read(at_ms, body):
             pass

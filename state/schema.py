@@ -15,7 +15,7 @@ from sqlite_utils.migrations import Migrations
 from state.errors import CorruptError, MissingError, SchemaError, telling
 
 APPLICATION_ID: Final = 0x53554254  # "SUBT": this file is ours
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 _TABLES_1: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -135,6 +135,15 @@ def _live_silences(db: Database) -> None:
     db.conn.execute(
         "CREATE INDEX silences_live ON silences (coalesce(json_extract(body, '$.until_ms'), 9223372036854775807))"
         " WHERE ended_ms IS NULL"
+    )
+
+
+@migrations(name="3 checkpoints")
+def _checkpoints(db: Database) -> None:
+    # The World as the log up to `seq` made it: from there on the log is read without its beginning.
+    db.conn.execute(
+        "CREATE TABLE checkpoints (seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, digest TEXT NOT NULL,"
+        " body BLOB NOT NULL) STRICT"
     )
 
 

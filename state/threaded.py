@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from rules.world import World
+from state.checkpoints import Cut
 from state.prepared import Entry, Prepared
 from state.store import Store
 
@@ -66,6 +67,10 @@ class AsyncStore:
         """Not awaited: it belongs to the thread of the World."""
         return self._store.prepare(batch, world)
 
+    def cut(self, world: World, now_ms: int) -> Cut:
+        """Not awaited: it belongs to the thread of the World."""
+        return self._store.cut(world, now_ms)
+
     @property
     def path(self) -> Path:
         return self._store.path
@@ -73,6 +78,8 @@ class AsyncStore:
     lock_writer = _awaited(Store.lock_writer)
     load = _awaited(Store.load)
     write = _awaited(Store.write)
+    keep_checkpoint = _awaited(Store.keep_checkpoint)
+    checkpointed_ms = _awaited(Store.checkpointed_ms)
     save_rules = _awaited(Store.save_rules)
     accepted_rules = _awaited(Store.accepted_rules)
     rules_of = _awaited(Store.rules_of)
