@@ -32,7 +32,7 @@ class Asker(Protocol):
     venue: Venue
     halted: str
 
-    async def take(self, answers: AsyncIterator[Answer]) -> None: ...
+    async def take(self, answers: AsyncIterator[Answer], call: str) -> None: ...
 
     def identity_of(self, key: int) -> Identity | None: ...
 
@@ -93,16 +93,15 @@ class Wishes:
             wanted, self._history = self._history, None
             named = [self._asker.identity_of(account) for account in wanted.accounts]
             accounts = tuple(dict.fromkeys(one for one in named if one is not None))
-            await self._asker.take(
-                self._told(self._asker.venue.history(Span(wanted.from_ms, wanted.until_ms, accounts)))
-            )
+            span = Span(wanted.from_ms, wanted.until_ms, accounts)
+            await self._asker.take(self._told(self._asker.venue.history(span)), "history")
             # What was just asked is not asked again at once because one more reading came.
             await asyncio.sleep(self._pause_seconds)
 
     async def _ask_prices(self) -> None:
         while self._prices is not None:
             wanted, self._prices = self._prices, None
-            await self._asker.take(self._asker.venue.prices(wanted.assets, wanted.quotes))
+            await self._asker.take(self._asker.venue.prices(wanted.assets, wanted.quotes), "prices")
 
     async def _told(self, answers: AsyncIterator[Answer]) -> AsyncIterator[Answer]:
         """A history names a movement at every call while its window lasts: told, and kept in the log, it is once."""

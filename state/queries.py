@@ -101,6 +101,16 @@ def transitions(db: sqlite3.Connection, alert_id: str) -> tuple[Transition, ...]
     return tuple(from_json(Transition, body) for (body,) in reversed(found))
 
 
+def told_open(db: sqlite3.Connection, notifier: str) -> frozenset[str]:
+    """The ids of the open alerts of which something was delivered to this notifier."""
+    found = db.execute(
+        "SELECT id FROM alerts AS a WHERE ended_ms IS NULL AND EXISTS (SELECT 1 FROM notifications AS n"
+        " WHERE n.alert = a.id AND n.notifier = ? AND n.state = 'delivered')",
+        (notifier,),
+    )
+    return frozenset(str(ident) for (ident,) in found)
+
+
 def accounts(db: sqlite3.Connection, *, exchange: str | None, after: str | None, limit: int) -> Page[Account]:
     """In the order of their keys."""
     found = db.execute(
@@ -115,6 +125,16 @@ def exchanges(db: sqlite3.Connection) -> tuple[ExchangeState, ...]:
     """By name; there are never many."""
     return tuple(
         from_json(ExchangeState, body) for (body,) in db.execute("SELECT body FROM exchanges ORDER BY name")
+    )
+
+
+def assets(db: sqlite3.Connection) -> tuple[tuple[str, str], ...]:
+    """(exchange, coin) of every coin that was ever read there."""
+    return tuple(
+        db.execute(
+            "SELECT DISTINCT a.exchange, c.text FROM (SELECT DISTINCT account, asset FROM balances) AS b"
+            " JOIN accounts AS a ON a.key = b.account JOIN names AS c ON c.id = b.asset ORDER BY 1, 2"
+        )
     )
 
 
@@ -137,11 +157,12 @@ def balances(
         " JOIN names AS w ON w.id = b.wallet"
         " JOIN names AS c ON c.id = b.asset"
         " JOIN names AS f ON f.id = h.fields"
-        " WHERE (b.account, b.wallet, b.asset) > (?, ?, ?)"
-        " AND (?4 IS NULL OR a.exchange = ?4) AND (?5 IS NULL OR b.account = ?5)"
-        " AND (?6 IS NULL OR c.text = ?6 COLLATE NOCASE)"
-        " ORDER BY b.account, b.wallet, b.asset LIMIT ?7",
-        (*place, exchange, account, asset, bounded(limit)),
+        " WHERE (b.account, b.wallet, b.asset) > (:in_account, :in_wallet, :after)"
+        " AND (:exchange IS NULL OR a.exchange = :exchange) AND (:account IS NULL OR b.account = :account)"
+        " AND (:asset IS NULL OR c.text = :asset COLLATE NOCASE)"
+        " ORDER BY b.account, b.wallet, b.asset LIMIT :limit",
+        dict(zip(("in_account", "in_wallet", "after"), place, strict=True))
+        | {"exchange": exchange, "account": account, "asset": asset, "limit": bounded(limit)},
     ).fetchall()
     rows = tuple(_balance(row) for row in found)
     last = ".".join(str(part) for part in found[-1][:3]) if len(found) == bounded(limit) else None

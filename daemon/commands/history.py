@@ -61,7 +61,7 @@ def history(
     context: click.Context, alert: str | None, account: str | None, since: int | None, limit: int
 ) -> None:
     """Tell what happened, the oldest first and of much the last: steps of alerts, notifications and every
-    attempt to deliver them, silences, acks and retries with who made them.
+    attempt to deliver them, silences, acks and retries with who made them, edits of the rules file.
 
     Of an alert or an account that includes the silences that cover it. Balances are not part of it.
     """
@@ -135,6 +135,8 @@ def _step(step: Transition, labels: Mapping[int, str]) -> str:
 
 
 def _order(order: Order, now: int) -> str:
+    if order.kind == "rules":
+        return order.body
     made = _silence(order)
     return "" if made is None else f"{selection_of(made)} until {end_of(made, now)}: {made.reason}"
 
@@ -205,8 +207,10 @@ def _plain_attempt(tried: Tried) -> dict[str, Any]:
 
 
 def _plain_order(order: Order) -> dict[str, Any]:
-    what = {"ack": "alert", "retry": "message"}.get(order.kind, "silence")
+    what = {"ack": "alert", "retry": "message", "rules": "digest"}.get(order.kind, "silence")
     told: dict[str, Any] = {"event": order.kind, what: order.subject, "by": order.by}
+    if order.kind == "rules":
+        return told | {"changed": order.body}
     made = _silence(order)
     if made is not None:
         told |= {"silences": selection_of(made), "until": iso(made.until_ms), "reason": made.reason}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from daemon.config.books_models import Books, Expect
 from daemon.config.books_table import books_of, expect_of
 from daemon.config.config import BooksConfig, Config, DaemonConfig, ExchangeConfig, NotifierConfig
 from daemon.config.daemon_table import daemon_of, settings_of
+from daemon.config.doubts import doubt
 from daemon.config.exchange_table import exchange_of, notifier_of
 from daemon.config.later import LATER_TYPES, NOT_YET
 from daemon.config.models import EXCHANGE_MODELS, Daemon, Notifier, UnknownKind
@@ -74,15 +76,7 @@ class _Build:
     def config(self) -> Config:
         for document in self._texts.documents:
             check_top_level(document, self._report, main=document is self._main)
-        for found in (
-            self._exchanges,
-            self._notifiers,
-            self._books,
-            self._rules,
-            self._allows,
-            self._silences,
-            self._expects,
-        ):
+        for found in self._every_table():
             refuse_same_names(found)
         settings, daemon = self._daemon()
         notifiers = list(self._valid_notifiers())
@@ -111,8 +105,26 @@ class _Build:
             sources=sources,
             digest=digest_of(sources),
         )
+        scopes = self._scopes()
+        doubt(ruleset, scopes, self._now_ms)
         warnings = tuple(in_order(self._report.warnings))
-        return Config(self._main.file, ruleset, daemon, tuple(exchanges), tuple(notifiers), books, warnings)
+        return Config(
+            self._main.file, ruleset, daemon, tuple(exchanges), tuple(notifiers), books, warnings, scopes
+        )
+
+    def _every_table(self) -> tuple[list[Entry], ...]:
+        """By section."""
+        declared = (self._allows, self._silences, self._expects)
+        return (self._exchanges, self._notifiers, self._books, self._rules, *declared)
+
+    def _scopes(self) -> dict[tuple[str, str], Scope]:
+        tables = {
+            (str(entry.scope.path[0]), entry.name): entry.scope
+            for found in self._every_table()
+            for entry in found
+        }
+        main = Scope(self._report, self._main)
+        return {("", ""): main, ("daemon", ""): replace(main, path=("daemon",), title="daemon"), **tables}
 
     def _daemon(self) -> tuple[Settings, DaemonConfig]:
         scope = Scope(self._report, self._main, ("daemon",), "daemon")

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from daemon.config.books_models import PLAIN, REFERENCE
 from daemon.config.errors import KeyPath
+from daemon.config.models import Templates
 from daemon.config.reconcile_models import Tolerance
 from daemon.config.report import Scope
 from daemon.config.rule_common import AMOUNT, CSV, TABLE, TIERS, Tiers
@@ -23,7 +24,11 @@ Model = TypeVar("Model", bound=BaseModel)
 _SECRET_KEYS = frozenset({"api_key", "api_secret", "passphrase", "url", "api_token", "heartbeat_url"})
 _UNIONS = frozenset({"below", "below_by", "above", "env"})
 _TAGS = frozenset({AMOUNT, TIERS, TABLE, CSV, PLAIN, REFERENCE, "[key]"})
-_NESTED: Mapping[str, type[BaseModel]] = {"tolerance": Tolerance, "env": SecretReference}
+_NESTED: Mapping[str, type[BaseModel]] = {
+    "tolerance": Tolerance,
+    "env": SecretReference,
+    "templates": Templates,
+}
 _WANTED = {
     "string_type": "text",
     "bool_type": "true or false",
@@ -106,8 +111,8 @@ def _path_in_file(path: KeyPath) -> KeyPath:
 def _refuse_unknown_key(scope: Scope, path: KeyPath, model: type[BaseModel], section: str) -> None:
     key = str(path[-1])
     if len(path) > 1:
-        inner = SecretReference if path[0] in _SECRET_KEYS else _NESTED.get(str(path[0]), Tiers)
-        known = keys_of(inner)
+        inner = _NESTED.get(str(path[0]), Tiers)
+        known = keys_of(SecretReference if path[0] in _SECRET_KEYS else inner)
     elif section == "exchange" and key == "passphrase":
         scope.problem_of_key(path, "a key of this kind has none", "leave it out")
         return

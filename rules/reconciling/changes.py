@@ -5,12 +5,13 @@ Such an event waits for the other leg for a minute at most, and not at all where
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from rules import telling as told
 from rules.ledger import LegKey, Match
 from rules.reconciling import legs
-from rules.reconciling.telling import change_of, details_of, moved, told_as
+from rules.reconciling.telling import change_of, details_of, label_of, moved, told_as
 from rules.reconciling.tracking import parts_read, seen_ms, tracking_of
 from rules.records import Alert
 from rules.ruleset import MINUTE_MS
@@ -44,6 +45,17 @@ def release(step: Step, match: Match, headline: str, details: tuple[str, ...], h
                 told_as(step, rule, alert, headline, details, heard)
     known = step.world.matches.get(match.id, match)
     step.world.matches[match.id] = replace(known, heard=tuple(sorted(heard)))
+
+
+def told_alone(step: Step, keys: Iterable[LegKey]) -> tuple[str, ...]:
+    """What was told of a leg before its other side was known: the movement refers to it."""
+    said = []
+    for key in keys:
+        for place in sorted(step.world.index.open_of.get((key.exchange, key.account), ())):
+            alert = step.world.alerts[place]
+            if alert.type == TYPE and alert.told and alert.facts.value and _leg_of(step, alert) == key:
+                said.append(f"The change of {label_of(step, key)} was told as {alert.id}.")
+    return tuple(said)
 
 
 def due(step: Step) -> None:

@@ -13,13 +13,15 @@ from decimal import Decimal
 from rules import accounts
 from rules.figures import Arrival
 from rules.ledger import LegKey, Round, Sheet, SheetKey
+from rules.lifecycle import end
 from rules.outcome import HistoryWanted
+from rules.patterns import Patterns
 from rules.plan import AccountPlan, concerns, is_read, wallets_of
 from rules.reconciling import breaks, legs, proofs, telling
 from rules.reconciling.prices import rate
 from rules.reconciling.tracking import SWEEPS_IN_FLIGHT, Tracking, seen_ms, spec_of, tracking_of
 from rules.records import AlertKey, Subject
-from rules.ruleset import ExchangeSettings, Rule
+from rules.ruleset import ExchangeSettings, Rule, Ruleset
 from rules.statements import Transfer
 from rules.step import Step
 from rules.types.reconciliation import Check
@@ -101,6 +103,27 @@ def forgotten(step: Step, key: LegKey) -> None:
             step.world.sheets[place] = replace(sheet, drift=format(drift, "f"))
 
 
+def forget(step: Step, old: Ruleset) -> None:
+    """After an edit: sums that are gone, or are over other accounts now, begin anew, and what was told is closed."""
+    before = {rule.key: _selection(rule) for rule in old.rules if rule.enabled}
+    for place in sorted(step.world.rounds):
+        rule, settings = step.rule(place[0]), step.exchange(place[1])
+        same = rule is not None and _selection(rule) == before.get(place[0])
+        if settings is not None and (same or not place[0]):
+            continue
+        del step.world.rounds[place]
+        for sheet in [key for key in step.world.sheets if key[:2] == place]:
+            del step.world.sheets[sheet]
+            open_ = AlertKey(place[0], Subject(place[1], None, "", sheet.asset))
+            if open_ in step.world.alerts:
+                alert = step.world.alerts[open_]
+                end(step, alert, "rule changed", alert.facts, closed=True)
+
+
+def _selection(rule: Rule) -> tuple[Patterns | None, ...]:
+    return rule.exchange, rule.account, rule.wallet, rule.asset
+
+
 def contribution(step: Step, rule: Rule, key: LegKey) -> Decimal:
     """What a leg adds to the sum of a rule: nothing where its other side is known to lie outside of it."""
     leg, round_ = step.world.legs[key], step.world.rounds.get((rule.key, key.exchange))
@@ -108,8 +131,10 @@ def contribution(step: Step, rule: Rule, key: LegKey) -> Decimal:
         return ZERO
     match = step.world.matches.get(leg.match)
     if match is not None:
-        both = [one for one in (*match.givers, *match.takers) if one in step.world.legs]
-        whole = all(_counts(step, rule, one) and one.at_ms > round_.since_ms for one in both)
+        # Its key tells of a leg that is forgotten by now as well.
+        whole = all(
+            _counts(step, rule, one) and one.at_ms > round_.since_ms for one in (*match.givers, *match.takers)
+        )
         return legs.amount_of(leg) if whole else ZERO
     if leg.stated:
         every = proofs.stated(step, key)

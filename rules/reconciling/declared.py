@@ -77,7 +77,8 @@ def _look(step: Step, exchange: str, expect: Expect) -> None:
     if tracking is None:
         return
     for key in legs.of_asset(step, exchange, expect.asset):
-        if legs.is_open(step.world.legs[key]) and expect.key not in step.world.declared:
+        leg = step.world.legs[key]
+        if legs.is_open(leg) and not leg.settled and expect.key not in step.world.declared:
             settles(step, tracking, key)
 
 

@@ -74,14 +74,7 @@ def edited(step: Step, old: Ruleset) -> None:
     """A rules file came into force: what nobody asks for any more is forgotten."""
     declared.forget(step)
     expected.forget(step, old)
-    for place in [
-        p for p in step.world.rounds if p[0] and (step.rule(p[0]) is None or step.exchange(p[1]) is None)
-    ]:
-        del step.world.rounds[place]
-    for sheet in [
-        k for k in step.world.sheets if step.rule(k.rule) is None or step.exchange(k.exchange) is None
-    ]:
-        del step.world.sheets[sheet]
+    conservation.forget(step, old)
     for shift in [p for p in step.world.shifts if step.rule(p.rule) is None]:
         del step.world.shifts[shift]
     for key in sorted(step.world.legs):

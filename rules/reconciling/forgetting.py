@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rules.ledger import LegKey
+from rules.ledger import Leg, LegKey
 from rules.reconciling import conservation, legs
 from rules.ruleset import HOUR_MS, ExchangeSettings
 from rules.step import Step
@@ -22,15 +22,23 @@ def too_many(step: Step, key: LegKey) -> None:
         drop(step, min(kept, key=lambda one: (one.at_ms, one)))
 
 
+def expires_ms(key: LegKey, leg: Leg, window: int) -> int:
+    """When nothing will ask for a leg any more; an outflow that arrived nowhere is kept for a day."""
+    waits = legs.is_open(leg) and legs.amount_of(leg) < 0
+    return key.at_ms + window + (KEPT_MS if waits else window + HOUR_MS)
+
+
 def old(step: Step, settings: ExchangeSettings, window: int) -> None:
-    """Drop what is older than any window can reach; an outflow that arrived nowhere is kept for a day."""
-    lately, name = step.now_ms - 2 * window - HOUR_MS, settings.name
+    """Drop what no window can reach any more, and look again when the next is due."""
     gone = []
     for key, leg in step.world.legs.items():
-        if key.exchange == name and key.at_ms < lately:
-            waits = legs.is_open(leg) and legs.amount_of(leg) < 0
-            if not waits or key.at_ms < step.now_ms - KEPT_MS - window:
-                gone.append(key)
+        if key.exchange != settings.name:
+            continue
+        at_ms = expires_ms(key, leg, window)
+        if at_ms <= step.now_ms:
+            gone.append(key)
+        else:
+            step.world.index.due(at_ms)
     for key in sorted(gone):
         drop(step, key)
     for ident, match in list(step.world.matches.items()):

@@ -89,7 +89,8 @@ def drop(step: Step, key: LegKey) -> None:
 
 def of_asset(step: Step, exchange: str, asset: str) -> list[LegKey]:
     """Every leg kept of an asset, in the order of arrival."""
-    return list(legs(step).of_asset.get((exchange, asset), ()))
+    # A World made anew has filed them by time: those of one instant must come in one order there and here.
+    return sorted(legs(step).of_asset.get((exchange, asset), ()), key=lambda key: (key.at_ms, key))
 
 
 def opposite(step: Step, key: LegKey, within_ms: int) -> list[LegKey]:

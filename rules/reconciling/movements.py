@@ -34,6 +34,7 @@ SUM_OF = (2, 3)
 def arrived(step: Step, settings: ExchangeSettings, tracking: Tracking, key: LegKey) -> None:
     """A new leg: find its other side, or wait for it."""
     within = window_ms(step, settings, tracking)
+    step.world.index.due(key.at_ms + within)
     known = step.world.legs
     near = legs.opposite(step, key, within)
     fitting = [other for other in near if legs.is_open(known[other])]
@@ -53,13 +54,10 @@ def arrived(step: Step, settings: ExchangeSettings, tracking: Tracking, key: Leg
         return
     for other in near:
         _is_rival(step, known[other].match, other, key)
-    step.world.index.due(key.at_ms + within)
     if step.world.stated and proofs.explain(step, key):
         return
     if legs.amount_of(known[key]) < 0 and _rules(step, tracking, [key]):
-        step.outcome.histories.append(
-            HistoryWanted(key.exchange, (key.account,), (key.asset,), known[key].from_ms, step.now_ms + 1)
-        )
+        _ask(step, [key])
 
 
 def matched(
@@ -82,7 +80,13 @@ def matched(
     match = Match(ident, givers, takers, step.now_ms, tuple(rivals), proof)
     for key in every:
         legs.put(step, key, replace(step.world.legs[key], match=ident))
-    details = (*telling.details_of(step, match), *declared.consume(step, tracking, match))
+    if match.rivals and not proof and _rules(step, tracking, every):
+        _ask(step, every)
+    details = (
+        *telling.details_of(step, match),
+        *declared.consume(step, tracking, match),
+        *changes.told_alone(step, every),
+    )
     if late:
         details = (*details, "It was told before as unmatched: this is where it went.")
     hearers = set(heard)
@@ -109,22 +113,23 @@ def proven(step: Step, match: Match, proof: str) -> None:
 
 def due(step: Step) -> None:
     """Windows that end now: an outflow without its other side is told, unless some account could not be asked."""
-    by_exchange: dict[str, list[LegKey]] = {}
+    waiting: dict[str, list[LegKey]] = {}
     for key, leg in step.world.legs.items():
+        keys = waiting.setdefault(key.exchange, [])
         if _waits(leg):
-            by_exchange.setdefault(key.exchange, []).append(key)
-    for exchange in sorted(by_exchange):
+            keys.append(key)
+    for exchange, keys in sorted(waiting.items()):
         settings, tracking = step.exchange(exchange), tracking_of(step, exchange)
         if settings is None or tracking is None:
             continue
         within = window_ms(step, settings, tracking)
-        over = [key for key in by_exchange[exchange] if key.at_ms + within <= step.now_ms]
-        for key in by_exchange[exchange]:
+        over = [key for key in keys if key.at_ms + within <= step.now_ms]
+        for key in keys:
             if key.at_ms + within > step.now_ms:
                 step.world.index.due(key.at_ms + within)
         if over:
             _over(step, tracking, sorted(over, key=lambda key: (key.at_ms, key)), within)
-            forgetting.old(step, settings, within)
+        forgetting.old(step, settings, within)
 
 
 def _over(step: Step, tracking: Tracking, over: list[LegKey], within: int) -> None:
@@ -238,6 +243,7 @@ def _is_rival(step: Step, ident: str, partner: LegKey, key: LegKey) -> None:
         return
     match = replace(match, rivals=(*match.rivals, key))
     step.world.matches[ident] = match
+    _ask(step, [*match.givers, *match.takers])
     _correct(step, match, match.alerts)
 
 
@@ -249,6 +255,15 @@ def _correct(step: Step, match: Match, alerts: tuple[str, ...]) -> None:
                 alert.facts, headline=telling.moved(step, match), details=telling.details_of(step, match)
             )
             step.world.put_alert(replace(alert, facts=facts))
+
+
+def _ask(step: Step, keys: list[LegKey]) -> None:
+    """Wish for what the venue states of these legs."""
+    who = tuple(sorted({key.account for key in keys}))
+    since_ms = min(step.world.legs[key].from_ms for key in keys if key in step.world.legs)
+    step.outcome.histories.append(
+        HistoryWanted(keys[0].exchange, who, (keys[0].asset,), since_ms, step.now_ms + 1)
+    )
 
 
 def _rules(step: Step, tracking: Tracking, keys: Iterable[LegKey]) -> list[Rule]:

@@ -16,7 +16,7 @@ from rules.plan import AccountPlan, concerns
 from rules.reconciling import breaks, prices
 from rules.reconciling.finding import Standing
 from rules.reconciling.tracking import seen_ms, spec_of
-from rules.records import Account, AlertKey, Subject
+from rules.records import Account, Alert, AlertKey, Subject
 from rules.ruleset import ExchangeSettings, Rule
 from rules.step import Step
 from rules.types.base import Family
@@ -142,7 +142,7 @@ def _judge(
     difference = both.difference
     if both.standing not in (Standing.AGREES, Standing.BREAK) or difference is None or both.ours is None:
         if key in step.world.alerts:
-            _again(step, settings, account, wallet)
+            _again(step, settings, step.world.alerts[key], account, wallet)
         return
     facts = breaks.facts_of(
         rule,
@@ -165,7 +165,7 @@ def _judge(
         ended_ms=both.ended_ms,
     )
     if alert is not None and (alert.state == "pending" or alert.clear_ms is not None):
-        _again(step, settings, account, wallet)
+        _again(step, settings, alert, account, wallet)
 
 
 def _both_sides(both: Valued) -> str:
@@ -173,13 +173,16 @@ def _both_sides(both: Valued) -> str:
     return f"By the venue's prices what was read is worth {worth}; its own total is {both.theirs:,f} {both.quote}."
 
 
-def _again(step: Step, settings: ExchangeSettings, account: Account, wallet: str) -> None:
-    """Both sides and the prices, read anew: nothing older than the difference can confirm it."""
-    for valued in (False, True):
-        step.outcome.rechecks.append(
-            Recheck(account.exchange, account.key, wallet, Severity.WARNING, valued=valued)
-        )
-    _ask_prices(step, settings, account, wallet, now=True)
+def _again(step: Step, settings: ExchangeSettings, alert: Alert, account: Account, wallet: str) -> None:
+    """Both sides and the prices, read anew where they are older than the last look that counted."""
+    part = (account.key, wallet)
+    holding, valuation = step.world.holdings.get(part), step.world.valuations.get(part)
+    for known, valued in ((holding, False), (valuation, True)):
+        if known is None or known.began_ms < alert.counted_ms:
+            step.outcome.rechecks.append(Recheck(account.exchange, *part, Severity.WARNING, valued=valued))
+    priced = step.world.prices.get(account.exchange)
+    if priced is None or priced.began_ms < alert.counted_ms:
+        _ask_prices(step, settings, account, wallet, now=True)
 
 
 def _ask_prices(step: Step, settings: ExchangeSettings, account: Account, wallet: str, *, now: bool) -> None:

@@ -142,6 +142,17 @@ def test_a_movement_out_of_the_selected_accounts_is_known() -> None:
     assert breaks(engine) == []
 
 
+def test_it_stays_known_while_its_legs_are_forgotten() -> None:
+    engine = Engine(reconciled("conservation", account=["a", "b"]), reconciled("movements", within="10m"))
+    sweep(engine, 0, a="100", b="100", c="0")
+    sweep(engine, 1, a="100", b="100", c="40")
+    for minute in range(2, 5):
+        sweep(engine, minute, a="100", b="100", c="40")
+    for minute in range(5, 120):
+        sweep(engine, minute, a="60", b="100", c="40")
+    assert breaks(engine) == []
+
+
 def test_an_account_that_trades_makes_the_check_say_so() -> None:
     engine = Engine(RULE)
     engine.lists("a")
@@ -202,3 +213,39 @@ def test_bitget_is_added_up_at_the_end_of_each_pass() -> None:
         engine.row("id=2", USDT="100" if minute < 2 else "139.999999999999999999")
         engine.passes(**{"1": "USDT", "2": "USDT"})
     assert breaks(engine) == [f"firing conservation sum of 2 accounts (*) USDT -{UNIT}"]
+
+
+def test_other_accounts_are_another_sum_from_another_beginning() -> None:
+    engine = Engine(RULE)
+    sweep(engine, 0, a="100", b="100")
+    for minute in range(1, 5):
+        sweep(engine, minute, a="90", b="100")
+    assert len(breaks(engine)) == 1
+    engine.edits(reconciled("conservation", account=["b"]))
+    assert breaks(engine) == ["closed conservation sum of 2 accounts (*) USDT -10"]
+    for minute in range(6, 12):
+        sweep(engine, minute, a="80", b="100")
+    assert breaks(engine) == []
+
+
+def test_a_restart_and_a_text_edit_change_no_sum() -> None:
+    engine = Engine(RULE)
+    sweep(engine, 0, a="100", b="100")
+    sweep(engine, 1, a="90", b="100")
+    engine.edits(reconciled("conservation", description="why"))
+    engine.restarts()
+    for minute in range(2, 6):
+        sweep(engine, minute, a="90", b="100")
+    assert breaks(engine) == ["firing conservation sum of 2 accounts (*) USDT -10"]
+
+
+def test_what_is_forgotten_stays_in_the_sum() -> None:
+    engine = Engine(RULE)
+    sweep(engine, 0, a="1000", b="1000")
+    for minute in range(1, 200):
+        sweep(engine, minute, a=str(1000 - minute), b=str(1000 + minute))
+    assert len(engine.world.legs) < 200
+    for minute in range(200, 205):
+        sweep(engine, minute, a="801", b="1198.75")
+    assert breaks(engine) == ["firing conservation sum of 2 accounts (*) USDT -0.25"]
+    assert len(engine.world.matches) < 100

@@ -341,6 +341,29 @@ def test_a_balance_change_waits_a_minute_at_most() -> None:
     assert engine.told() == ["event fell a USDT 70"]
 
 
+def test_a_movement_refers_to_what_was_told_of_its_leg_before() -> None:
+    engine = Engine(ALL, *CHANGES)
+    three(engine)
+    engine.at("1m").reads("a", USDT="70")
+    engine.ticks("121s")
+    (alone,) = engine.notifications
+    engine.reads("b", USDT="130")
+    engine.ticks("130s")
+    assert headlines(engine)[-1] == "30 USDT moved from a to b"
+    assert engine.notifications[-1].facts.details == (f"The change of a was told as {alone.alert}.",)
+    assert len(engine.notifications) == 2
+
+
+def test_an_ambiguous_match_asks_for_the_history() -> None:
+    engine = Engine(ALL)
+    three(engine)
+    engine.at("1m").reads("a", USDT="70")
+    engine.reads("b", USDT="130")
+    assert engine.outcome.histories == []
+    engine.reads("c", USDT="130")
+    assert [one.accounts for one in engine.outcome.histories] == [(1, 2)]
+
+
 def test_a_balance_change_does_not_wait_where_every_account_was_read_since() -> None:
     engine = Engine(UNMATCHED, *CHANGES)
     three(engine)

@@ -61,12 +61,16 @@ def test_a_price_that_moves_by_5_percent_between_the_reads_is_no_break() -> None
     assert engine.states() == []
 
 
-def test_old_prices_confirm_nothing() -> None:
+def test_old_prices_confirm_nothing_and_nothing_is_read_again_in_vain() -> None:
     engine = Engine(RULE, exchanges=[BOTH])
     look(engine, "3.1", BTC="1", USDT="5000")
+    engine.values("a", BTC="3.1")
+    engine.reads("a", BTC="1", USDT="5000")
     for _ in range(5):
         engine.values("a", BTC="3.1")
+        assert (engine.rechecks(), len(engine.outcome.prices)) == ([], 1)
         engine.reads("a", BTC="1", USDT="5000")
+        assert engine.rechecks() == []
     assert engine.told() == []
 
 

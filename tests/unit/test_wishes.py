@@ -57,7 +57,7 @@ class Asker:
     halted: str = ""
     taken: list[Any] = field(default_factory=list)
 
-    async def take(self, answers: AsyncIterator[Any]) -> None:
+    async def take(self, answers: AsyncIterator[Any], call: str) -> None:
         async for answer in answers:
             self.taken.append(answer)
 
