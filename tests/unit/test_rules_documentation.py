@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from daemon.config import parse
+from daemon.config.books_models import Books, Expect
 from daemon.config.models import EXCHANGE_MODELS, Daemon, Notifier
 from daemon.config.rule_common import Tiers
 from daemon.config.rule_models import RULE_MODELS
@@ -69,7 +70,14 @@ def accepted(block: str) -> Ruleset:
     return parse((("rules.toml", completed(block)),), ROOT, now_ms=T0_MS).ruleset
 
 
-RULES = [(rule.name, block) for block in BLOCKS for rule in accepted(block).rules]
+# Reconciliation has a page of its own, whose example is executed; what it compares is no single figure.
+OTHER_PAGE = {Family.RECONCILIATION, Family.COMPOSITION}
+RULES = [
+    (rule.name, block)
+    for block in BLOCKS
+    for rule in accepted(block).rules
+    if rule.spec.family not in OTHER_PAGE
+]
 
 
 class Story:
@@ -247,6 +255,8 @@ def test_every_key_of_the_other_sections_is_shown() -> None:
     assert set(keys_of(Notifier)) - keys(list(written("notifier"))) == set()
     assert set(keys_of(Allow)) - keys(list(written("allow"))) == set()
     assert set(keys_of(Silence)) - keys(list(written("silence"))) == set()
+    assert set(keys_of(Books)) - keys(list(written("books"))) == set()
+    assert set(keys_of(Expect)) - keys(list(written("expect"))) == set()
     assert set(keys_of(Tiers)) - keys(list(written("rule"))) == set()
     assert set(keys_of(SecretReference)) - keys([*written("daemon"), *written("exchange")]) == set()
 
