@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from rules.facts import Facts
@@ -74,13 +74,34 @@ class Attempt:
     reason: str
 
 
-def alerts(db: sqlite3.Connection, *, state: str | None, after: str | None, limit: int) -> Page[AlertRow]:
-    """The newest first. `state` may also be "open"."""
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """Which alerts are meant; None is any. `state` may also be "open"."""
+
+    state: str | None = None
+    exchange: str | None = None
+    account: int | None = None
+    rule: str | None = None
+    severity: str | None = None
+    type: str | None = None
+
+
+BREAK_TYPE: Final = "reconciliation"
+"""The type of rule whose alerts are breaks."""
+
+
+def alerts(db: sqlite3.Connection, *, wanted: AlertFilter, after: str | None, limit: int) -> Page[AlertRow]:
+    """The newest first."""
     found = db.execute(
         "SELECT seq, state, ended_ms, reason, ending, body FROM alerts WHERE seq < :after"
         " AND (:state IS NULL OR state = :state OR (:state = 'open' AND ended_ms IS NULL))"
+        " AND (:exchange IS NULL OR exchange = :exchange) AND (:rule IS NULL OR rule = :rule)"
+        " AND (:severity IS NULL OR severity = :severity)"
+        # An AlertKey is a tuple of rule and subject, which is one of exchange and account.
+        " AND (:account IS NULL OR json_extract(key, '$[1][1]') = :account)"
+        " AND (:type IS NULL OR json_extract(body, '$.type') = :type)"
         " ORDER BY seq DESC LIMIT :limit",
-        {"after": _newest(after), "state": state, "limit": bounded(limit)},
+        {**asdict(wanted), "after": _newest(after), "limit": bounded(limit)},
     ).fetchall()
     return Page(tuple(_alert(*row[1:]) for row in found), _cursor(found, limit))
 
@@ -101,14 +122,34 @@ def transitions(db: sqlite3.Connection, alert_id: str) -> tuple[Transition, ...]
     return tuple(from_json(Transition, body) for (body,) in reversed(found))
 
 
-def accounts(db: sqlite3.Connection, *, exchange: str | None, after: str | None, limit: int) -> Page[Account]:
-    """In the order of their keys."""
+def accounts(
+    db: sqlite3.Connection, *, exchange: str | None, name: str | None, after: str | None, limit: int
+) -> Page[Account]:
+    """In the order of their keys. `name` is a part of any of their names, without case, or a whole key."""
     found = db.execute(
         "SELECT key, body FROM accounts WHERE key > :after AND (:exchange IS NULL OR exchange = :exchange)"
+        " AND (:name IS NULL OR CAST(key AS TEXT) = :name OR instr(lower("
+        "   coalesce(email, '') || char(10) || coalesce(name, '') || char(10) || coalesce(alias, '') || char(10)"
+        "   || coalesce(venue_id, '')), lower(:name)) > 0)"
         " ORDER BY key LIMIT :limit",
-        {"after": int(after or 0), "exchange": exchange, "limit": bounded(limit)},
+        {"after": int(after or 0), "exchange": exchange, "name": name, "limit": bounded(limit)},
     ).fetchall()
     return Page(tuple(from_json(Account, body) for _, body in found), _cursor(found, limit))
+
+
+def account(db: sqlite3.Connection, key: int) -> Account | None:
+    """One account by our own key."""
+    found = db.execute("SELECT body FROM accounts WHERE key = ?", (key,)).fetchone()
+    return None if found is None else from_json(Account, found[0])
+
+
+def last_fired(db: sqlite3.Connection) -> dict[str, int]:
+    """When each rule fired last, by its name: as far as alerts are kept."""
+    return dict(
+        db.execute(
+            "SELECT rule, max(coalesce(fired_ms, since_ms)) FROM alerts WHERE state <> 'pending' GROUP BY rule"
+        )
+    )
 
 
 def exchanges(db: sqlite3.Connection) -> tuple[ExchangeState, ...]:
@@ -124,6 +165,7 @@ def balances(
     exchange: str | None,
     account: int | None,
     asset: str | None,
+    wallet: str | None,
     after: str | None,
     limit: int,
 ) -> Page[BalanceRow]:
@@ -139,9 +181,9 @@ def balances(
         " JOIN names AS f ON f.id = h.fields"
         " WHERE (b.account, b.wallet, b.asset) > (?, ?, ?)"
         " AND (?4 IS NULL OR a.exchange = ?4) AND (?5 IS NULL OR b.account = ?5)"
-        " AND (?6 IS NULL OR c.text = ?6 COLLATE NOCASE)"
-        " ORDER BY b.account, b.wallet, b.asset LIMIT ?7",
-        (*place, exchange, account, asset, bounded(limit)),
+        " AND (?6 IS NULL OR c.text = ?6 COLLATE NOCASE) AND (?7 IS NULL OR w.text = ?7 COLLATE NOCASE)"
+        " ORDER BY b.account, b.wallet, b.asset LIMIT ?8",
+        (*place, exchange, account, asset, wallet, bounded(limit)),
     ).fetchall()
     rows = tuple(_balance(row) for row in found)
     last = ".".join(str(part) for part in found[-1][:3]) if len(found) == bounded(limit) else None
