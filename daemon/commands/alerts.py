@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from daemon.commands.options import wants_json
-from daemon.commands.output import UNKNOWN, Column, age, amount, iso, note, now_ms, print_json, print_table
+from daemon.commands.output import UNKNOWN, Column, age, amount, note, now_ms, print_json, print_table
 from daemon.commands.state_file import PAGE_ROWS, every_row, first_rows, limit_option, open_state
+from daemon.plain import plain_alert, told_facts
 from notifiers.figures import difference, figure
 from notifiers.relation import relation
 from notifiers.times import duration
@@ -36,7 +35,7 @@ def alerts(context: click.Context, every: bool, state: str | None, limit: int) -
         found = every_row(lambda after: store.alerts(wanted, after=after, limit=PAGE_ROWS))
         rows = first_rows(found, limit)
     if wants_json(context):
-        print_json([_plain(row) for row in rows])
+        print_json([plain_alert(row) for row in rows])
         return
     if not rows:
         note("no alerts" if wanted is None else f"no {wanted} alerts")
@@ -61,7 +60,7 @@ def _print(rows: list[AlertRow]) -> None:
 
 
 def _cells(row: AlertRow, now: int, *, ended: bool) -> list[str]:
-    alert, facts = row.alert, _facts(row)
+    alert, facts = row.alert, told_facts(row)
     what = " ".join(
         part for part in (facts.wallet or "+".join(facts.wallets), facts.asset, facts.field) if part
     )
@@ -82,45 +81,3 @@ def _limit(row: AlertRow, facts: Facts) -> str:
         return f"{change or figure(facts.threshold or '')} within {duration(facts.window_ms)}"
     found = relation(facts, ended=row.ended_ms is not None)
     return f"{found.sign} {found.limit}".strip()
-
-
-def _facts(row: AlertRow) -> Facts:
-    """As last judged, or as its end was told."""
-    return row.alert.facts if row.ending is None else row.ending
-
-
-def _plain(row: AlertRow) -> dict[str, Any]:
-    alert, facts = row.alert, _facts(row)
-    return {
-        "id": alert.id,
-        "state": row.state,
-        "severity": alert.severity.value,
-        "rule": alert.rule,
-        "type": alert.type,
-        "exchange": facts.exchange,
-        "account": facts.label or None,
-        "account_id": alert.key.subject.account,
-        "wallet": facts.wallet or None,
-        "wallets": list(facts.wallets),
-        "asset": facts.asset or None,
-        "field": facts.field or None,
-        "quote": facts.quote or None,
-        "headline": facts.headline or None,
-        "value": facts.value,
-        "sign": facts.sign or None,
-        "threshold": facts.threshold,
-        "clear_at": facts.clear_at,
-        "before": facts.before,
-        "window_ms": facts.window_ms,
-        "since": iso(alert.since_ms),
-        "fired": iso(alert.fired_ms),
-        "read": iso(facts.read_ms),
-        "ended": iso(row.ended_ms),
-        "reason": row.reason or facts.reason or None,
-        "details": list(facts.details),
-        "told": sorted(alert.told),
-        "acked": iso(alert.acked_ms),
-        "acked_by": alert.acked_by or None,
-        "runbook": facts.runbook or None,
-        "description": facts.description or None,
-    }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import click
 
 from daemon.commands.options import wants_json
-from daemon.commands.output import Column, age, amount, iso, note, now_ms, print_json, print_table
+from daemon.commands.output import Column, age, amount, note, now_ms, print_json, print_table
 from daemon.commands.state_file import (
     PAGE_ROWS,
     accounts_called,
@@ -18,6 +18,7 @@ from daemon.commands.state_file import (
     open_state,
     require_exchange,
 )
+from daemon.plain import plain_balance
 from state.queries import BalanceRow
 from state.store import Store
 
@@ -46,7 +47,7 @@ def balances(
         )
         rows = first_rows((row for key in keys for row in _rows(store, exchange, key, asset)), limit)
     if wants_json(context):
-        print_json([_plain(row) for row in rows])
+        print_json([plain_balance(row) for row in rows])
         return
     if not rows:
         note("no balance is known")
@@ -76,16 +77,3 @@ def _cells(row: BalanceRow, fields: list[str], now: int) -> list[str]:
 def _fields(rows: list[BalanceRow]) -> list[str]:
     met = dict.fromkeys(field for row in rows for field in row.amounts)
     return [*(field for field in _FIRST_FIELDS if field in met), *(f for f in met if f not in _FIRST_FIELDS)]
-
-
-def _plain(row: BalanceRow) -> dict[str, Any]:
-    return {
-        "exchange": row.exchange,
-        "account": row.label,
-        "account_id": row.account,
-        "wallet": row.wallet,
-        "asset": row.asset,
-        "amounts": {field: text or None for field, text in row.amounts.items()},
-        "changed": iso(row.changed_ms),
-        "read": iso(row.read_ms),
-    }
