@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from daemon.silencing import selection_of
+from daemon.snapshot import ExchangeView
 from rules.facts import Facts
 from rules.outcome import Transition
 from rules.ruleset import Silence
@@ -15,6 +16,7 @@ from state.codec import from_json
 from state.history import Happened, Tried
 from state.orders import Order
 from state.queries import AlertRow, BalanceRow, NotificationRow
+from state.reads import Reads
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -71,6 +73,39 @@ def plain_alert(row: AlertRow) -> dict[str, Any]:
 def told_facts(row: AlertRow) -> Facts:
     """As last judged, or as its end was told."""
     return row.alert.facts if row.ending is None else row.ending
+
+
+def plain_exchange(view: ExchangeView) -> dict[str, Any]:
+    """One exchange as the running daemon sees it."""
+    return {
+        "name": view.name,
+        "kind": view.kind,
+        "state": view.state,
+        "reason": view.reason or None,
+        "accounts": view.accounts,
+        "accounts_read": view.selected,
+        "last_success": iso(view.last_success_ms),
+        "last_listing": iso(view.last_listing_ms),
+        "last_sweep": iso(view.swept_ms),
+        "oldest_reading": iso(view.oldest_reading_ms),
+        "sweep_seconds": None if view.sweep_ms is None else view.sweep_ms / 1000,
+        "reads": view.reads,
+        "failures": view.failures,
+        "listings_incomplete": view.incomplete,
+        "glitches": view.glitches,
+        "clock_offset_ms": view.clock_offset_ms,
+        "banned_until": iso(view.banned_until_ms),
+        "maintenance": view.maintenance or None,
+        "limits": [
+            {
+                "endpoint": usage.endpoint,
+                "used": usage.used,
+                "slots": usage.slots,
+                "window_seconds": usage.window_seconds,
+            }
+            for usage in view.usage
+        ],
+    }
 
 
 def plain_account(account: Account) -> dict[str, Any]:
@@ -213,6 +248,13 @@ def _plain_order(order: Order) -> dict[str, Any]:
 def silence_in(order: Order) -> Silence | None:
     """The silence that an order made; None where it made none."""
     return from_json(Silence, order.body) if order.kind == "silence" else None
+
+
+def label_of_keys(store: Reads, rows: Iterable[Happened]) -> Mapping[int, str]:
+    """The labels of the accounts that these lines are about."""
+    keys = {one.what.key.subject.account for one in rows if isinstance(one.what, Transition)}
+    found = ((key, store.account(key)) for key in keys if key is not None)
+    return {key: account.label for key, account in found if account is not None}
 
 
 def label_of(step: Transition, labels: Mapping[int, str]) -> str:

@@ -51,6 +51,7 @@ class Counters:
     listings: int = 0
     sweep_began_ms: int = 0
     sweep_ms: int | None = None
+    swept_ms: int | None = None
     last_reason: str = ""
     incomplete: int = 0
 
@@ -263,7 +264,8 @@ class Poller:
         if task in self._sweep_left:
             self._sweep_left.discard(task)
             if not self._sweep_left:
-                self.counters.sweep_ms = self._engine.clock() - self.counters.sweep_began_ms
+                self.counters.swept_ms = self._engine.clock()
+                self.counters.sweep_ms = self.counters.swept_ms - self.counters.sweep_began_ms
 
     async def _take(self, answers: object, task: Task | None = None) -> None:
         async for answer in answers:  # type: ignore[attr-defined]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from daemon.exchanges.base import Usage
 from rules.world import Alert
 
 
@@ -31,6 +32,10 @@ class ExchangeView:
     clock_offset_ms: int
     banned_until_ms: int | None
     maintenance: str
+    swept_ms: int | None = None  # when the last whole sweep ended
+    recently_read: int = 0  # accounts read whole within stale_after
+    listing_incomplete: str = ""  # why the last listing could not be trusted
+    usage: tuple[Usage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,22 @@ class NotifierView:
     failed: int
     unknown: int
     last_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleView:
+    """One rule in force. `subjects` is how many it judges, None while that is being counted."""
+
+    name: str
+    type: str
+    severity: str
+    exchange: str
+    account: str
+    asset: str
+    enabled: bool
+    notify: str
+    description: str
+    subjects: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from rules.facts import Facts
 from rules.outcome import Notification, Transition
 from rules.world import Account, Alert, ExchangeState
-from state.codec import from_json
+from state.codec import from_json, to_json
 
 T = TypeVar("T")
 
@@ -80,7 +80,7 @@ class AlertFilter:
 
     state: str | None = None
     exchange: str | None = None
-    account: int | None = None
+    accounts: tuple[int, ...] | None = None
     rule: str | None = None
     severity: str | None = None
     type: str | None = None
@@ -98,10 +98,15 @@ def alerts(db: sqlite3.Connection, *, wanted: AlertFilter, after: str | None, li
         " AND (:exchange IS NULL OR exchange = :exchange) AND (:rule IS NULL OR rule = :rule)"
         " AND (:severity IS NULL OR severity = :severity)"
         # An AlertKey is a tuple of rule and subject, which is one of exchange and account.
-        " AND (:account IS NULL OR json_extract(key, '$[1][1]') = :account)"
+        " AND (:accounts IS NULL OR json_extract(key, '$[1][1]') IN (SELECT value FROM json_each(:accounts)))"
         " AND (:type IS NULL OR json_extract(body, '$.type') = :type)"
         " ORDER BY seq DESC LIMIT :limit",
-        {**asdict(wanted), "after": _newest(after), "limit": bounded(limit)},
+        {
+            **asdict(wanted),
+            "accounts": _listed(wanted.accounts),
+            "after": _newest(after),
+            "limit": bounded(limit),
+        },
     ).fetchall()
     return Page(tuple(_alert(*row[1:]) for row in found), _cursor(found, limit))
 
@@ -132,7 +137,12 @@ def accounts(
         "   coalesce(email, '') || char(10) || coalesce(name, '') || char(10) || coalesce(alias, '') || char(10)"
         "   || coalesce(venue_id, '')), lower(:name)) > 0)"
         " ORDER BY key LIMIT :limit",
-        {"after": int(after or 0), "exchange": exchange, "name": name, "limit": bounded(limit)},
+        {
+            "after": int((after or "0").partition(".")[0]),
+            "exchange": exchange,
+            "name": name,
+            "limit": bounded(limit),
+        },
     ).fetchall()
     return Page(tuple(from_json(Account, body) for _, body in found), _cursor(found, limit))
 
@@ -159,32 +169,47 @@ def exchanges(db: sqlite3.Connection) -> tuple[ExchangeState, ...]:
     )
 
 
+_BALANCES: Final = (
+    "SELECT b.account, b.wallet, b.asset, a.exchange, a.label, w.text, c.text, f.text, b.amounts,"
+    " b.changed_ms, h.ended_ms FROM balances AS b"
+    " JOIN accounts AS a ON a.key = b.account"
+    " JOIN holdings AS h ON h.account = b.account AND h.wallet = b.wallet"
+    " JOIN names AS w ON w.id = b.wallet"
+    " JOIN names AS c ON c.id = b.asset"
+    " JOIN names AS f ON f.id = h.fields"
+    " WHERE (b.account, b.wallet, b.asset) > (:account, :wallet_id, :asset_id)"
+    " AND (:exchange IS NULL OR a.exchange = :exchange)"
+    " AND (:asset IS NULL OR b.asset IN (SELECT id FROM names WHERE text = :asset COLLATE NOCASE))"
+    " AND (:wallet IS NULL OR b.wallet IN (SELECT id FROM names WHERE text = :wallet COLLATE NOCASE))"
+)
+_OF_ACCOUNTS: Final = " AND b.account IN (SELECT value FROM json_each(:accounts))"
+_IN_ORDER: Final = " ORDER BY b.account, b.wallet, b.asset LIMIT :limit"
+_ALL_BALANCES: Final = _BALANCES + _IN_ORDER
+_SOME_BALANCES: Final = _BALANCES + _OF_ACCOUNTS + _IN_ORDER
+
+
 def balances(
     db: sqlite3.Connection,
     *,
     exchange: str | None,
-    account: int | None,
+    accounts: Sequence[int] | None,
     asset: str | None,
     wallet: str | None,
     after: str | None,
     limit: int,
 ) -> Page[BalanceRow]:
-    """By account, wallet and asset as the database numbers them. `asset` is compared without case."""
-    place = tuple(int(part) for part in after.split(".")) if after else (0, 0, 0)
-    found = db.execute(
-        "SELECT b.account, b.wallet, b.asset, a.exchange, a.label, w.text, c.text, f.text, b.amounts,"
-        " b.changed_ms, h.ended_ms FROM balances AS b"
-        " JOIN accounts AS a ON a.key = b.account"
-        " JOIN holdings AS h ON h.account = b.account AND h.wallet = b.wallet"
-        " JOIN names AS w ON w.id = b.wallet"
-        " JOIN names AS c ON c.id = b.asset"
-        " JOIN names AS f ON f.id = h.fields"
-        " WHERE (b.account, b.wallet, b.asset) > (?, ?, ?)"
-        " AND (?4 IS NULL OR a.exchange = ?4) AND (?5 IS NULL OR b.account = ?5)"
-        " AND (?6 IS NULL OR c.text = ?6 COLLATE NOCASE) AND (?7 IS NULL OR w.text = ?7 COLLATE NOCASE)"
-        " ORDER BY b.account, b.wallet, b.asset LIMIT ?8",
-        (*place, exchange, account, asset, wallet, bounded(limit)),
-    ).fetchall()
+    """By account, wallet and asset as the database numbers them. `asset` and `wallet` are compared without case."""
+    place = [int(part) for part in after.split(".")] if after else []
+    place += [0] * (3 - len(place))
+    asked = {
+        **dict(zip(("account", "wallet_id", "asset_id"), place, strict=True)),
+        "exchange": exchange,
+        "accounts": _listed(accounts),
+        "asset": asset,
+        "wallet": wallet,
+        "limit": bounded(limit),
+    }
+    found = db.execute(_ALL_BALANCES if accounts is None else _SOME_BALANCES, asked).fetchall()
     rows = tuple(_balance(row) for row in found)
     last = ".".join(str(part) for part in found[-1][:3]) if len(found) == bounded(limit) else None
     return Page(rows, last)
@@ -247,8 +272,13 @@ def bounded(limit: int) -> int:
     return max(1, min(limit, MOST_ROWS))
 
 
+def _listed(keys: Sequence[int] | None) -> str | None:
+    """For json_each."""
+    return None if keys is None else to_json(list(keys))
+
+
 def _newest(after: str | None) -> int:
-    return int(after) if after else 2**63 - 1
+    return int(after.partition(".")[0]) if after else 2**63 - 1
 
 
 def _cursor(found: list[tuple[object, ...]], limit: int) -> str | None:

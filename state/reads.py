@@ -20,7 +20,7 @@ from state.orders import Order
 from state.outbox import Counts
 from state.queries import BREAK_TYPE, AlertFilter, AlertRow, Attempt, BalanceRow, NotificationRow, Page
 from state.record import RecordFilter
-from state.traces import Trace
+from state.traces import Held, Trace
 
 PAGE_ROWS = 100
 
@@ -92,7 +92,7 @@ class Reads:
         with self._reading() as db:
             return traces.trace(db, account, asset, since_ms)
 
-    def held_by(self, accounts: Sequence[int], since_ms: int, most: int) -> dict[int, tuple[Trace, ...]]:
+    def held_by(self, accounts: Sequence[int], since_ms: int, most: int) -> dict[int, Held]:
         """At most `most` balances of each of these accounts, the last changed first, with their course."""
         with self._reading() as db:
             return {key: traces.held(db, key, since_ms, most) for key in accounts}
@@ -105,7 +105,7 @@ class Reads:
     def balances(
         self,
         exchange: str | None = None,
-        account: int | None = None,
+        accounts: Sequence[int] | None = None,
         asset: str | None = None,
         wallet: str | None = None,
         *,
@@ -117,7 +117,7 @@ class Reads:
             return queries.balances(
                 db,
                 exchange=exchange,
-                account=account,
+                accounts=accounts,
                 asset=asset,
                 wallet=wallet,
                 after=after,

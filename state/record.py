@@ -64,7 +64,7 @@ def _place(after: str | None) -> Place:
     """Where the page before ended."""
     if not after:
         return _END
-    at, table, seq = (int(part) for part in after.split("."))
+    at, table, seq, *_ = (*(int(part) for part in after.split(".")), 0, 0)
     return at, table, seq
 
 

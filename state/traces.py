@@ -45,12 +45,20 @@ def trace(db: sqlite3.Connection, account: int, asset: str, since_ms: int) -> tu
     return tuple(_trace(db, current, since_ms) for current in found)
 
 
-def held(db: sqlite3.Connection, account: int, since_ms: int, most: int) -> tuple[Trace, ...]:
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What one account holds; `others` is how many further balances it has that are not told."""
+
+    traces: tuple[Trace, ...]
+    others: int
+
+
+def held(db: sqlite3.Connection, account: int, since_ms: int, most: int) -> Held:
     """What one account holds, or held since `since_ms`: the last changed first, at most `most` of them."""
     found = db.execute(_CURRENT, {"account": account, "asset": None}).fetchall()
     shown = [current for current in found if current[7] >= since_ms or _holds(current)]
     shown.sort(key=lambda current: (not _holds(current), -current[7], current[4], current[3]))
-    return tuple(_trace(db, current, since_ms) for current in shown[:most])
+    return Held(tuple(_trace(db, current, since_ms) for current in shown[:most]), len(shown[most:]))
 
 
 def _holds(current: tuple[int, int, int, str, str, str, str, int, int]) -> bool:

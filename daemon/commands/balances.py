@@ -42,10 +42,8 @@ def balances(
     """List the last known balances. A figure that is not known is shown as "?", in JSON as null: it is not zero."""
     with open_state(context) as store:
         require_exchange(store, exchange)
-        keys = (
-            [None] if account is None else [found.key for found in accounts_called(store, exchange, account)]
-        )
-        rows = first_rows((row for key in keys for row in _rows(store, exchange, key, asset)), limit)
+        keys = None if account is None else [found.key for found in accounts_called(store, exchange, account)]
+        rows = first_rows(_rows(store, exchange, keys, asset), limit)
     if wants_json(context):
         print_json([plain_balance(row) for row in rows])
         return
@@ -54,8 +52,10 @@ def balances(
     _print(rows)
 
 
-def _rows(store: Store, exchange: str | None, account: int | None, asset: str | None) -> Iterator[BalanceRow]:
-    return every_row(lambda after: store.balances(exchange, account, asset, after=after, limit=PAGE_ROWS))
+def _rows(
+    store: Store, exchange: str | None, accounts: list[int] | None, asset: str | None
+) -> Iterator[BalanceRow]:
+    return every_row(lambda after: store.balances(exchange, accounts, asset, after=after, limit=PAGE_ROWS))
 
 
 def _print(rows: list[BalanceRow]) -> None:

@@ -76,8 +76,9 @@ def test_what_is_held_comes_before_what_was_and_the_last_changed_first(tmp_path:
         ):
             store.commit([absorb(world, reading(rows, at_ms), at_ms)], world)
         held = store.held_by([1], 1_500, 10)[1]
-        assert [trace.asset for trace in held] == ["B", "A", "D"]
-        assert len(store.held_by([1], 1_500, 2)[1]) == 2
+        assert [trace.asset for trace in held.traces] == ["B", "A", "D"]
+        few = store.held_by([1], 1_500, 2)[1]
+        assert (len(few.traces), few.others) == (2, 1)
 
 
 def test_a_state_of_the_first_schema_is_migrated_and_remembers_from_then_on(tmp_path: Path) -> None:
