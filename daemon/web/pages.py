@@ -11,6 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from daemon.exchanges.base import Usage
 from daemon.snapshot import Snapshot
 from daemon.web.alerts import AlertPage, acked, chart_of, silenced
 from daemon.web.board import AccountPage, Accounts, Board, RuleLine, Told
@@ -44,6 +45,7 @@ ALERTS_MOST = 300
 STEPS_MOST = 200
 BREAKS_MOST = 50
 RULES_SHOWN = 20
+LIMITS_SHOWN = 3
 TEXT_UNITS = 300
 _ENDS = {"resolved": NotificationKind.RESOLVED, "closed": NotificationKind.CLOSED}
 _STATE_ORDER = {"firing": 0, "pending": 1}
@@ -185,6 +187,12 @@ def _subject(parts: Iterable[str]) -> str:
     return " ".join(part for part in parts if part)
 
 
+def _busiest(usage: Sequence[Usage]) -> list[Usage]:
+    """The limits of which most is in use."""
+    used = [one for one in usage if one.used]
+    return sorted(used, key=lambda one: (-one.used / max(one.slots, 1), one.endpoint))[:LIMITS_SHOWN]
+
+
 @cache
 def _template(name: str) -> Template:
     return _environment().get_template(f"{name}.html")
@@ -205,6 +213,7 @@ def _environment() -> Environment:
         "figure": figure,
         "duration": duration,
         "subject": _subject,
+        "busiest": _busiest,
         "tidy": lambda text: tidy(text, TEXT_UNITS),
     }
     return environment

@@ -5,11 +5,11 @@
   const EVERY_MS = 3000;
   const LATE_MS = 30000;
   const told = document.getElementById("live");
-  const own = document.getElementById("as-of");
-  if (!told || !own) return;
+  const asOfNow = () => document.getElementById("as-of");
+  if (!told || !asOfNow()) return;
   let tag = "";
   let heard = Date.now();
-  let asOf = Date.parse(own.dateTime);
+  let asOf = Date.parse(asOfNow().dateTime);
 
   // As the server words it: whole seconds below a day, whole minutes from there on.
   const words = (lengthMs) => {
@@ -42,6 +42,8 @@
     [...part.querySelectorAll("input")].some((field) => field.type !== "hidden" && field.value !== field.defaultValue);
 
   const replace = (fresh) => {
+    const time = fresh.getElementById("as-of");
+    const [iso, exact] = [time.dateTime, time.textContent];
     const focused = document.activeElement;
     const target = focused && focused.matches("a[href]") ? focused.getAttribute("href") : null;
     const place = focused && focused.closest("[data-live]");
@@ -55,12 +57,9 @@
       }
     }
     document.title = fresh.title;
-    const time = fresh.getElementById("as-of");
-    if (time) {
-      own.dateTime = time.dateTime;
-      own.textContent = time.textContent;
-      asOf = Date.parse(time.dateTime);
-    }
+    asOfNow().dateTime = iso;
+    asOfNow().textContent = exact;
+    asOf = Date.parse(iso);
   };
 
   const ask = async () => {
