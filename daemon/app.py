@@ -50,6 +50,7 @@ class App:
         self.lanes: dict[str, Lane] = {}
         self.engine = Engine(started.world, self.store)
         self.reload_fault = ""
+        self.reloaded_ms: int | None = None  # when the file was last accepted
         self.ticks = 0
         self._started = started
         self._schedule = Schedule()
@@ -71,6 +72,8 @@ class App:
             self.engine.judge_now(first_problem(self.path, self._started.rejected, now))
             self.reload_fault = str(self._started.rejected)
             log.error("rules.rejected", reason=self.reload_fault)
+        else:
+            self.reloaded_ms = now
         try:
             await asyncio.wait_for(self.engine.settled(), FIRST_COMMIT_SECONDS)
         except TimeoutError as error:
@@ -132,6 +135,7 @@ class App:
                 self.engine.judge_now(first_problem(self.path, error, self.engine.clock()))
                 return False
             self.reload_fault = ""
+            self.reloaded_ms = self.engine.clock()
             before, self.config = self.config, config
             gone = _changed(before.exchanges, config.exchanges)
             for name in gone:

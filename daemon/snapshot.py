@@ -84,4 +84,7 @@ class Snapshot:
     unready: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     transitions: dict[str, int] = field(default_factory=dict)  # since the start, by what they led to
+    reload_ok: bool = True  # whether the file, as it was last read, was accepted
+    reloaded_ms: int | None = None  # when it was accepted last
+    export_balances: bool = False  # as in [daemon]
     timezone: str = "UTC"  # of the times on the pages, as `timezone` in [daemon]

@@ -39,6 +39,9 @@ async def snapshot(app: App) -> Snapshot:
         unready=tuple(unready),
         warnings=tuple(_warnings(app, exchanges, notifiers)),
         transitions=dict(app.transitions),
+        reload_ok=not app.reload_fault,
+        reloaded_ms=app.reloaded_ms,
+        export_balances=app.config.daemon.export_balances,
         timezone=app.settings.timezone,
     )
 

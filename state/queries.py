@@ -215,6 +215,11 @@ def balances(
     return Page(rows, last)
 
 
+def balance_count(db: sqlite3.Connection) -> int:
+    """How many balances are known."""
+    return int(db.execute("SELECT count(*) FROM balances").fetchone()[0])
+
+
 def notifications(
     db: sqlite3.Connection,
     *,

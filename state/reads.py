@@ -124,6 +124,11 @@ class Reads:
                 limit=limit,
             )
 
+    def balance_count(self) -> int:
+        """How many balances are known."""
+        with self._reading() as db:
+            return queries.balance_count(db)
+
     def notifications(
         self,
         state: str | None = None,

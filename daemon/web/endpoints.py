@@ -6,13 +6,20 @@ from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from pathlib import Path
 
+import structlog
 from aiohttp import web
 
 from daemon.snapshot import Snapshot
 from daemon.web.etags import conditional, etag_of
+from daemon.web.exported import read_exported
 from daemon.web.metrics import exposition
+from state.errors import StateError
+from state.store import Store
+from state.threaded import AsyncStore
 
 __all__ = ["Endpoints"]
+
+log = structlog.get_logger(__name__)
 
 _STATIC = Path(__file__).parent / "static"
 _STATIC_TYPES = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
@@ -21,8 +28,9 @@ _STATIC_TYPES = {"style.css": "text/css", "live.js": "text/javascript", "icon.sv
 class Endpoints:
     """The handlers, over the one question that they ask the daemon."""
 
-    def __init__(self, snapshot: Callable[[], Awaitable[Snapshot]]) -> None:
+    def __init__(self, snapshot: Callable[[], Awaitable[Snapshot]], reads: AsyncStore | None = None) -> None:
         self._snapshot = snapshot
+        self._reads = reads
         self._static = {name: (_STATIC / name).read_bytes() for name in _STATIC_TYPES}
 
     def routes(self) -> Iterable[web.RouteDef]:
@@ -50,8 +58,22 @@ class Endpoints:
         )
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        body, content_type = exposition(await self._snapshot(), request.headers.get("Accept", ""))
+        body, content_type = await self._exposition(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})
+
+    async def _exposition(self, accept: str) -> tuple[bytes, str]:
+        snapshot = await self._snapshot()
+        if self._reads is None:
+            return exposition(snapshot, accept)
+
+        def make(store: Store) -> tuple[bytes, str]:
+            return exposition(snapshot, accept, read_exported(store) if snapshot.export_balances else None)
+
+        try:
+            return await self._reads.run(make)
+        except StateError as error:
+            log.warning("http.unreadable", path="/metrics", reason=str(error))
+            return exposition(snapshot, accept)
 
     async def _file(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]

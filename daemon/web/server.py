@@ -65,7 +65,7 @@ class WebServer:
         app = web.Application(middlewares=[self._answer], client_max_size=REQUEST_BYTES_MOST)
         app.on_response_prepare.append(secure)
         changes = Changes(sources.actions, lambda: self._access)
-        app.add_routes(Endpoints(sources.snapshot).routes())
+        app.add_routes(Endpoints(sources.snapshot, sources.reads).routes())
         app.add_routes(Pages(sources, changes).routes())
         app.add_routes(changes.routes())
         app.add_routes(Login(lambda: self._access).routes())
