@@ -10,6 +10,7 @@ import click
 from daemon.commands.options import wants_json
 from daemon.commands.output import Column, amount, note, now_ms, print_json, print_table
 from daemon.commands.state_file import PAGE_ROWS, accounts_called, every_row, open_state
+from daemon.commands.watching import shown, watch_option
 from daemon.plain import label_of, plain_happened, silence_in
 from daemon.silencing import end_of, selection_of
 from notifiers.times import moment, zone
@@ -55,15 +56,27 @@ class Duration(click.ParamType[int]):
     metavar="ROWS",
     help="Print so many rows at most: the last ones.",
 )
+@watch_option
 @click.pass_context
 def history(
-    context: click.Context, alert: str | None, account: str | None, since: int | None, limit: int
+    context: click.Context,
+    alert: str | None,
+    account: str | None,
+    since: int | None,
+    limit: int,
+    watch: float | None,
 ) -> None:
     """Tell what happened, the oldest first and of much the last: steps of alerts, notifications and every
     attempt to deliver them, silences, acks and retries with who made them.
 
     Of an alert or an account that includes the silences that cover it. Balances are not part of it.
     """
+    shown(watch, lambda: _show(context, alert, account, since, limit))
+
+
+def _show(
+    context: click.Context, alert: str | None, account: str | None, since: int | None, limit: int
+) -> None:
     now = now_ms()
     since_ms = 0 if since is None else now - since
     with open_state(context) as store:
