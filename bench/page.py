@@ -1,6 +1,6 @@
 """What the pages cost with 10,000 accounts: first byte, bytes, and what fifty open pages do to the event loop.
 
-    python bench/page.py [--accounts 10000] [--assets 50] [--pages 50] [--seconds 20]
+    python -m bench.page [--accounts 10000] [--assets 50] [--pages 50] [--seconds 20]
 
 A state with that many balances is made by the engine itself, then the real server is asked over loopback. The poll
 loop is stood in for by a task that judges one reading every 20 ms, as Binance's limit allows, and commits it: told is
@@ -15,15 +15,12 @@ import contextlib
 import gc
 import random
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from daemon.app import App
 from daemon.config import load
@@ -57,6 +54,7 @@ ASK_SECONDS = 3.0
 
 
 def reading(number: int, assets: int, at_ms: int, chance: random.Random) -> Reading:
+    """One account of so many assets, all of them moved."""
     who = Identity(str(number), f"desk-{number}@desk.example")
     rows = {
         f"COIN{one}": (f"{chance.randrange(10**9)}.{chance.randrange(10**8):08d}", "0", "0", "0")
@@ -162,12 +160,17 @@ async def open_page(session: aiohttp.ClientSession, url: str, first: float) -> N
 
 
 def line(name: str, late_ms: list[float]) -> str:
+    """How late readings were, in one line."""
     ordered = sorted(late_ms)
-    at: Callable[[float], float] = lambda share: ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+    def at(share: float) -> float:
+        return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
     return f"{name:28} n {len(ordered):6}  p50 {at(0.5):7.2f} ms  p99 {at(0.99):7.2f} ms  max {ordered[-1]:7.2f} ms"
 
 
 async def measure(folder: Path, arguments: argparse.Namespace) -> None:
+    """Print what pages cost, then what they do to readings."""
     async with (
         served(folder) as (app, web),
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
@@ -204,6 +207,7 @@ async def measure(folder: Path, arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
+    """From the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--accounts", type=int, default=10_000)
     parser.add_argument("--assets", type=int, default=50)
@@ -216,9 +220,8 @@ def main() -> None:
         began = time.perf_counter()
         fill(folder / "state.db", folder / "rules.toml", arguments.accounts, arguments.assets)
         size = (folder / "state.db").stat().st_size
-        print(
-            f"{arguments.accounts:,} accounts × {arguments.assets} assets made in {time.perf_counter() - began:.1f} s, {size:,} bytes"
-        )
+        took = time.perf_counter() - began
+        print(f"{arguments.accounts:,} × {arguments.assets} balances made in {took:.1f} s, {size:,} bytes")
         asyncio.run(measure(folder, arguments))
 
 

@@ -37,7 +37,7 @@ def login_form(
     fault: str = "",
 ) -> web.Response:
     """The form; afterwards the page that was asked for."""
-    wanted = request.query.get("next", "") if request.path == "/login" else request.rel_url.raw_path
+    wanted = request.query.get("next", "") if request.path == "/login" else request.raw_path
     page = pages.login_page(root=root_of(request), wanted=_within(wanted), fault=fault)
     return html(page, status, headers)
 

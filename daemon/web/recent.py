@@ -35,11 +35,14 @@ class Recent(Generic[T]):
         self._kept[key] = (self._clock(), making)
         if len(self._kept) > self._most:
             del self._kept[next(iter(self._kept))]
-        try:
-            made = await asyncio.shield(making)
-        except BaseException:
-            if making.done() and self._kept.get(key, (0, None))[1] is making:
-                del self._kept[key]  # a fault is not kept
-            raise
-        self._kept[key] = (self._clock(), making)
-        return made
+        making.add_done_callback(lambda made: self._settled(key, made))
+        return await asyncio.shield(making)
+
+    def _settled(self, key: Hashable, made: asyncio.Future[T]) -> None:
+        """It is good from now on; a fault is not kept."""
+        if self._kept.get(key, (0.0, None))[1] is not made:
+            return
+        if made.cancelled() or made.exception() is not None:
+            del self._kept[key]
+        else:
+            self._kept[key] = (self._clock(), made)
