@@ -4,11 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-ready
 DEV := $(VENV)/.dev-ready
+# Exact versions with their hashes, for every Python and machine that we support: what is installed is what was tested.
+LOCK := requirements.txt
+DEV_LOCK := requirements-dev.txt
+# What builds the package is locked, too; editables is what an editable install needs.
+BUILD_REQUIRES := 'hatchling>=1.27' editables
 UNITS := systemd/subtally.service systemd/subtally-failed@.service
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all demo test lint format types layers unit demo-check setup install clean help
+.PHONY: all demo test test-on lint format types layers unit demo-check setup lock portable install soak fuzz clean help
 
 all: lint types layers unit test demo-check ## everything CI runs
 
@@ -23,6 +28,18 @@ ifeq ($(strip $(TEST_ARGS)),)
 else
 	$(BIN)/python -m pytest $(TEST_ARGS)
 endif
+
+# The rest of the suite talks to systemd, browsers and other programs, which are the same under every Python.
+PORTABLE := tests/unit tests/properties tests/e2e/test_reload.py tests/e2e/test_restart.py
+
+test-on: ## the portable part of the tests, and the demo, on another Python: make test-on PYTHON=python3.13
+	@$(PYTHON) --version >/dev/null || { echo "There is no such Python here: make test-on PYTHON=/path/to/python3" >&2; exit 1; }
+	$(MAKE) VENV=.venv-on-$(notdir $(PYTHON)) demo DEMO_ARGS="--for 15s"
+	$(MAKE) VENV=.venv-on-$(notdir $(PYTHON)) portable
+
+portable: $(DEV)
+	$(BIN)/python --version
+	$(BIN)/python -m pytest -q -n 4 -p no:cacheprovider $(PORTABLE)
 
 lint: $(DEV) ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -59,26 +76,40 @@ unit: ## systemd-analyze: the units are valid and their exposure is 1.5 at most
 demo-check: $(RUNTIME) ## the demo, ending by itself
 	$(BIN)/subtally demo --for 30s
 
+soak: $(DEV) ## days of incidents in minutes: what the daemon holds levels off (DAYS=7)
+	$(BIN)/python -m tests.soak.days $(or $(DAYS),7)
+
+fuzz: $(DEV) ## rules files, payloads and requests, fifty times as long as in the tests (FUZZ=50)
+	FUZZ=$(or $(FUZZ),50) $(BIN)/python -m pytest -o timeout=86400 tests/fuzz
+
 install: ## as root: install or upgrade the service (systemd/install)
 	systemd/install
 
 setup: $(DEV) ## make .venv with everything for development
 
+lock: $(DEV) ## renew the locked versions; UPGRADE=1 takes the newest that pyproject.toml allows
+	printf '%s\n' $(BUILD_REQUIRES) | $(call compile,$(LOCK))
+	printf '%s\n' $(BUILD_REQUIRES) | $(call compile,$(DEV_LOCK)) --extra dev --constraint $(LOCK)
+
 clean: ## remove .venv and all caches
-	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-on-* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 # The demo starts sooner without the tools of the tests: two stamps, and the larger set includes the smaller.
-$(RUNTIME): pyproject.toml
-	@$(call install,.)
+$(RUNTIME): pyproject.toml $(LOCK)
+	@$(call install,$(LOCK))
 	@touch $@
 
-$(DEV): pyproject.toml
-	@$(call install,.[dev])
+$(DEV): pyproject.toml $(DEV_LOCK)
+	@$(call install,$(DEV_LOCK))
 	@touch $(RUNTIME) $@
+
+# No registry is named: whoever installs chooses it.
+compile = $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) --output-file $(1) pyproject.toml -
 
 # The first Python of at least 3.11; PYTHON=… chooses another.
 define find_python
@@ -96,7 +127,8 @@ define install
 	if command -v uv >/dev/null; then \
 		echo "Setting up $(VENV) with uv"; \
 		usable || { rm -rf $(VENV); uv venv --quiet --python "$${python:->=3.11}" $(VENV); }; \
-		uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '$(1)'; \
+		uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $(1); \
+		uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
 	else \
 		if ! usable || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
 			if [ -z "$$python" ]; then \
@@ -113,6 +145,7 @@ define install
 		else \
 			echo "Updating $(VENV)"; \
 		fi; \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '$(1)'; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
 	fi
 endef

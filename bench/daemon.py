@@ -103,12 +103,15 @@ def switches(process: int) -> int:
 
 def measure_idle() -> list[Result]:
     """Between two polls: the wake-ups of a daemon that has nothing to do."""
-    with tempfile.TemporaryDirectory() as folder, simulator() as venue:
-        with running(Path(folder), venue["base_url"], venue["api_key"], venue["api_secret"]) as daemon:
-            time.sleep(SETTLED_SECONDS)
-            before = switches(daemon.pid)
-            time.sleep(WATCHED_SECONDS)
-            rate = (switches(daemon.pid) - before) / WATCHED_SECONDS
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        simulator() as venue,
+        running(Path(folder), venue["base_url"], venue["api_key"], venue["api_secret"]) as daemon,
+    ):
+        time.sleep(SETTLED_SECONDS)
+        before = switches(daemon.pid)
+        time.sleep(WATCHED_SECONDS)
+        rate = (switches(daemon.pid) - before) / WATCHED_SECONDS
     return [Result(14, rate, f"over {WATCHED_SECONDS:.0f} s between two polls")]
 
 

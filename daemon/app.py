@@ -5,25 +5,27 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from daemon import exchanges
 from daemon.config import ConfigError, ExchangeConfig, NotifierConfig, SecretError, load
+from daemon.config.differences import Change, counted, differences, listed
 from daemon.deliver import Lane
 from daemon.engine import Engine
 from daemon.errors import CannotRun
-from daemon.exchanges.base import Credentials
 from daemon.exchanges.shared import Shared
 from daemon.poll import Poller
 from daemon.schedule import Job, Schedule
-from daemon.startup import Started, check_secrets, first_problem, make_sender
+from daemon.startup import Started, check_secrets, credentials_of, first_problem, make_sender
 from rules.builtin_names import NOTIFICATION
 from rules.model import DeliveryDied, DeliveryWorks, Failure, FailureKind, Start, Tick
 from rules.outcome import Outcome
 from rules.records import AlertKey, Subject
 from rules.ruleset import RulesAccepted, Settings
+from state.checkpoints import EVERY_MS
 from state.errors import StateError
 from state.orders import inputs_of
 from state.prepared import Entry
@@ -32,10 +34,20 @@ log = structlog.get_logger(__name__)
 
 EXAMINE_SECONDS = 60
 RETENTION_SECONDS = 3600
+CHECKPOINT_SECONDS = 600
+CHECKPOINT_FIRST_SECONDS = 30
 FIRST_COMMIT_SECONDS = 30.0
 DRAIN_SECONDS = 8.0
 
 _EVENT_OF = {"firing": "alert.firing", "resolved": "alert.resolved", "closed": "alert.closed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """When an edit of the file came into force, and what it changed, counted."""
+
+    at_ms: int
+    changed: str
 
 
 class App:
@@ -51,6 +63,7 @@ class App:
         self.engine = Engine(started.world, self.store)
         self.reload_fault = ""
         self.reloaded_ms: int | None = None  # when the file was last accepted
+        self.last_edit: Edit | None = None
         self.ticks = 0
         self._started = started
         self._schedule = Schedule()
@@ -78,10 +91,13 @@ class App:
             await asyncio.wait_for(self.engine.settled(), FIRST_COMMIT_SECONDS)
         except TimeoutError as error:
             raise CannotRun(self.engine.trouble or "the state could not be written") from error
+        self._warn()
         for message in await self.store.recover(now):
             log.warning(
                 "message.unknown", message=message, reason="it was being sent when the daemon stopped"
             )
+        if self._started.edited:
+            await self._tell_edit(self._started.edited)
         for notifier in self.config.notifiers:
             self._open_lane(notifier)
         for exchange in self.config.exchanges:
@@ -91,6 +107,9 @@ class App:
         self._schedule.every("limits", 1, self._keep_limits, first_after=1)
         self._schedule.every("orders", 1, self.fold_orders, first_after=1)
         self._schedule.every("retention", RETENTION_SECONDS, self._retention, first_after=60)
+        self._schedule.every(
+            "checkpoint", CHECKPOINT_SECONDS, self._checkpoint, first_after=CHECKPOINT_FIRST_SECONDS
+        )
         self._schedule.start()
 
     async def close(self) -> None:
@@ -137,6 +156,7 @@ class App:
             self.reload_fault = ""
             self.reloaded_ms = self.engine.clock()
             before, self.config = self.config, config
+            edited = differences(before.ruleset.sources, config.ruleset.sources)
             gone = _changed(before.exchanges, config.exchanges)
             for name in gone:
                 await self._close_exchange(name)
@@ -149,14 +169,34 @@ class App:
                     await self._close_exchange(name)
                 if name not in self.pollers:
                     await self._open_exchange(exchange)
-            log.info("rules.accepted", rules=len(config.ruleset.rules), digest=config.ruleset.digest[:12])
+            self._warn()
+            await self._tell_edit(edited)
             return True
+
+    async def _tell_edit(self, edited: tuple[Change, ...]) -> None:
+        """Into the log, the record and the status line: whoever edited the file sees that it was understood."""
+        ruleset = self.config.ruleset
+        log.info(
+            "rules.accepted", rules=len(ruleset.rules), digest=ruleset.digest[:12], changed=listed(edited)
+        )
+        if not edited:
+            return
+        now = self.engine.clock()
+        self.last_edit = Edit(now, counted(edited))
+        try:
+            await self.store.rules_edited(ruleset.digest, listed(edited), now)
+        except StateError as error:
+            log.warning("edit.not_recorded", reason=str(error))
+
+    def _warn(self) -> None:
+        """What is legal in the file and likely wrong: `check` says it, and the log of a daemon that runs on it."""
+        for warning in self.config.warnings:
+            log.warning("rules.warning", reason=str(warning))
 
     async def _open_exchange(self, exchange: ExchangeConfig) -> None:
         settings = exchange.settings
         try:
-            passphrase = exchange.passphrase.resolve() if exchange.passphrase else ""
-            credentials = Credentials(exchange.api_key.resolve(), exchange.api_secret.resolve(), passphrase)
+            credentials = credentials_of(exchange)
         except SecretError as error:
             raise CannotRun(str(error)) from error
         try:
@@ -239,7 +279,7 @@ class App:
             isinstance(entry.input, Failure) and entry.input.kind is FailureKind.BANNED for entry in batch
         ):
             # Not in a second: a kill before then would forget the ban.
-            keeping = asyncio.create_task(self._keep_limits(), name="keep the ban")
+            keeping = asyncio.create_task(self._keep_ban(), name="keep the ban")
             self._background.add(keeping)
             keeping.add_done_callback(self._background.discard)
         for entry in batch:
@@ -290,6 +330,18 @@ class App:
             if self._spent.get(name) != body:
                 await self.store.save_limits(name, body, self.engine.clock())
                 self._spent[name] = body
+
+    async def _keep_ban(self) -> None:
+        try:
+            await self._keep_limits()
+        except StateError as error:
+            log.warning("limits.not_kept", reason=str(error))  # the job tries again in a second
+
+    async def _checkpoint(self) -> None:
+        """Once a day: the next one is due when the last is old, however often the daemon was started since."""
+        last_ms = await self.store.checkpointed_ms()
+        if last_ms is None or abs(self.engine.clock() - last_ms) >= EVERY_MS:
+            self.engine.checkpoint_soon()
 
     async def _retention(self) -> None:
         """Step by step, so that commits find their place between."""

@@ -29,16 +29,21 @@ COMMANDS: Final = {
     "demo": ("daemon.commands.demo", "Show it all at work: no keys and no network needed."),
     "simulator": ("daemon.commands.simulator", "Run the fake Binance, OKX and Bitget on loopback."),
     "check": ("daemon.commands.check", "Check the rules file and tell everything that is wrong."),
+    "plan": ("daemon.commands.plan", "Reckon calls, sweep times, and when alerts would be heard."),
     "status": ("daemon.commands.status", "Show how the watch is doing: exchanges, alerts, notifiers."),
     "alerts": ("daemon.commands.alerts", "List alerts, the open ones by default."),
     "accounts": ("daemon.commands.accounts", "List the accounts that are known."),
     "balances": ("daemon.commands.balances", "List the last known balances and their age."),
     "history": ("daemon.commands.history", "Tell what happened, who was told, and who did what."),
+    "explain": ("daemon.commands.explain", "Tell why it did, or did not, tell."),
+    "test": ("daemon.commands.test", "Run rule tests: balances over time in, expected alerts out."),
+    "replay": ("daemon.commands.replay", "Fold recorded history again, also under other rules."),
     "silence": ("daemon.commands.silence", "Silence alerts for a while: add, list, end."),
     "ack": ("daemon.commands.ack", "Say that you have seen an alert."),
     "notifications": ("daemon.commands.notifications", "List what is told to whom; send dead ones again."),
     "notify-test": ("daemon.commands.notify_test", "Send a test message through every notifier."),
     "backup": ("daemon.commands.backup", "Copy the state into one file, beside a running daemon."),
+    "setup": ("daemon.commands.setup", "Ask for keys, a rule and a notifier; write file and secrets."),
     "schema": ("daemon.commands.schema", "Print the JSON Schema of the rules file."),
 }
 
@@ -151,6 +156,8 @@ def main() -> NoReturn:
     # Before any thread: the default precision of 28 digits would round sums of balances.
     decimal.DefaultContext.prec = DECIMAL_PRECISION
     decimal.setcontext(decimal.DefaultContext)
+    # No plugin of pydantic's is ours, and looking for one reads the metadata of every package there is.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a label may hold what this terminal cannot show

@@ -15,11 +15,13 @@ from typing import TypeVar
 import structlog
 
 from daemon.engine import Engine
+from notifiers.custom import BUILT_IN, Templates
 from notifiers.message import Item, Message, Wording
 from notifiers.outcome import Result, SendOutcome
-from notifiers.sending import Sender
+from notifiers.way import Reminded, Way
 from notifiers.wording import fitting, is_first_look, word
 from rules.model import DeliveryDied
+from rules.outcome import NotificationKind
 from rules.ruleset import Settings, Silence
 from state import outbox
 from state.errors import StateError
@@ -56,11 +58,12 @@ class Lane:
     """Everything that is told to one notifier, one message at a time and in order."""
 
     def __init__(
-        self, name: str, sender: Sender, store: AsyncStore, engine: Engine, settings: Callable[[], Settings]
+        self, name: str, sender: Way, store: AsyncStore, engine: Engine, settings: Callable[[], Settings]
     ) -> None:
         self.name = name
         self.sender = sender
         self.counters = LaneCounters()
+        self.wording_fault = ""  # why the user's own words failed in the last message that was to use them
         self.silences: Callable[[], Sequence[Silence]] = tuple
         self.on_dead: Callable[[DeliveryDied], None] = _ignored
         self.on_delivered: Callable[[str], None] = _ignored
@@ -73,6 +76,8 @@ class Lane:
         self._more = False
         self._trouble = ""
         self._not_before_ms = 0
+        self._keep_at_ms = 0
+        self._keep_fault = ""
         self._failing: set[str] = set()  # messages that failed since the last one that was delivered
         self._task: asyncio.Task[None] | None = None
 
@@ -98,6 +103,8 @@ class Lane:
         while not self._closing:
             self._wake.clear()  # before the claim: what becomes due during it is not missed
             try:
+                # In this one task with the sends: no end is overtaken by an older "still fires".
+                await self._keep_alive()
                 message = await self._claim()
                 if message is None:
                     await self._pause()
@@ -131,7 +138,7 @@ class Lane:
             await self._put_back(await claiming)
             raise
         self._accepted()
-        self._more = False
+        self._more = message is not None and message.more
         if message is not None and self._closing:
             await self._put_back(message)
             return None
@@ -141,6 +148,31 @@ class Lane:
         if message is not None:
             now = self._engine.clock()
             await self._store.failed(message.id, now, "not sent: the notifier was closed", now)
+
+    async def _keep_alive(self) -> None:
+        """What was told and still fires is said again to a service that would forget it."""
+        way, now = self.sender, self._engine.clock()
+        if not isinstance(way, Reminded) or now < self._keep_at_ms:
+            return
+        self._keep_at_ms = now + int(way.keep_every_seconds * 1000)
+        try:
+            told = await self._store.told_open(self.name)
+        except StateError as error:
+            self._refused(error)
+            return
+        open_alerts = self._engine.world.alerts.values()
+        items = [
+            Item(one.id, NotificationKind.FIRING, one.severity, one.facts, one.fired_ms or one.since_ms)
+            for one in open_alerts
+            if one.id in told and one.state == "firing"
+        ]
+        result = await way.keep(items, SEND_SECONDS) if items else Result(SendOutcome.DELIVERED)
+        fault = "" if result.outcome is SendOutcome.DELIVERED else result.reason
+        if fault and not self._keep_fault:
+            log.warning("keep_alive.failing", notifier=self.name, alerts=len(items), reason=fault)
+        elif self._keep_fault and not fault:
+            log.info("keep_alive.arrives_again", notifier=self.name)
+        self._keep_fault = fault
 
     async def _pause(self) -> None:
         try:
@@ -159,7 +191,7 @@ class Lane:
             await self._settle(message, Result(SendOutcome.FAILED, reason))
             return
         try:
-            result = await self.sender.send(wording, SEND_SECONDS)
+            result = await self.sender.send(wording, SEND_SECONDS, as_message(message))
         except asyncio.CancelledError:
             now = self._engine.clock()
             reason = "the notifier was closed while it was being sent"
@@ -194,7 +226,15 @@ class Lane:
     def _words(self, message: outbox.Message, at_ms: int) -> Wording:
         settings, most = self._settings(), self.sender.limit_units
         zone, url = settings.timezone, settings.public_url
-        return word(as_message(message), timezone=zone, public_url=url, now_ms=at_ms, limit_units=most)
+        own = Templates(settings.title_template, settings.body_template)
+        wording = word(
+            as_message(message), timezone=zone, public_url=url, now_ms=at_ms, limit_units=most, templates=own
+        )
+        if wording.fault and wording.fault != self.wording_fault:
+            log.error("message.wording_failed", notifier=self.name, message=message.id, reason=wording.fault)
+        if wording.fault is not None or own == BUILT_IN:
+            self.wording_fault = wording.fault or ""
+        return wording
 
     async def _settle(self, message: outbox.Message, result: Result) -> None:
         """Record what became of it; a disk that refuses is tried again, because the send was made."""
@@ -235,7 +275,7 @@ class Lane:
             told.info("message.delivered")
             self.on_delivered(self.name)
             return
-        give_up_ms = message.claimed_ms + self._settings().give_up_after_ms
+        give_up_ms = message.given_ms + self._settings().give_up_after_ms
         if result.permanent or now >= give_up_ms:
             await self._store.dead(message.id, now, result.reason)
             self.counters.dead += 1

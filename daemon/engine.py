@@ -17,6 +17,7 @@ from rules.judge import Input, judge
 from rules.model import Tick
 from rules.outcome import Outcome
 from rules.world import Table, World
+from state.checkpoints import Cut, encode
 from state.errors import StateError
 from state.prepared import Entry
 from state.threaded import AsyncStore
@@ -53,6 +54,8 @@ class Engine:
         self._idle = asyncio.Event()
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
+        self._cut_wanted = False
+        self._keeping: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to commit."""
@@ -68,6 +71,8 @@ class Engine:
             log.error("engine.uncommitted", inputs=len(self._waiting), reason=self.trouble)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+        if self._keeping is not None:
+            await asyncio.wait([self._keeping], timeout=CLOSING_SECONDS)
 
     @property
     def ended(self) -> bool:
@@ -94,6 +99,11 @@ class Engine:
             hear(outcome)
         return outcome
 
+    def checkpoint_soon(self) -> None:
+        """Keep the World beside the next commit, so that a replay can begin there."""
+        self._cut_wanted = True
+        self._work.set()
+
     async def settled(self) -> None:
         """Wait until everything judged so far is durable."""
         await self._idle.wait()
@@ -115,11 +125,16 @@ class Engine:
             # One turn of the loop: answers that arrived together are judged first and committed together.
             await asyncio.sleep(0)
             batch, self._waiting = self._waiting, []
-            if not batch:
+            if not batch and not self._cut_wanted:
                 continue
             self._room.set()
             prepared = self._store.prepare(batch, self.world)
+            # Between two commits the World is exactly what the log made of it.
+            cut = self._store.cut(self.world, self.clock()) if self._cut_wanted else None
+            self._cut_wanted = False
             await self._write(prepared)
+            if cut is not None and (self._keeping is None or self._keeping.done()):
+                self._keeping = asyncio.create_task(self._keep(cut), name="checkpoint")
             for hear in self.on_commit:
                 try:
                     hear(batch)
@@ -128,6 +143,13 @@ class Engine:
                     log.exception("engine.listener_failed")
             if not self._waiting:
                 self._idle.set()
+
+    async def _keep(self, cut: Cut) -> None:
+        """Encoding takes its time on a thread of its own: neither the loop nor the commits wait for it."""
+        try:
+            await self._store.keep_checkpoint(await asyncio.to_thread(encode, cut))
+        except StateError as error:
+            log.warning("checkpoint.not_kept", reason=str(error))
 
     async def _write(self, prepared: object) -> None:
         pause = FIRST_RETRY_SECONDS

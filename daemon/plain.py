@@ -236,8 +236,10 @@ def _plain_attempt(tried: Tried) -> dict[str, Any]:
 
 
 def _plain_order(order: Order) -> dict[str, Any]:
-    what = {"ack": "alert", "retry": "message"}.get(order.kind, "silence")
+    what = {"ack": "alert", "retry": "message", "rules": "digest"}.get(order.kind, "silence")
     told: dict[str, Any] = {"event": order.kind, what: order.subject, "by": order.by}
+    if order.kind == "rules":
+        return told | {"changed": order.body}
     made = silence_in(order)
     if made is not None:
         told |= {"silences": selection_of(made), "until": iso(made.until_ms), "reason": made.reason}

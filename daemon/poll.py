@@ -16,6 +16,7 @@ import structlog
 
 from daemon.engine import Engine
 from daemon.exchanges.base import Answer, Task, Venue
+from daemon.outage import Outage
 from rules.model import (
     MASTER_IDENTITY,
     Failure,
@@ -52,7 +53,6 @@ class Counters:
     sweep_began_ms: int = 0
     sweep_ms: int | None = None
     swept_ms: int | None = None
-    last_reason: str = ""
     incomplete: int = 0
 
 
@@ -84,7 +84,7 @@ class Poller:
         self._tasks: list[Task] | None = None
         self._by_part: dict[tuple[Identity | None, str], Task] = {}
         self._not_before: dict[Task, int] = {}
-        self._failing: dict[Identity, str] = {}
+        self._outage = Outage(settings.name)
         self._listing = asyncio.Lock()
         self._relist: asyncio.TimerHandle | None = None
         self._background: set[asyncio.Task[None]] = set()
@@ -116,7 +116,7 @@ class Poller:
         """Ask for the clock, the venue's status and the key's rights."""
         if not self.halted:
             self._unexamined = None
-            await self._take(self.venue.examine())
+            await self._take(self.venue.examine(), "examine")
 
     async def _know_the_master(self) -> None:
         """An exchange that is bound to a master is not read before it is known whose the key is now.
@@ -141,7 +141,7 @@ class Poller:
             return
         async with self._listing:
             self.counters.listings += 1
-            await self._take(self.venue.listing())
+            await self._take(self.venue.listing(), "listing")
 
     async def dispatch(self) -> None:
         """Queue every task that is neither queued nor under way nor told to wait."""
@@ -165,6 +165,7 @@ class Poller:
             known = set(self._tasks)
             self._not_before = {task: at for task, at in self._not_before.items() if task in known}
             self._sweep_left &= known
+            self._outage.keep_only(set(identities) | {MASTER_IDENTITY})
         return self._tasks
 
     def accounts_changed(self) -> None:
@@ -247,7 +248,7 @@ class Poller:
 
     async def _run(self, queue: _Queue, task: Task, *, urgent: bool) -> None:
         try:
-            await self._take(self.venue.perform(task, urgent=urgent), task)
+            await self._take(self.venue.perform(task, urgent=urgent), task.name, task)
         except Exception:
             # A job boundary: one task's fault is on record and stops nothing else.
             log.exception("poll.failed", exchange=self.settings.name, task=task.name)
@@ -267,68 +268,40 @@ class Poller:
                 self.counters.swept_ms = self._engine.clock()
                 self.counters.sweep_ms = self.counters.swept_ms - self.counters.sweep_began_ms
 
-    async def _take(self, answers: object, task: Task | None = None) -> None:
+    async def _take(self, answers: object, call: str, task: Task | None = None) -> None:
         async for answer in answers:  # type: ignore[attr-defined]
             await self._engine.take(answer)
-            self._count(answer, task)
+            self._count(answer, call, task)
             stopped = self._engine.world.exchanges.get(self.settings.name)
             if stopped is not None and stopped.stopped and not self.halted:
                 self.halted = stopped.stopped
                 log.error("exchange.stopped", exchange=self.settings.name, reason=self.halted)
 
-    def _count(self, answer: Answer, task: Task | None) -> None:
+    def _count(self, answer: Answer, call: str, task: Task | None) -> None:
         counters = self.counters
         match answer:
             case MasterSeen():
                 self._unexamined = None
+                self._outage.succeeded(call, began_ms=answer.at_ms)
             case Reading():
                 counters.reads += 1
-                if self._failing and self._failing.pop(answer.account, None) is not None:
-                    log.info(
-                        "account.answers_again", exchange=self.settings.name, account=answer.account.label
-                    )
+                self._outage.succeeded(answer.account, call, began_ms=answer.began_ms)
             case Failure():
                 counters.failures += 1
                 self._unexamined = answer.kind
-                self._failed(answer, task)
-            case Listing(complete=False) | Pass(complete=False):
-                counters.incomplete += 1
-        if counters.last_reason and _proves_life(answer):
-            log.info("exchange.answers_again", exchange=self.settings.name)
-            counters.last_reason = ""
-
-    def _failed(self, failure: Failure, task: Task | None) -> None:
-        if failure.until_ms is not None and task is not None:
-            self._not_before[task] = failure.until_ms
-        if failure.account is None and failure.reason != self.counters.last_reason:
-            # An outage is logged once when it starts, and once when it ends.
-            if not self.counters.last_reason:
-                log.warning(
-                    "exchange.failing", exchange=self.settings.name, kind=failure.kind, reason=failure.reason
-                )
-            self.counters.last_reason = failure.reason
-        elif failure.account is not None and self._failing.get(failure.account) != failure.reason:
-            self._failing[failure.account] = failure.reason
-            log.warning(
-                "account.failing",
-                exchange=self.settings.name,
-                account=failure.account.label,
-                reason=failure.reason,
-            )
+                if answer.until_ms is not None and task is not None:
+                    self._not_before[task] = answer.until_ms
+                self._outage.failed(call if answer.account is None else answer.account, answer)
+            case Listing() | Pass():
+                # An incomplete one may be nothing but failures.
+                if answer.complete:
+                    self._outage.succeeded(call, began_ms=answer.began_ms)
+                else:
+                    counters.incomplete += 1
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-
-def _proves_life(answer: Answer) -> bool:
-    """Whether something of the exchange succeeded: an incomplete listing may be nothing but failures."""
-    match answer:
-        case Reading():
-            return True
-        case Listing() | Pass():
-            return answer.complete
-    return False
 
 
 def _next(queue: _Queue) -> Task | None:

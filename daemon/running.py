@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
@@ -16,8 +16,9 @@ from daemon.matching import Matching
 from daemon.notify_systemd import reloading, tell_systemd
 from daemon.snapshot import Snapshot
 from daemon.snapshots import alert_page, rule_views, snapshot
-from daemon.startup import preload, start_up
+from daemon.startup import Started, preload, start_up
 from daemon.vitals import Vitals
+from daemon.watch import LOOK_SECONDS, RulesWatch
 from daemon.web.actions import store_actions
 from daemon.web.errors import WebError
 from daemon.web.recent import Recent
@@ -27,16 +28,24 @@ from state.threaded import AsyncStore
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 0.5
+ANSWER_SECONDS = 0.5
 """How long one look at the daemon is good enough for pages, probes and scrapers."""
 
 
 async def run_daemon(
-    path: Path, stop: asyncio.Event, on_ready: Callable[[App, WebServer | None], None]
+    path: Path,
+    stop: asyncio.Event,
+    on_ready: Callable[[App, WebServer | None], None],
+    watch: RulesWatch | None = None,
+    begin: Callable[[Path], Awaitable[Started]] = start_up,
 ) -> None:
-    """Run until `stop` is set. Raises CannotRun with what is wrong and what to do."""
+    """Run until `stop` is set. Raises CannotRun with what is wrong and what to do.
+
+    `watch` is for whoever reloads by other means, too; it was made before.
+    """
     await asyncio.to_thread(preload)
-    app = App(path, await start_up(path))
+    files = watch or RulesWatch(path)  # before the file is read: an edit from now on is not overlooked
+    app = App(path, await begin(path))
     web: WebServer | None = None
     reads: AsyncStore | None = None
     matching = Matching(app.engine)
@@ -46,6 +55,12 @@ async def run_daemon(
         reads = await AsyncStore.open(app.store.path, readonly=True)
         web = await _serve(app, reads, matching)
         _keep_beating(app)
+
+        async def look() -> None:
+            if await files.changed():
+                await _reload(app, web, files)
+
+        app.every("rules file", LOOK_SECONDS, look)
         on_ready(app, web)
         await stop.wait()
     finally:
@@ -59,9 +74,10 @@ async def run_daemon(
 
 
 async def run_until_signalled(path: Path) -> None:
-    """As a service: SIGTERM and SIGINT stop, SIGHUP reloads, systemd is told."""
+    """As a service: SIGTERM and SIGINT stop, SIGHUP reloads at once, systemd is told."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
+    watch = RulesWatch(path)
     reloads: set[asyncio.Task[None]] = set()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -69,18 +85,18 @@ async def run_until_signalled(path: Path) -> None:
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
 
     def ready(app: App, web: WebServer | None) -> None:
-        def reload() -> None:
-            task = asyncio.create_task(_reload(app, web), name="reload")
+        def on_hangup() -> None:
+            task = asyncio.create_task(_reload(app, web, watch), name="reload")
             reloads.add(task)
             task.add_done_callback(reloads.discard)
 
-        loop.add_signal_handler(signal.SIGHUP, reload)
+        loop.add_signal_handler(signal.SIGHUP, on_hangup)
         address = page_of(app, web) or "off"
         log.info("daemon.ready", rules=len(app.config.ruleset.rules), page=address, state=str(app.store.path))
         tell_systemd("READY=1", "STATUS=ready; nothing read yet")
         Vitals(app).start()
 
-    await run_daemon(path, stop, ready)
+    await run_daemon(path, stop, ready, watch)
     log.info("daemon.stopped")
 
 
@@ -93,9 +109,11 @@ def page_of(app: App, web: WebServer | None) -> str:
     return f"http://{host}:{web.port}/"
 
 
-async def _reload(app: App, web: WebServer | None) -> None:
+async def _reload(app: App, web: WebServer | None, watch: RulesWatch) -> None:
+    """Take the file up as it is now, and let systemd know. A bad one changes nothing (law 10)."""
     tell_systemd(*reloading())
     try:
+        await asyncio.to_thread(watch.renew)
         if await app.reload():
             _keep_beating(app)
             if web is not None:
@@ -128,7 +146,7 @@ async def _serve(app: App, reads: AsyncStore, matching: Matching) -> WebServer |
     if config.listen is None:
         return None
     token = config.api_token.resolve() if config.api_token is not None else None
-    looks: Recent[Snapshot] = Recent(seconds=LOOK_SECONDS)
+    looks: Recent[Snapshot] = Recent(seconds=ANSWER_SECONDS)
     web = WebServer(
         config.listen.host,
         config.listen.port,

@@ -10,6 +10,8 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from state.errors import StateError
+
 log = structlog.get_logger(__name__)
 
 Job = Callable[[], Awaitable[None]]
@@ -21,6 +23,7 @@ class Schedule:
     def __init__(self) -> None:
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._running: set[asyncio.Task[object]] = set()
+        self._refused: set[str] = set()  # jobs that the state refuses now
         self._draining = False
 
     def start(self) -> None:
@@ -72,8 +75,17 @@ class Schedule:
             except asyncio.CancelledError:
                 if not self._draining:
                     raise
+            except StateError as error:
+                # Known and told of by /readyz: one line when it begins, one when it is over, and no traceback.
+                if name not in self._refused:
+                    self._refused.add(name)
+                    log.error("job.refused", job=name, reason=str(error))
             except Exception:
                 # A job boundary: the next run is tried as ever, and the fault is on record.
                 log.exception("job.failed", job=name)
+            else:
+                if name in self._refused:
+                    self._refused.discard(name)
+                    log.info("job.accepted_again", job=name)
 
         return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from daemon.app import App
@@ -9,12 +10,16 @@ from daemon.poll import Poller
 from daemon.snapshot import ExchangeView, NotifierView, RuleView, Snapshot
 from daemon.version import VERSION
 from daemon.web.alerts import AlertPage, read_alert
+from notifiers.custom import check_template
 from rules.builtin_names import STALE_EXCHANGE
 from rules.plan import is_read
 from rules.step import Step
 from rules.world import AlertKey, ExchangeState, Subject
 from state.errors import StateError
 from state.threaded import AsyncStore
+
+ANSWER_SECONDS = 2.0
+"""What waits longer for the state is told that: a health check that hangs tells nothing."""
 
 
 async def snapshot(app: App) -> Snapshot:
@@ -139,7 +144,11 @@ def _state_of(app: App, name: str, known: ExchangeState, poller: Poller) -> tupl
 
 async def _notifiers(app: App) -> tuple[tuple[NotifierView, ...], str]:
     try:
-        counts = await app.store.counts()
+        async with asyncio.timeout(ANSWER_SECONDS):
+            counts = await app.store.counts()
+    except TimeoutError:
+        path, seconds = app.store.path, f"{ANSWER_SECONDS:g}"
+        return (), f"{path} gives no answer within {seconds} s; see who has it open: fuser {path}"
     except StateError as error:
         return (), str(error)
     views = []
@@ -180,4 +189,19 @@ def _warnings(
         for one in notifiers
         if one.dead
     ]
-    return warnings
+    return warnings + _wording_warnings(app)
+
+
+def _wording_warnings(app: App) -> list[str]:
+    """The user's own words that fail: always, or for the last message of a notifier."""
+    settings = app.settings
+    texts = {"title": settings.title_template, "body": settings.body_template}
+    always = {key: check_template(text) for key, text in texts.items() if text}
+    found = [
+        f"templates.{key}: {fault}; the built-in words are used" for key, fault in always.items() if fault
+    ]
+    return found or [
+        f"notifier {name}: {lane.wording_fault}; the built-in words are used"
+        for name, lane in sorted(app.lanes.items())
+        if lane.wording_fault
+    ]

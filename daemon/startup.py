@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.config import Config, ConfigError, load, parse
+from daemon import exchanges
+from daemon.config import Config, ConfigError, ExchangeConfig, load, parse
+from daemon.config.differences import Change, differences
 from daemon.errors import CannotRun
-from notifiers.sending import Sender, preload
-from notifiers.service import BadUrl, check_url
+from daemon.exchanges.base import Credentials
+from notifiers.sending import preload
+from notifiers.service import BadUrl
+from notifiers.way import Way, check_url, open_way
 from rules.model import RulesRejected
 from rules.ruleset import Ruleset
 from rules.world import World
@@ -22,12 +27,13 @@ STATE_FILE = "subtally.db"
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The configuration in force, the open store, the World as it was left, and what was refused."""
+    """The configuration in force, the open store, the World as it was left, what was refused, what was edited."""
 
     config: Config
     store: AsyncStore
     world: World
     rejected: ConfigError | None
+    edited: tuple[Change, ...] = ()
 
 
 async def start_up(path: Path) -> Started:
@@ -66,17 +72,19 @@ async def _with_store(
         world = await store.load(before.ruleset if before else Ruleset())
     except StateError as error:
         raise CannotRun(str(error)) from error
-    return Started(config, store, world, rejected)
+    edited = differences(kept.sources, config.ruleset.sources) if kept is not None else ()
+    return Started(config, store, world, rejected, edited)
 
 
 def check_secrets(config: Config) -> None:
-    """Every secret can be had and every notifier's URL is one; raises CannotRun with all that is wrong."""
+    """Every secret can be had and is fit for its use; raises CannotRun with all that is wrong. Nobody is asked."""
     problems = [str(problem) for problem in config.missing_secrets()]
     if not problems:
         for notifier in config.notifiers:
             fault = check_url(notifier.url.resolve())
             if fault:
                 problems.append(f'{config.file}: notifier "{notifier.settings.name}": url: {fault}')
+        problems += _unfit_keys(config)
         heartbeat = config.daemon.heartbeat_url
         if heartbeat is not None and not heartbeat.resolve().startswith(("https://", "http://")):
             problems.append(f"{config.file}: daemon: heartbeat_url: it is not an http or https address")
@@ -84,10 +92,27 @@ def check_secrets(config: Config) -> None:
         raise CannotRun("\n".join(problems))
 
 
-def make_sender(name: str, url: str) -> Sender:
+def credentials_of(exchange: ExchangeConfig) -> Credentials:
+    """Read the secrets of an exchange. Raises SecretError."""
+    passphrase = exchange.passphrase.resolve() if exchange.passphrase else ""
+    return Credentials(exchange.api_key.resolve(), exchange.api_secret.resolve(), passphrase)
+
+
+def _unfit_keys(config: Config) -> Iterator[str]:
+    """Found out now, and not when half of a reload is done."""
+    for exchange in config.exchanges:
+        settings = exchange.settings
+        try:
+            # With budgets of its own: a client that never calls must not touch those that are in use.
+            exchanges.make(settings, credentials_of(exchange), exchange.base_url, exchange.budget, lambda: 0)
+        except ValueError as error:
+            yield f'{config.file}: exchange "{settings.name}": {error}'
+
+
+def make_sender(name: str, url: str) -> Way:
     """A notifier's way out; raises CannotRun naming it, never the URL."""
     try:
-        return Sender(name, url)
+        return open_way(name, url)
     except BadUrl as error:
         raise CannotRun(f'notifier "{name}": url: {error}') from error
 
@@ -124,4 +149,13 @@ def _more(count: int) -> str:
     return f" (and {count - 1} more)" if count > 1 else ""
 
 
-__all__ = ["Started", "check_secrets", "first_problem", "make_sender", "preload", "start_up", "state_path_of"]
+__all__ = [
+    "Started",
+    "check_secrets",
+    "credentials_of",
+    "first_problem",
+    "make_sender",
+    "preload",
+    "start_up",
+    "state_path_of",
+]

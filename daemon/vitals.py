@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
 
-from daemon.app import App
+from daemon.app import App, Edit
 from daemon.notify_systemd import heard_by_systemd, tell_systemd, watchdog_seconds
 from daemon.snapshot import Snapshot
 from daemon.snapshots import snapshot
@@ -17,6 +18,7 @@ LOOK_SECONDS: Final = 0.5
 STATUS_SECONDS: Final = 3.0
 """The least time between two status lines."""
 
+EDIT_SHOWN_MS: Final = 600_000
 PETS_PER_WATCHDOG: Final = 4
 _MOST_NAMED: Final = 3
 
@@ -51,7 +53,7 @@ class Vitals:
         now = self._clock()
         if self._told_at is not None and now - self._told_at < STATUS_SECONDS:
             return
-        line = status_line(await snapshot(self._app))
+        line = status_line(await snapshot(self._app), self._app.last_edit)
         if line != self._line:
             self._line, self._told_at = line, now
             self._tell(f"STATUS={line}")
@@ -73,8 +75,11 @@ class Vitals:
             self._tell("WATCHDOG=1")
 
 
-def status_line(seen: Snapshot) -> str:
-    """`2/3 exchanges fresh (okx-main: stale), 2 alerts firing, oldest reading 4s ago, outbox 0`: one short line."""
+def status_line(seen: Snapshot, edit: Edit | None = None) -> str:
+    """`2/3 exchanges fresh (okx-main: stale), 2 alerts firing, oldest reading 4s ago, outbox 0`: one short line.
+
+    For ten minutes also what the last edit of the file changed.
+    """
     fresh = sum(one.state == "fresh" for one in seen.exchanges)
     parts = [f"{fresh}/{len(seen.exchanges)} exchanges fresh{_others(seen)}"]
     firing = sum(alert.fired_ms is not None for alert in seen.alerts)
@@ -85,6 +90,10 @@ def status_line(seen: Snapshot) -> str:
     dead = sum(one.dead for one in seen.notifiers)
     parts += [f"{dead} dead notifications"] if dead else []
     parts += ["the rules file is refused"] if _begins(seen.warnings, "rules:") else []
+    if edit is not None and seen.now_ms - edit.at_ms < EDIT_SHOWN_MS:
+        parts.append(
+            f"taken up at {datetime.fromtimestamp(edit.at_ms // 1000, UTC):%H:%M:%S} UTC: {edit.changed}"
+        )
     parts += ["the state cannot be written"] if _begins(seen.unready, "state:") else []
     return ", ".join(parts)
 

@@ -48,10 +48,11 @@ class Wording:
     """A message in words: plain text, bounded, never empty.
 
     `named` are the alert ids that stand in `body`. Only those count as told (law 7): a message of very many
-    alerts ends in counts.
+    alerts ends in counts. `fault` is why the user's own words failed; "" where they did not, None where none were used.
     """
 
     title: str
     body: str
     tone: Tone = Tone.INFO
     named: frozenset[str] = frozenset()
+    fault: str | None = None

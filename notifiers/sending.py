@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from notifiers.address import Redactor, printable
-from notifiers.message import Wording
+from notifiers.message import Message, Wording
 from notifiers.outcome import Result, SendOutcome, failure
 from notifiers.service import BadUrl, build, check_url, preload
 from notifiers.text import tidy
@@ -58,7 +58,12 @@ class Sender:
         for logger in map(logging.getLogger, _LOGGERS):
             logger.removeFilter(self._guard)
 
-    async def send(self, wording: Wording, timeout_seconds: float) -> Result:
+    async def send(
+        self,
+        wording: Wording,
+        timeout_seconds: float,
+        message: Message | None = None,
+    ) -> Result:
         """Send once and say what became of it. Never raises for what the service does.
 
         After `timeout_seconds` the outcome is UNKNOWN: the thread cannot be stopped, so the message may still

@@ -16,6 +16,11 @@ def render(name: str, **values: object) -> str:
     return "\n".join(line for line in map(str.strip, text.splitlines()) if line)
 
 
+def render_macro(name: str, macro: str, *values: object) -> str:
+    """What one macro of the template `name` gives."""
+    return str(getattr(_template(name).module, macro)(*values)).strip()
+
+
 @cache
 def _template(name: str) -> Template:
     return _environment().get_template(f"{name}.txt")

@@ -7,8 +7,11 @@ each under headings, and then as many lines as fit, the most severe first, with 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from notifiers.custom import BUILT_IN, Templates
 from notifiers.message import Item, Message, Tone, Wording
+from notifiers.phrasing import Phrasing
 from notifiers.summary import gravest, heading, lines, summary_title, words_of
 from notifiers.templating import render
 from notifiers.text import clip, units
@@ -21,35 +24,54 @@ LIMIT_UNITS = 3_500
 """UTF-16 units of a body. Telegram takes 4,096, and the title stands before it."""
 
 TITLE_UNITS = 60
-SHORTEST_LABEL_UNITS = 10
 _NAME_UNITS = (LABEL_UNITS, 24, 10)
 _DETAILS = (3, 2, 1)
 _LEAST_BLOCK_UNITS = 60  # hardly a block is shorter: more of them than this allows are not even tried
+
+_LEAST_ROOM_FOR_NOTE = 400  # a service that takes less has no room for it; log and /readyz tell of it
 
 LEAST_LINE_UNITS = 20
 """Hardly a line of one alert is shorter."""
 
 
 def word(
-    message: Message, *, timezone: str, public_url: str, now_ms: int, limit_units: int = LIMIT_UNITS
+    message: Message,
+    *,
+    timezone: str,
+    public_url: str,
+    now_ms: int,
+    limit_units: int = LIMIT_UNITS,
+    templates: Templates = BUILT_IN,
 ) -> Wording:
     """The words of `message` as read at `now_ms`; the body has at most `limit_units`.
 
+    `templates` are the user's own words. Where they fail the built-in ones stand in, and the message says so.
     Raises ValueError for a message without items: there is nothing to say.
     """
     if not message.items:
         raise ValueError("a message carries at least one alert")
+    reader = Reader(zone(timezone), now_ms, public_url.rstrip("/"))
+    phrasing = Phrasing(templates)
+    wording = _worded(message, reader, phrasing, limit_units)
+    room = limit_units - units(phrasing.note) - 1
+    if phrasing.note and room >= _LEAST_ROOM_FOR_NOTE:
+        wording = _worded(message, reader, phrasing, room)
+        wording = replace(wording, body=f"{wording.body}\n{phrasing.note}")
+    return replace(wording, fault=phrasing.fault)
+
+
+def _worded(message: Message, reader: Reader, phrasing: Phrasing, limit_units: int) -> Wording:
     title, body, named = "", "", frozenset[str]()
     views: tuple[View, ...] = ()
+    first = is_first_look(message.items)
     for name_units in _NAME_UNITS:
-        reader = Reader(zone(timezone), now_ms, public_url.rstrip("/"), name_units)
-        views = views_of(message.items, reader)
-        first = is_first_look(message.items)
-        title = _title(views, first=first)
+        narrower = replace(reader, name_units=name_units)
+        views = views_of(message.items, narrower)
+        title = _title(views, phrasing, first=first)
         if len(views) == 1:
-            body, named = _single(message, views[0], first=first, limit_units=limit_units)
+            body, named = _single(message, views[0], phrasing, first=first, limit_units=limit_units)
         else:
-            body, named = _several(message, views, reader, first=first, limit_units=limit_units)
+            body, named = _several(message, views, narrower, phrasing, first=first, limit_units=limit_units)
         if named and units(body) <= limit_units:
             break
     return Wording(title, clip(body, limit_units) or title, _tone(views), named)
@@ -83,30 +105,43 @@ def views_of(items: Iterable[Item], reader: Reader) -> tuple[View, ...]:
 
 
 def is_first_look(items: Sequence[Item]) -> bool:
-    """Whether the message is the digest of a first judgement."""
-    return bool(items[0].batch) and len({item.batch for item in items}) == 1
+    """Whether the message is the digest of a first judgement; what followed of its alerts may be in it, too."""
+    batch_of: dict[str, str] = {}
+    for item in items:
+        batch_of.setdefault(item.alert_id, item.batch)
+    (batch, *others) = set(batch_of.values())
+    return bool(batch) and not others
 
 
-def _single(message: Message, a: View, *, first: bool, limit_units: int) -> tuple[str, frozenset[str]]:
+def _single(
+    message: Message, a: View, phrasing: Phrasing, *, first: bool, limit_units: int
+) -> tuple[str, frozenset[str]]:
     above = heading((a,), first=True) + "\n" if first else ""
-    body = ""
     for detail in _DETAILS:
-        body = above + render(a.kind.value, a=a, detail=detail, message_id=message.id)
+        body = above + phrasing.block(a, detail, message.id)
         if units(body) <= limit_units:
             return body, frozenset({a.id})
+    if phrasing.give_up_body():
+        return _single(message, a, phrasing, first=first, limit_units=limit_units)
     body = f"{words_of(a)} {render('line', a=a, where=True)} {message.id}".strip()
     return body, frozenset({a.id}) if units(body) <= limit_units else frozenset()
 
 
 def _several(
-    message: Message, views: tuple[View, ...], reader: Reader, *, first: bool, limit_units: int
+    message: Message,
+    views: tuple[View, ...],
+    reader: Reader,
+    phrasing: Phrasing,
+    *,
+    first: bool,
+    limit_units: int,
 ) -> tuple[str, frozenset[str]]:
     above = heading(views, first=first)
     foot = " ".join(part for part in (_link(reader), message.id) if part)
     room = limit_units - units(above) - units(foot) - 4
     if not first:
         for detail in _DETAILS:
-            blocks = _blocks(views, detail, room)
+            blocks = _blocks(views, phrasing, detail, room)
             if blocks is not None:
                 return "\n\n".join([above, *blocks, foot]), frozenset(a.id for a in views)
     shown, named = lines(views, room, link=_link(reader))
@@ -116,13 +151,13 @@ def _several(
     return "\n\n".join(part for part in (above, shown, foot) if part), named
 
 
-def _blocks(views: Sequence[View], detail: int, room: int) -> list[str] | None:
+def _blocks(views: Sequence[View], phrasing: Phrasing, detail: int, room: int) -> list[str] | None:
     """Every alert's block, None where they do not fit."""
     if len(views) * _LEAST_BLOCK_UNITS > room:
         return None
     blocks = []
     for a in views:
-        block = render(a.kind.value, a=a, detail=detail, message_id="")
+        block = phrasing.block(a, detail, "")
         room -= units(block) + 2
         if room < 0:
             return None
@@ -146,27 +181,13 @@ def _link(reader: Reader) -> str:
     return f"{reader.public_url}/" if reader.public_url else ""
 
 
-def _title(views: Sequence[View], *, first: bool) -> str:
+def _title(views: Sequence[View], phrasing: Phrasing, *, first: bool) -> str:
     if len(views) == 1:
-        return _title_of(views[0], TITLE_UNITS)
+        return phrasing.title(views[0], TITLE_UNITS)
     if first:
         return clip(summary_title(views), TITLE_UNITS)
     more = f" +{len(views) - 1} more"
-    return _title_of(gravest(views), TITLE_UNITS - units(more)) + more
-
-
-def _title_of(a: View, room: int) -> str:
-    """Severity, account, asset and figure. The account gives way first; a figure is whole or not there."""
-    label = a.label or a.exchange or ("" if a.headline else a.rule)
-    title = ""
-    for full in (True, False):
-        title = render("title", a=a, label=label, full=full)
-        over = units(title) - room
-        if over <= 0:
-            return title
-        if units(label) - over >= SHORTEST_LABEL_UNITS:
-            return render("title", a=a, label=clip(label, units(label) - over), full=full)
-    return clip(title, room)
+    return phrasing.title(gravest(views), TITLE_UNITS - units(more)) + more
 
 
 def _tone(views: Sequence[View]) -> Tone:

@@ -44,6 +44,7 @@ def ensure(step: Step, exchange: str, identity: Identity, *, renames: bool = Fal
         account = _new(step, exchange, identity)
         step.world.put_account(account)
         step.outcome.accounts_changed.add(exchange)
+        step.world.index.look_soon()  # it may be silent from now on, and nobody has looked when that is too long
         return account
     known = account.identity
     if known is identity or known == identity:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rules.records import Account, Alert, AlertKey
@@ -9,6 +10,25 @@ from rules.ruleset import Rule
 
 if TYPE_CHECKING:  # the World owns its index
     from rules.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What an index knows that its tables do not tell: how they came about, and what was looked at since.
+
+    The rest is derived from the tables, or worked out again when it is asked for.
+    """
+
+    ids: set[str]
+    judged: set[tuple[int, str]]
+    unread: dict[str, set[tuple[int, str]]]
+    unknown_part: dict[AlertKey, tuple[int, str]]
+    last_success_ms: dict[str, int]
+    by_identifier: dict[tuple[str, str, str], int]
+    contested: bool
+    allows_until_ms: int
+    next_due_ms: int
+    next_scan_ms: int
 
 
 class Index:
@@ -83,6 +103,34 @@ class Index:
         self.filed: dict[str, object] = {}
         self.allows_until_ms = 0
         self.look_soon()
+
+    def memory(self) -> Memory:
+        """What a checkpoint must hold beside the tables."""
+        return Memory(
+            ids=self.ids.copy(),
+            judged=self.judged.copy(),
+            unread={name: pairs.copy() for name, pairs in self.unread.items()},
+            unknown_part=self.unknown_part.copy(),
+            last_success_ms=self.last_success_ms.copy(),
+            by_identifier=self.by_identifier.copy(),
+            contested=self.contested,
+            allows_until_ms=self.allows_until_ms,
+            next_due_ms=self.next_due_ms,
+            next_scan_ms=self.next_scan_ms,
+        )
+
+    def remember(self, memory: Memory) -> None:
+        """Derive everything anew from the tables, and know again what they do not tell."""
+        self.rebuild()
+        self.ids = memory.ids.copy()
+        self.judged = memory.judged.copy()
+        self.unread = {name: pairs.copy() for name, pairs in memory.unread.items()}
+        self.unknown_part = memory.unknown_part.copy()
+        self.last_success_ms = memory.last_success_ms.copy()
+        self.by_identifier = memory.by_identifier.copy()
+        self.contested = memory.contested
+        self.allows_until_ms = memory.allows_until_ms
+        self.next_due_ms, self.next_scan_ms = memory.next_due_ms, memory.next_scan_ms
 
     def look_soon(self) -> None:
         """The next tick must look at everything that time alone brings about."""

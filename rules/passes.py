@@ -104,16 +104,19 @@ def _absent(step: Step, settings: ExchangeSettings, account: Account, done: Pass
 def _still_there(step: Step, account: Account, since: int) -> bool:
     """Where a list speaks, a complete one begun after the first lacking pass must still name the account.
 
-    A list that has told nothing for `stale_after` speaks no more: better "drained or unlisted" than silence.
+    A list that has told nothing for `stale_after` while the venue answered speaks no more: better "drained or
+    unlisted" than silence. An outage of all is no silence of the list.
     """
-    listings = step.state(account.exchange).listings
+    state = step.state(account.exchange)
+    listings = state.listings
     source = primary(listings)
     if source is None or source not in account.listed_by:
         return True  # there is no list, or it never knew this kind of account
     listing = listings[source]
     if (listing.began_ms or 0) < since:
         step.outcome.relist(account.exchange)
-        return step.now_ms - (listing.ended_ms or 0) >= step.settings.stale_after_ms
+        spoke_ms = max(listing.ended_ms or 0, state.up_since_ms or 0)
+        return step.now_ms - spoke_ms >= step.settings.stale_after_ms
     return account.missing == 0
 
 

@@ -24,9 +24,9 @@ class Patterns:
     all: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        literals = frozenset(p.casefold() for p in self.wanted if not _WILD & set(p))
-        object.__setattr__(self, "literals", literals)
-        object.__setattr__(self, "only_literals", not any(_WILD & set(p) for p in self.wanted))
+        literal = [p for p in self.wanted if _WILD.isdisjoint(p)]
+        object.__setattr__(self, "literals", frozenset(p.casefold() for p in literal))
+        object.__setattr__(self, "only_literals", len(literal) == len(self.wanted))
         object.__setattr__(self, "all", "*" in self.wanted and not self.excluded)
 
     @classmethod

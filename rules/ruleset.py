@@ -17,7 +17,10 @@ DAY_MS = 24 * HOUR_MS
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`[daemon]`, as far as the engine and the messages need it. `notify=None` means all notifiers."""
+    """`[daemon]`, as far as the engine and the messages need it. `notify=None` means all notifiers.
+
+    `title_template` and `body_template` are the user's own words, "" the built-in ones.
+    """
 
     notify: tuple[str, ...] | None = None
     poll_every_ms: int = MINUTE_MS
@@ -29,6 +32,8 @@ class Settings:
     retention_ms: int = 90 * DAY_MS
     timezone: str = "UTC"
     public_url: str = ""
+    title_template: str = ""
+    body_template: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +179,15 @@ class Ruleset:
     silences: tuple[Silence, ...] = ()
     sources: tuple[tuple[str, str], ...] = ()
     digest: str = ""
+
+
+def heard_by(ruleset: Ruleset, wanted: tuple[str, ...] | None, severity: Severity) -> list[str]:
+    """Those of the wanted notifiers (None: all) that take this severity, in the order of the file."""
+    return [
+        notifier.name
+        for notifier in ruleset.notifiers.values()
+        if (wanted is None or notifier.name in wanted) and severity.rank >= notifier.min_severity.rank
+    ]
 
 
 @dataclass(frozen=True, slots=True)

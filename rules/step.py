@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from rules.model import Severity
 from rules.outcome import Note, Outcome, Transition
-from rules.ruleset import ExchangeSettings, Rule, Ruleset, Settings
+from rules.ruleset import ExchangeSettings, Rule, Ruleset, Settings, heard_by
 from rules.world import Account, Alert, ExchangeState, World
 
 
@@ -86,9 +86,4 @@ def severities_from(severity: Severity) -> range:
 
 def routed(ruleset: Ruleset, rule: Rule | None, severity: Severity) -> list[str]:
     """The notifiers to tell, in the order of the file. A rule of None is a built-in one."""
-    wanted = ruleset.settings.notify if rule is None else rule.notify
-    return [
-        notifier.name
-        for notifier in ruleset.notifiers.values()
-        if (wanted is None or notifier.name in wanted) and severity.rank >= notifier.min_severity.rank
-    ]
+    return heard_by(ruleset, ruleset.settings.notify if rule is None else rule.notify, severity)

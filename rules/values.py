@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Context, Decimal, Inexact
+from typing import TYPE_CHECKING
 
 from rules.model import Row
-from rules.records import Holding, Valuation
+
+if TYPE_CHECKING:  # a rules file is checked without the tables of the World
+    from rules.records import Holding, Valuation
 
 ZERO = Decimal(0)
 EXACT = Context(prec=5_000, traps=[Inexact])

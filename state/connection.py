@@ -15,6 +15,9 @@ from sqlite_utils import Database
 from state.errors import MissingError, ReadOnlyError, WriterRunningError, telling
 
 BUSY_SECONDS: Final = 5
+WRITER_BUSY_SECONDS: Final = 1
+"""The daemon waits for less: it tries again by itself, and must say soon that somebody holds the state locked."""
+
 _PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA synchronous = FULL",  # 0.2 ms a commit; a lost outbox row costs more
@@ -62,6 +65,12 @@ def _create(path: Path) -> None:
         ) from error
     except OSError as error:
         raise MissingError("open", path, str(error.strerror), "[daemon] state must name a file") from error
+
+
+def be_impatient(db: Database, path: Path) -> None:
+    """From here on wait for other processes only as long as a daemon may."""
+    with telling("open", path):
+        db.conn.execute(f"PRAGMA busy_timeout = {int(min(BUSY_SECONDS, WRITER_BUSY_SECONDS) * 1000)}")
 
 
 @contextmanager

@@ -48,9 +48,9 @@ def load_world(db: sqlite3.Connection, ruleset: Ruleset) -> World:
     # As far as the engine has heard: the rest of the orders is folded in, and logged, when it runs.
     silences = db.execute(
         "SELECT s.id, s.body FROM silences AS s JOIN orders AS o ON o.kind = 'silence' AND o.subject = s.id"
-        " WHERE o.seq <= ?1 AND NOT EXISTS"
-        " (SELECT 1 FROM orders AS e WHERE e.kind = 'unsilence' AND e.subject = s.id AND e.seq <= ?1) ORDER BY s.id",
-        (world.orders_seq,),
+        " WHERE o.seq <= :seq AND NOT EXISTS"
+        " (SELECT 1 FROM orders AS e WHERE e.kind = 'unsilence' AND e.subject = s.id AND e.seq <= :seq) ORDER BY s.id",
+        {"seq": world.orders_seq},
     )
     world.silences = {ident: from_json(Silence, body) for ident, body in silences}
     world.index.rebuild()

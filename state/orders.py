@@ -17,7 +17,10 @@ ORDERS_MOST: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One line of the record: `kind` is ack, silence, unsilence or retry; `subject` the id that it is about."""
+    """One line of the record: `kind` is ack, silence, unsilence, retry or rules; `subject` the id that it is about.
+
+    Of rules, taken up from the file, `subject` is the digest and `body` says what changed.
+    """
 
     seq: int
     at_ms: int
@@ -53,18 +56,25 @@ def silence(db: sqlite3.Connection, made: Silence, now_ms: int) -> Silence:
 
 def unsilence(db: sqlite3.Connection, ident: str, by: str, now_ms: int) -> bool:
     """False where there is none of that id, or it is over. In a transaction."""
-    ended = db.execute("UPDATE silences SET ended_ms = ? WHERE id = ? AND ended_ms IS NULL", (now_ms, ident))
-    if not ended.rowcount:
+    if all(one.id != ident for one in live_silences(db, now_ms)):
         return False
+    db.execute("UPDATE silences SET ended_ms = ? WHERE id = ?", (now_ms, ident))
     _put(db, now_ms, "unsilence", ident, by, "")
     return True
 
 
+_LIVE: Final = (
+    "SELECT body FROM silences AS s WHERE ended_ms IS NULL"
+    " AND coalesce(json_extract(body, '$.until_ms'), 9223372036854775807) > ?"
+    " AND (coalesce(json_extract(body, '$.until_resolved'), '') = '' OR EXISTS"
+    "  (SELECT 1 FROM alerts AS a WHERE a.id = json_extract(s.body, '$.until_resolved') AND a.ended_ms IS NULL))"
+    " ORDER BY made_ms, id"
+)
+
+
 def live_silences(db: sqlite3.Connection, now_ms: int) -> list[Silence]:
     """Those that people made, did not end, and whose time is not over; also the ones that have yet to begin."""
-    found = db.execute("SELECT body FROM silences WHERE ended_ms IS NULL ORDER BY made_ms, id")
-    every = (from_json(Silence, body) for (body,) in found)
-    return [one for one in every if (one.until_ms is None or one.until_ms > now_ms) and _lasts(db, one)]
+    return [from_json(Silence, body) for (body,) in db.execute(_LIVE, (now_ms,))]
 
 
 def acked_since(db: sqlite3.Connection, alert: str) -> int | None:
@@ -85,7 +95,7 @@ def orders_after(db: sqlite3.Connection, seq: int) -> list[Order]:
 
 
 def inputs_of(orders: list[Order]) -> Iterator[Acked | SilenceMade | SilenceEnded]:
-    """The orders that the engine hears of; a retry is the outbox's own."""
+    """The orders that the engine hears of; a retry is the outbox's own, rules come with their text."""
     for order in orders:
         match order.kind:
             case "ack":
@@ -96,17 +106,9 @@ def inputs_of(orders: list[Order]) -> Iterator[Acked | SilenceMade | SilenceEnde
                 yield SilenceEnded(order.at_ms, order.subject, order.by)
 
 
-def record(db: sqlite3.Connection, now_ms: int, kind: str, subject: str, by: str) -> None:
+def record(db: sqlite3.Connection, now_ms: int, kind: str, subject: str, by: str, body: str = "") -> None:
     """Put an order of another kind on record. In a transaction."""
-    _put(db, now_ms, kind, subject, by, "")
-
-
-def _lasts(db: sqlite3.Connection, one: Silence) -> bool:
-    """Whether the alert that it lasts for is still open."""
-    if not one.until_resolved:
-        return True
-    found = db.execute("SELECT 1 FROM alerts WHERE id = ? AND ended_ms IS NULL", (one.until_resolved,))
-    return found.fetchone() is not None
+    _put(db, now_ms, kind, subject, by, body)
 
 
 def _put(db: sqlite3.Connection, now_ms: int, kind: str, subject: str, by: str, body: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from rules.ids import derive
@@ -46,7 +46,11 @@ class OutboxRow:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is sent in one go. `attempt` counts from 1; with `perhaps` an earlier attempt may have arrived."""
+    """What is sent in one go. `attempt` counts from 1; with `perhaps` an earlier attempt may have arrived.
+
+    `given_ms` is from when giving up counts: the claim, or the last time that a person had it sent again.
+    `more` tells that other rows were due with it, which need not gather any longer.
+    """
 
     id: str
     notifier: str
@@ -54,11 +58,16 @@ class Message:
     attempt: int
     perhaps: bool
     rows: tuple[OutboxRow, ...]
+    given_ms: int = 0
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Rows not yet claimed, claimed and not settled, and given up; `oldest_ms` is of the first two."""
+    """Rows not yet claimed, claimed and not settled, and given up; `oldest_ms` is of the first two.
+
+    A row that a silence holds back has no age: the outbox is not stuck, it does what it was told.
+    """
 
     queued: int
     claimed: int
@@ -84,6 +93,16 @@ def put_parameters(told: Notification) -> Parameters:
     return told.alert, told.notifier, told.batch, told.created_ms, to_json(told)
 
 
+def anything(db: sqlite3.Connection, notifier: str, now_ms: int) -> bool:
+    """Whether a claim for this notifier may find something: asked every second, so it takes no lock."""
+    found = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM notifications WHERE notifier = ?1 AND state = 'queued') OR EXISTS"
+        " (SELECT 1 FROM messages WHERE notifier = ?1 AND state = 'waiting' AND not_before_ms <= ?2)",
+        (notifier, now_ms),
+    ).fetchone()
+    return bool(found[0])
+
+
 def claim(
     db: sqlite3.Connection,
     notifier: str,
@@ -107,9 +126,10 @@ def claim(
         return _message(db, waiting[0])
     if _gathers_until(db, notifier, now_ms, gather_ms) > now_ms:
         return None
-    rows = _unmuted_rows(db, notifier, now_ms, limit, silences)
-    if not rows:
+    due_rows = _unmuted_rows(db, notifier, now_ms, limit, silences)
+    if not due_rows:
         return None
+    rows = _one_kind(db, due_rows)
     taken: Callable[[str], bool] = lambda id_: _state(db, id_) is not None  # noqa: E731
     message = derive("M", f"{notifier}\x1f{rows}", taken)
     db.execute(
@@ -121,7 +141,21 @@ def claim(
         "UPDATE notifications SET state = 'claimed', message = ? WHERE id = ?",
         [(message, row) for row in rows],
     )
-    return _message(db, message)
+    return replace(_message(db, message), more=len(rows) < len(due_rows))
+
+
+def _one_kind(db: sqlite3.Connection, rows: list[int]) -> list[int]:
+    """Of rows that are due, those of one message: a digest leaves alone, with what followed of its own alerts."""
+    found = db.execute(
+        "SELECT id, alert, batch FROM notifications WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        (to_json(rows),),
+    ).fetchall()
+    batch_of: dict[str, str] = {}  # the digest that an alert's first row is in
+    kinds: dict[int, str] = {}
+    for row, alert, batch in found:
+        kinds[row] = batch_of.setdefault(alert, batch) if alert else batch
+    first = kinds[rows[0]]
+    return [row for row in rows if kinds[row] == first]
 
 
 def _take_what_followed(
@@ -132,10 +166,10 @@ def _take_what_followed(
     One that perhaps arrived keeps its members, because under its id the same must be said again.
     """
     later = db.execute(
-        "SELECT n.id FROM notifications AS n JOIN messages AS m ON m.id = ?1"
+        "SELECT n.id FROM notifications AS n JOIN messages AS m ON m.id = :message"
         " WHERE m.perhaps = 0 AND n.notifier = m.notifier AND n.state = 'queued' AND n.alert <> ''"
-        " AND n.alert IN (SELECT alert FROM notifications WHERE message = ?1) ORDER BY n.id",
-        (message,),
+        " AND n.alert IN (SELECT alert FROM notifications WHERE message = :message) ORDER BY n.id",
+        {"message": message},
     ).fetchall()
     going = sift(db, [row for (row,) in later], silences, now_ms).go
     db.executemany(
@@ -212,12 +246,14 @@ def _rest_of_batch(
 
 
 def _message(db: sqlite3.Connection, message: str) -> Message:
-    notifier, claimed_ms, attempts, perhaps = db.execute(
-        "SELECT notifier, claimed_ms, attempts, perhaps FROM messages WHERE id = ?", (message,)
+    notifier, claimed_ms, attempts, perhaps, given_ms = db.execute(
+        "SELECT notifier, claimed_ms, attempts, perhaps, max(claimed_ms, coalesce("
+        "(SELECT max(at_ms) FROM orders WHERE kind = 'retry' AND subject = m.id), 0)) FROM messages AS m WHERE id = ?",
+        (message,),
     ).fetchone()
     rows = db.execute("SELECT id, body FROM notifications WHERE message = ? ORDER BY id", (message,))
     members = tuple(OutboxRow(row, from_json(Notification, body)) for row, body in rows)
-    return Message(message, notifier, claimed_ms, attempts, bool(perhaps), members)
+    return Message(message, notifier, claimed_ms, attempts, bool(perhaps), members, given_ms)
 
 
 def _state(db: sqlite3.Connection, message: str) -> str | None:
@@ -321,7 +357,7 @@ def counts(db: sqlite3.Connection) -> dict[str, Counts]:
     """Per notifier, for the metrics."""
     found = db.execute(
         "SELECT notifier, sum(state = 'queued'), sum(state = 'claimed'), sum(state = 'dead'),"
-        " min(CASE WHEN state <> 'dead' THEN created_ms END)"
+        " min(CASE WHEN state = 'claimed' OR state = 'queued' AND NOT muted THEN created_ms END)"
         " FROM notifications WHERE state IN ('queued', 'claimed', 'dead') GROUP BY notifier"
     )
     return {notifier: Counts(*numbers) for notifier, *numbers in found}

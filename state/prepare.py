@@ -128,6 +128,11 @@ class Preparer:
         self._next_seq += sum(len(rows) for sql, rows in body if sql is PUT_LOG)
         return Prepared(first, self._next_seq - 1, tuple(part for part in (*head, *body) if part[1]))
 
+    def cut(self) -> int:
+        """Begin the log anew: what follows refers to nothing before it. The last `seq` that was prepared."""
+        self._log = LogWriter(self._names, self._identities)
+        return self._next_seq - 1
+
     def _logged(self, batch: Sequence[Entry]) -> Iterable[Statement]:
         rules: list[Parameters] = []
         current: list[Parameters] = []

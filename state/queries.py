@@ -127,6 +127,16 @@ def transitions(db: sqlite3.Connection, alert_id: str) -> tuple[Transition, ...]
     return tuple(from_json(Transition, body) for (body,) in reversed(found))
 
 
+def told_open(db: sqlite3.Connection, notifier: str) -> frozenset[str]:
+    """The ids of the open alerts of which something was delivered to this notifier."""
+    found = db.execute(
+        "SELECT id FROM alerts AS a WHERE ended_ms IS NULL AND EXISTS (SELECT 1 FROM notifications AS n"
+        " WHERE n.alert = a.id AND n.notifier = ? AND n.state = 'delivered')",
+        (notifier,),
+    )
+    return frozenset(str(ident) for (ident,) in found)
+
+
 def accounts(
     db: sqlite3.Connection, *, exchange: str | None, name: str | None, after: str | None, limit: int
 ) -> Page[Account]:
@@ -166,6 +176,16 @@ def exchanges(db: sqlite3.Connection) -> tuple[ExchangeState, ...]:
     """By name; there are never many."""
     return tuple(
         from_json(ExchangeState, body) for (body,) in db.execute("SELECT body FROM exchanges ORDER BY name")
+    )
+
+
+def assets(db: sqlite3.Connection) -> tuple[tuple[str, str], ...]:
+    """(exchange, coin) of every coin that was ever read there."""
+    return tuple(
+        db.execute(
+            "SELECT DISTINCT a.exchange, c.text FROM (SELECT DISTINCT account, asset FROM balances) AS b"
+            " JOIN accounts AS a ON a.key = b.account JOIN names AS c ON c.id = b.asset ORDER BY 1, 2"
+        )
     )
 
 

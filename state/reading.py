@@ -19,11 +19,14 @@ _CHUNKS_AT_ONCE = 64
 
 
 def read_log(
-    db: sqlite3.Connection, ruleset_of: Callable[[str], Ruleset]
+    db: sqlite3.Connection, ruleset_of: Callable[[str], Ruleset], after_seq: int = 0
 ) -> Iterator[tuple[int, int, Input]]:
-    """(seq of the chunk, judged at, input) from the oldest kept to the newest. Raises LogDamageError."""
+    """(seq of the chunk, judged at, input) from the oldest kept to the newest. Raises LogDamageError.
+
+    Where `after_seq` is not 0 it is that of a checkpoint: what follows one refers to nothing before it.
+    """
     reader = LogReader(name_of(db), identity_of(db), ruleset_of, base_record(db))
-    seq = 0
+    seq = after_seq
     while True:
         # By pages: a cursor left open for the length of a replay would keep the WAL from being reset.
         found = db.execute(

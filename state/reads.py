@@ -55,6 +55,11 @@ class Reads:
         """The alerts that are breaks, the newest first."""
         return self.alerts_where(replace(wanted, type=BREAK_TYPE), after=after, limit=limit)
 
+    def told_open(self, notifier: str) -> frozenset[str]:
+        """The ids of the open alerts that this notifier was told of."""
+        with self._reading() as db:
+            return queries.told_open(db, notifier)
+
     def alert(self, alert_id: str) -> AlertRow | None:
         """One alert, open or ended."""
         with self._reading() as db:
@@ -101,6 +106,11 @@ class Reads:
         """Every exchange with what is known of it, by name."""
         with self._reading() as db:
             return queries.exchanges(db)
+
+    def assets(self) -> tuple[tuple[str, str], ...]:
+        """(exchange, coin) of every coin that was ever read there."""
+        with self._reading() as db:
+            return queries.assets(db)
 
     def balances(
         self,

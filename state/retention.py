@@ -1,7 +1,9 @@
 """Forgetting what is older than `retention`, in bounded steps so that no commit waits long for it.
 
-Open alerts, what is still to be told, and dead notifications younger than that stay. The log is a chain of
-differences: what its deleted beginning amounts to is folded into `log_base`, so that the rest stays readable.
+Open alerts, what is still to be told, silences in force, orders that the engine has not heard of yet, and everything
+younger than that stay; an order stays with the alert, the silence or the message that it is about. The log is a chain
+of differences: what its deleted beginning amounts to is folded into `log_base`, so that the rest stays readable.
+What follows the newest checkpoint that is old enough stays with it, so that all of `retention` can be replayed.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from typing import Final
 
 from rules.model import Identity
 from rules.ruleset import Ruleset
+from state import checkpoints
 from state.codec import to_json
 from state.interned import Interned
 from state.log import LogReader, LogWriter
@@ -31,7 +34,19 @@ DELETE FROM attempts WHERE seq IN (
 DELETE FROM messages WHERE id IN (
     SELECT id FROM messages AS m WHERE settled_ms < :before
         AND NOT EXISTS (SELECT 1 FROM notifications WHERE message = m.id)
-        AND NOT EXISTS (SELECT 1 FROM attempts WHERE message = m.id) LIMIT :batch)
+        AND NOT EXISTS (SELECT 1 FROM attempts WHERE message = m.id) LIMIT :batch);
+DELETE FROM silences WHERE id IN (
+    SELECT id FROM silences AS s WHERE made_ms < :before AND (ended_ms < :before
+            OR json_extract(body, '$.until_ms') < :before
+            OR coalesce(json_extract(body, '$.until_resolved'), '') <> '' AND NOT EXISTS (SELECT 1 FROM alerts
+                WHERE id = json_extract(s.body, '$.until_resolved') AND coalesce(ended_ms, :before) >= :before))
+        AND NOT EXISTS (SELECT 1 FROM orders WHERE subject = s.id AND kind IN ('silence', 'unsilence')
+            AND (seq > :heard OR at_ms >= :before)) LIMIT :batch);
+DELETE FROM orders WHERE seq IN (
+    SELECT seq FROM orders AS o WHERE at_ms < :before AND seq <= :heard
+        AND NOT EXISTS (SELECT 1 FROM alerts WHERE id = o.subject)
+        AND NOT EXISTS (SELECT 1 FROM silences WHERE id = o.subject)
+        AND NOT EXISTS (SELECT 1 FROM messages WHERE id = o.subject) LIMIT :batch)
 """
 
 
@@ -40,8 +55,10 @@ def forget(
 ) -> int:
     """One step of at most `batch` rows of each kind; how many went. In a transaction."""
     gone = _forget_log(db, names, identities, before_ms, batch)
+    heard = db.execute("SELECT value FROM meta WHERE key = 'orders_seq'").fetchone()
+    given = {"before": before_ms, "batch": batch, "heard": 0 if heard is None else int(heard[0])}
     for statement in _STEPS.split(";\n"):
-        gone += db.execute(statement, {"before": before_ms, "batch": batch}).rowcount
+        gone += db.execute(statement, given).rowcount
     return gone
 
 
@@ -56,6 +73,8 @@ def _forget_log(
 ) -> int:
     """Delete the oldest chunks, about `batch` records of them. The newest stays: it tells the next `seq`."""
     reader = LogReader(name_of(db), identity_of(db), lambda digest: Ruleset(digest=digest), base_record(db))
+    # A replay begins at a checkpoint: what follows the last one that is old enough stays.
+    kept_seq = checkpoints.forget_before(db, before_ms)
     records = chunks = last_seq = 0
     # One look bounds the step; a clock that once ran ahead delays what follows it, and deletes nothing early.
     for seq, at_ms, count, body in db.execute(
@@ -63,7 +82,7 @@ def _forget_log(
         " ORDER BY seq LIMIT ?",
         (batch,),
     ):
-        if at_ms >= before_ms or (chunks and records + count > batch):
+        if at_ms >= before_ms or seq > kept_seq or (chunks and records + count > batch):
             break
         for _ in reader.read(at_ms, body):
             pass

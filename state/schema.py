@@ -15,7 +15,7 @@ from sqlite_utils.migrations import Migrations
 from state.errors import CorruptError, MissingError, SchemaError, telling
 
 APPLICATION_ID: Final = 0x53554254  # "SUBT": this file is ours
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 4
 
 _TABLES_1: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -119,7 +119,7 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_of_message ON attempts (message);
 """
 
-_TABLES_2: Final = """
+_TABLES_4: Final = """
 -- What a balance was from from_ms to until_ms, kept when another row takes its place: what charts are drawn from.
 CREATE TABLE past (
     seq INTEGER PRIMARY KEY, account INTEGER NOT NULL, wallet INTEGER NOT NULL, asset INTEGER NOT NULL,
@@ -136,15 +136,33 @@ def _first(db: Database) -> None:
     _create(db, _TABLES_1)
 
 
-@migrations(name="2 past")
-def _second(db: Database) -> None:
-    _create(db, _TABLES_2)
-
-
 def _create(db: Database, tables: str) -> None:
     # Not executescript: it would end the transaction that all migrations share.
     for statement in tables.split(";\n"):
         db.conn.execute(statement)
+
+
+@migrations(name="2 live silences")
+def _live_silences(db: Database) -> None:
+    # By its end, as state.orders.live_silences asks: what is over is not read again at every claim.
+    db.conn.execute(
+        "CREATE INDEX silences_live ON silences (coalesce(json_extract(body, '$.until_ms'), 9223372036854775807))"
+        " WHERE ended_ms IS NULL"
+    )
+
+
+@migrations(name="3 checkpoints")
+def _checkpoints(db: Database) -> None:
+    # The World as the log up to `seq` made it: from there on the log is read without its beginning.
+    db.conn.execute(
+        "CREATE TABLE checkpoints (seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, digest TEXT NOT NULL,"
+        " body BLOB NOT NULL) STRICT"
+    )
+
+
+@migrations(name="4 past")
+def _past(db: Database) -> None:
+    _create(db, _TABLES_4)
 
 
 def migrate(db: Database, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
@@ -11,14 +12,16 @@ from typing import TYPE_CHECKING, Final, Self
 
 from sqlite_utils import Database
 
+from rules.checkpoint import take
 from rules.model import Identity
 from rules.outcome import Notification
 from rules.ruleset import Ruleset, Silence
 from rules.world import World
-from state import orders, outbox, retention, schema
+from state import checkpoints, orders, outbox, retention, schema
 from state.backup import back_up_beside
+from state.checkpoints import Cut, Encoded, Origin
 from state.codec import from_json, to_json
-from state.connection import WriterLock, connect, transaction
+from state.connection import WriterLock, be_impatient, connect, transaction
 from state.errors import CorruptError, MissingError, telling
 from state.interned import Interned
 from state.loading import load_meta, load_world
@@ -84,6 +87,7 @@ class Store(Reads):
             store = cls(path, db, lock)
             if migrate:
                 store._begin_writing()
+                be_impatient(db, path)
         except BaseException:
             if db is not None:
                 db.conn.close()
@@ -157,11 +161,58 @@ class Store(Reads):
         """Prepare and write in one, where one thread does both and an error is the end."""
         self.write(self.prepare(batch, world))
 
-    def log(self, ruleset_of: Callable[[str], Ruleset]) -> Iterator[tuple[int, int, Input]]:
-        """(seq, judged at, input) of every input kept, the oldest first. `ruleset_of` takes a digest."""
+    def cut(self, world: World, now_ms: int) -> Cut:
+        """The World as all that was prepared so far made it, on the World's thread and before the next input."""
+        if self._preparer is None:
+            raise RuntimeError("only a store opened with migrate=True is written by the engine")
+        return Cut(self._preparer.cut(), now_ms, take(world))
+
+    def keep_checkpoint(self, kept: Encoded) -> None:
+        """Store what `checkpoints.encode` made of a cut, once what was prepared before it is written."""
+        with transaction(self._db, "write", self.path) as db:
+            checkpoints.put(db, kept)
+
+    def checkpointed_ms(self) -> int | None:
+        """When the last checkpoint was taken."""
+        with self._reading() as db:
+            return checkpoints.last_ms(db)
+
+    def origin(self, from_ms: int) -> Origin:
+        """Where a fold that is to know the World at `from_ms` begins. Raises MissingError: too much is forgotten."""
+        with self._reading() as db:
+            try:
+                found = checkpoints.origin(db, from_ms)
+            except ValueError as error:
+                hint = "replay from a later time, or restore a backup"
+                raise CorruptError("replay", self.path, str(error), hint) from error
+            earliest_ms = None if found is not None else checkpoints.earliest_ms(db)
+        if found is None:
+            hint = "it can be replayed from a later time on, once a checkpoint is kept: one is made every day"
+            if earliest_ms is not None:
+                hint = f"the earliest time to replay from is {_utc(earliest_ms)}"
+            raise MissingError(
+                "replay", self.path, f"what was known at {_utc(from_ms)} is no longer kept", hint
+            )
+        return found
+
+    def log_span(self) -> tuple[int, int] | None:
+        """When the first and the last chunk of the log begin; None where there is none."""
+        with self._reading() as db:
+            first, last = db.execute(
+                "SELECT (SELECT at_ms FROM log ORDER BY seq LIMIT 1), (SELECT at_ms FROM log ORDER BY seq DESC LIMIT 1)"
+            ).fetchone()
+        return None if first is None else (int(first), int(last))
+
+    def log(
+        self, ruleset_of: Callable[[str], Ruleset], after_seq: int = 0
+    ) -> Iterator[tuple[int, int, Input]]:
+        """(seq, judged at, input) of every input kept, the oldest first. `ruleset_of` takes a digest.
+
+        `after_seq` is that of an Origin, 0 for all of it.
+        """
         with telling("read the log of", self.path):
             try:
-                yield from read_log(self._db.conn, ruleset_of)
+                yield from read_log(self._db.conn, ruleset_of, after_seq)
             except LogDamageError as error:
                 hint = "restore a backup to replay it; the daemon itself does not need the log"
                 raise CorruptError("read the log of", self.path, str(error), hint) from error
@@ -217,6 +268,9 @@ class Store(Reads):
 
         At most `limit` rows, but for those of one batch, which go together. `silences` are those of the file.
         """
+        with self._reading() as db:
+            if not outbox.anything(db, notifier, now_ms):
+                return None  # without the write lock, which others may hold
         with transaction(self._db, "claim from", self.path) as db:
             return outbox.claim(db, notifier, now_ms, gather_ms, limit, silences)
 
@@ -251,6 +305,11 @@ class Store(Reads):
         """What was ordered since."""
         with self._reading() as db:
             return orders.orders_after(db, seq)
+
+    def rules_edited(self, digest: str, changed: str, now_ms: int) -> None:
+        """Put on record, for people, what an edit of the file changed."""
+        with transaction(self._db, "write", self.path) as db:
+            orders.record(db, now_ms, "rules", digest[:12], "", changed)
 
     # What became of a message
 
@@ -303,3 +362,7 @@ class Store(Reads):
         with telling("clean", self.path):
             retention.vacuum(self._db.conn)
         return gone
+
+
+def _utc(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"

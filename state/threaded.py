@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from rules.world import World
+from state.checkpoints import Cut
 from state.prepared import Entry, Prepared
 from state.store import Store
 
@@ -66,6 +67,10 @@ class AsyncStore:
         """Not awaited: it belongs to the thread of the World."""
         return self._store.prepare(batch, world)
 
+    def cut(self, world: World, now_ms: int) -> Cut:
+        """Not awaited: it belongs to the thread of the World."""
+        return self._store.cut(world, now_ms)
+
     @property
     def path(self) -> Path:
         return self._store.path
@@ -73,6 +78,8 @@ class AsyncStore:
     lock_writer = _awaited(Store.lock_writer)
     load = _awaited(Store.load)
     write = _awaited(Store.write)
+    keep_checkpoint = _awaited(Store.keep_checkpoint)
+    checkpointed_ms = _awaited(Store.checkpointed_ms)
     save_rules = _awaited(Store.save_rules)
     accepted_rules = _awaited(Store.accepted_rules)
     rules_of = _awaited(Store.rules_of)
@@ -87,6 +94,7 @@ class AsyncStore:
     live_silences = _awaited(Store.live_silences)
     orders_after = _awaited(Store.orders_after)
     orders_of = _awaited(Store.orders_of)
+    rules_edited = _awaited(Store.rules_edited)
     delivered = _awaited(Store.delivered)
     failed = _awaited(Store.failed)
     unknown = _awaited(Store.unknown)
@@ -96,6 +104,7 @@ class AsyncStore:
     due = _awaited(Store.due)
     counts = _awaited(Store.counts)
     retention = _awaited(Store.retention)
+    told_open = _awaited(Store.told_open)
     alerts = _awaited(Store.alerts)
     alerts_where = _awaited(Store.alerts_where)
     breaks = _awaited(Store.breaks)
@@ -115,4 +124,5 @@ class AsyncStore:
     silences = _awaited(Store.silences)
     silence_row = _awaited(Store.silence_row)
     history = _awaited(Store.history)
+    assets = _awaited(Store.assets)
     alerts_of_accounts = _awaited(Store.alerts_of_accounts)

@@ -67,7 +67,7 @@ def history(
     watch: float | None,
 ) -> None:
     """Tell what happened, the oldest first and of much the last: steps of alerts, notifications and every
-    attempt to deliver them, silences, acks and retries with who made them.
+    attempt to deliver them, silences, acks and retries with who made them, edits of the rules file.
 
     Of an alert or an account that includes the silences that cover it. Balances are not part of it.
     """
@@ -147,5 +147,7 @@ def _step(step: Transition, labels: Mapping[int, str]) -> str:
 
 
 def _order(order: Order, now: int) -> str:
+    if order.kind == "rules":
+        return order.body
     made = silence_in(order)
     return "" if made is None else f"{selection_of(made)} until {end_of(made, now)}: {made.reason}"

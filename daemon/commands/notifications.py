@@ -64,7 +64,7 @@ def notifications(
 def retry(context: click.Context, ident: str, by: str) -> None:
     """Send a dead message again: ID is the message's (M…), or an alert's (A…) for all dead ones that carry it.
 
-    It goes out under the same id, when the daemon runs; if that fails too it is dead again at once.
+    It goes out under the same id, when the daemon runs, and is tried for give_up_after as if it were new.
     """
     now = now_ms()
     with open_for_order(context) as store:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -45,7 +45,9 @@ class Found:
     ip_bound: bool | None = None
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    held: str | None = None  # what the client must not forget, where the venue wants us to wait
+    limited: list[str] = field(default_factory=list)
+    spent: str = "{}"  # as the client keeps it
+    held: bool = False  # the venue wants us to wait
 
     def as_line(self) -> str:
         """`okx-main: the key only reads, is bound to an address, belongs to master 1234; clock off by 12 ms`."""
@@ -66,9 +68,14 @@ class Found:
         return [Problem(file, None, None, None, key, f"{key}: {text}") for text in texts]
 
 
-def look(config: Config) -> list[Found]:
-    """Ask all exchanges of a file whose secrets can be had, side by side. Nothing but GET is sent."""
+def look(config: Config, spent: Mapping[str, str] | None = None) -> list[Found]:
+    """Ask all exchanges of a file whose secrets can be had, side by side. Nothing but GET is sent.
+
+    `spent` holds by exchange what a look just before has spent, which the state does not know (law 11).
+    """
     known = _known(config.daemon.state, [one.settings.name for one in config.exchanges])
+    for name, record in (spent or {}).items():
+        known[name] = replace(known.get(name, Known()), spent=record)
     found = asyncio.run(_ask_all(config, known))
     with contextlib.suppress(StateError):  # there is no state yet, or it is not ours to write
         _remember(config.daemon.state, found)
@@ -77,11 +84,11 @@ def look(config: Config) -> list[Found]:
 
 def _remember(path: Path, found: Sequence[Found]) -> None:
     """A ban that we were given is honoured by whoever asks next (law 11)."""
-    held = [one for one in found if one.held is not None]
+    held = [one for one in found if one.held]
     if held:
         with Store.open(path) as store:
             for one in held:
-                store.save_limits(one.exchange, one.held or "", now_ms())
+                store.save_limits(one.exchange, one.spent, now_ms())
 
 
 def _known(path: Path, names: Sequence[str]) -> dict[str, Known]:
@@ -134,9 +141,10 @@ async def _ask(exchange: ExchangeConfig, known: Known, shared: Shared) -> Found:
     except TimeoutError:
         found.problems.append(f"no answer within {PATIENCE_SECONDS:.0f} s: it is slow, or wants us to wait")
     finally:
-        if found.held is not None:
-            found.held = json.dumps(venue.spent(), sort_keys=True)
+        found.spent = json.dumps(venue.spent(), sort_keys=True)
         await venue.close()
+    # What was asked in vain of an endpoint that others share says nothing of a key that is known.
+    (found.problems if found.rights is None else found.warnings).extend(found.limited)
     if found.rights is None and not found.problems:
         found.warnings.append("the venue does not tell what the key may do")
     return found
@@ -153,9 +161,9 @@ def _note(found: Found, answer: Answer, known: Known) -> None:
         case Maintenance(active=True):
             found.warnings.append(f"the venue is under maintenance: {answer.reason}")
         case Failure():
-            found.problems.append(answer.reason)
-            if answer.kind in {FailureKind.BANNED, FailureKind.LIMITED}:
-                found.held = ""
+            limited = answer.kind is FailureKind.LIMITED
+            (found.limited if limited else found.problems).append(answer.reason)
+            found.held = found.held or limited or answer.kind is FailureKind.BANNED
         case MasterSeen():
             found.master_id, found.rights, found.ip_bound = answer.master_id, answer.rights, answer.ip_bound
             found.problems += [f"beyond reading the key may: {right}" for right in answer.rights]

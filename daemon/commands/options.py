@@ -77,6 +77,12 @@ def config_path(context: click.Context) -> Path:
     )
 
 
+def named_config(context: click.Context) -> Path | None:
+    """The rules file that was named, there or not: by the option, else by the variable."""
+    named = context.meta.get(_META + "config") or os.environ.get(VARIABLE)
+    return Path(named) if named else None
+
+
 def wants_json(context: click.Context) -> bool:
     """Whether data is printed as JSON."""
     return bool(context.meta.get(_META + "json"))

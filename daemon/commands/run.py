@@ -28,5 +28,8 @@ def run_here(path: Path, *, verbose: bool = False) -> None:
 @click.command(epilog="Example: subtally run --config /etc/subtally/rules.toml")
 @click.pass_context
 def run(context: click.Context) -> None:
-    """Watch the exchanges and tell the people on call, until SIGTERM. SIGHUP reloads the file."""
+    """Watch the exchanges and tell the people on call, until SIGTERM.
+
+    An edit of the rules file is taken up by itself, on SIGHUP at once; a bad one changes nothing and is told.
+    """
     run_here(config_path(context), verbose=is_verbose(context))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
 from daemon.config.errors import Problem, SecretError
+from daemon.config.report import Scope
 from daemon.config.secret import Secret
 from rules.ruleset import ExchangeSettings, NotifierSettings, Ruleset
 
@@ -61,7 +62,8 @@ class NotifierConfig:
 class Config:
     """One accepted main file with its includes. `file` is the main one's path as errors show it.
 
-    `warnings` are what is legal and likely wrong.
+    `warnings` are what is legal and likely wrong. `scopes` tells where each table stands, by section and name,
+    for whoever finds more to say of it; the main text itself is ("", "").
     """
 
     file: str
@@ -70,6 +72,13 @@ class Config:
     exchanges: tuple[ExchangeConfig, ...] = ()
     notifiers: tuple[NotifierConfig, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    scopes: Mapping[tuple[str, str], Scope] = field(default_factory=dict, compare=False, repr=False)
+
+    def placed(self, secret: Secret, reason: str) -> Problem:
+        """What is wrong with a secret, at the place where the file names it."""
+        place = self.scopes["", ""].document.places.value(secret.path)
+        span = (place.line, place.column, place.end_column)
+        return Problem(self.file, *span, secret.key, f"{secret.reference}: {reason}")
 
     def secrets(self) -> Iterator[Secret]:
         """Every secret that the file names, in its order by section."""
@@ -90,10 +99,5 @@ class Config:
         try:
             secret.resolve()
         except SecretError as error:
-            from daemon.config.places import places_of  # noqa: PLC0415  needed only where something is wrong
-
-            _, main = self.ruleset.sources[0]
-            place = places_of(main).value(secret.path)
-            span = (place.line, place.column, place.end_column)
-            return Problem(self.file, *span, error.key, f"{error.reference}: {error.reason}")
+            return self.placed(secret, error.reason)
         return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from daemon.config.addresses import is_loopback, listen_of
 from daemon.config.config import DaemonConfig
-from daemon.config.models import Daemon
+from daemon.config.models import Daemon, Templates
 from daemon.config.report import Scope
 from daemon.config.secret import Secret
 from daemon.config.tables import SecretReference
@@ -37,6 +37,7 @@ def settings_of(daemon: Daemon, scope: Scope, notifiers: Collection[str]) -> Set
                 ("repeat_every",), "is longer than repeat_max", "reminders double from one to the other"
             )
         repeat_max = daemon.repeat_every
+    templates = _templates_of(daemon, scope)
     return Settings(
         notify=notified(daemon.notify, scope, notifiers),
         poll_every_ms=daemon.poll_every,
@@ -48,7 +49,22 @@ def settings_of(daemon: Daemon, scope: Scope, notifiers: Collection[str]) -> Set
         retention_ms=daemon.retention,
         timezone=daemon.timezone,
         public_url=daemon.public_url,
+        title_template=templates.title,
+        body_template=templates.body,
     )
+
+
+def _templates_of(daemon: Daemon, scope: Scope) -> Templates:
+    """A broken one is a warning: the alert is told in the built-in words, and no threshold waits for its repair."""
+    for key, text in (("title", daemon.templates.title), ("body", daemon.templates.body)):
+        if not text:
+            continue
+        from notifiers.custom import check_template  # noqa: PLC0415  few files have templates
+
+        fault = check_template(text)
+        if fault is not None:
+            scope.warning(("templates", key), str(fault), "until it is mended the built-in words are used")
+    return daemon.templates
 
 
 def daemon_of(daemon: Daemon, scope: Scope, folder: Path) -> DaemonConfig:

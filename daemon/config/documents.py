@@ -17,13 +17,16 @@ ONE_A_LINE = "only one key = value stands on a line"
 _MEANT_AS_TIME = re.compile(r"[^=\"]*=\s*([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ])?[0-9]{1,2}:[0-9]{2}")
 _NO_TIME = 'there is no such time: as in 2030-12-31T18:00:00Z, or "08:30" in quotes'
 
+_NO_VALUE = 'there is no valid value here: text stands in quotes, as in "text"'
+_UNFINISHED = "a value, or a list, is not finished"
+
 # tomllib speaks to programmers; these are the slips that people make.
 _SLIPS = (
     (re.compile(r"Cannot overwrite a value|Cannot declare"), "this key or table was already written above"),
     (re.compile(r"Cannot mutate immutable namespace"), "this table was already closed above"),
     (re.compile(r"Duplicate inline table key"), "this key is written twice"),
     (re.compile(r"Expected '=' after a key"), 'a "=" is missing after the key'),
-    (re.compile(r"Invalid value"), 'there is no valid value here: text stands in quotes, as in "text"'),
+    (re.compile(r"Invalid value"), _NO_VALUE),
     (re.compile(r"Unterminated string|Illegal character '\\n'"), "a quote is not closed on this line"),
     (re.compile(r"Unclosed array"), 'a list is not closed with "]"'),
     (re.compile(r"Unclosed inline table"), 'a table is not closed with "}"'),
@@ -60,6 +63,7 @@ def _problem(file: str, said: str, text: str) -> Problem:
         return _unplaced(file, slip)
     if place[1] is None:
         line = text.count("\n") + 1
+        slip = _UNFINISHED if slip == _NO_VALUE else slip
         return Problem(file, line, None, None, "", f"{slip} (at the end of the file)")
     line, column = int(place[1]), int(place[2])
     if slip == ONE_A_LINE and _MEANT_AS_TIME.match(text.split("\n")[line - 1]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 
 from daemon.config.config import Config, DaemonConfig, ExchangeConfig, NotifierConfig
 from daemon.config.daemon_table import daemon_of, settings_of
+from daemon.config.doubts import doubt
 from daemon.config.exchange_table import exchange_of, notifier_of
 from daemon.config.later import LATER_TYPES, NOT_YET
 from daemon.config.models import EXCHANGE_MODELS, Daemon, Notifier, UnknownKind
@@ -93,8 +95,19 @@ class _Build:
             sources=sources,
             digest=digest_of(sources),
         )
+        scopes = self._scopes()
+        doubt(ruleset, scopes, self._now_ms)
         warnings = tuple(in_order(self._report.warnings))
-        return Config(self._main.file, ruleset, daemon, tuple(exchanges), tuple(notifiers), warnings)
+        return Config(self._main.file, ruleset, daemon, tuple(exchanges), tuple(notifiers), warnings, scopes)
+
+    def _scopes(self) -> dict[tuple[str, str], Scope]:
+        tables = {
+            (str(entry.scope.path[0]), entry.name): entry.scope
+            for found in (self._exchanges, self._notifiers, self._rules, self._allows, self._silences)
+            for entry in found
+        }
+        main = Scope(self._report, self._main)
+        return {("", ""): main, ("daemon", ""): replace(main, path=("daemon",), title="daemon"), **tables}
 
     def _daemon(self) -> tuple[Settings, DaemonConfig]:
         scope = Scope(self._report, self._main, ("daemon",), "daemon")

@@ -18,6 +18,23 @@ from daemon.config.scalars import (
 from daemon.config.tables import SecretReference, Table
 
 
+class Templates(Table):
+    """Your own words for messages, as Jinja2 templates; docs/wording.md tells what they may use."""
+
+    title: str = Field(
+        default="",
+        description="Of a message: one line of at most 60 characters, for a lock screen. "
+        "Default: the built-in wording, also where this fails; `subtally check` tells what is wrong.",
+        examples=["{{ status }} {{ account }} {{ asset }} {{ value }}"],
+    )
+    body: str = Field(
+        default="",
+        description="Of one alert in a message. What must not be missing and is not in it is added: rule, account, "
+        "asset or wallet, figure, and id.",
+        examples=["{{ builtin }}\nDesk: {{ description }}"],
+    )
+
+
 class Daemon(Table):
     """The process itself, and what holds for all exchanges and rules that do not say otherwise."""
 
@@ -107,6 +124,12 @@ class Daemon(Table):
         description="Where a URL is found that is called while all is well, and with /fail at its end on "
         "trouble, as Healthchecks expects: whoever waits there tells that this process is dead.",
         examples=[{"env": "HEARTBEAT_URL"}],
+    )
+    templates: Templates = Field(
+        default=Templates(),
+        json_schema_extra={"default": {}},
+        description="Your own words for messages.",
+        examples=[{"title": "{{ status }} {{ account }} {{ asset }} {{ value }}"}],
     )
     api_token: SecretReference | None = Field(
         default=None,
@@ -228,7 +251,8 @@ class Notifier(Table):
 
     name: PlainName = Field(description="Your name for it, in `notify`.", examples=["oncall"])
     url: SecretReference = Field(
-        description="Where an Apprise URL is found: https://github.com/caronc/apprise/wiki",
+        description="Where an Apprise URL is found (https://github.com/caronc/apprise/wiki), or that of an "
+        "Alertmanager: alertmanager://HOST:9093, alertmanagers:// for TLS.",
         examples=[{"credential": "slack-url"}],
     )
     min_severity: SeverityField = Field(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import tree_sitter_toml
@@ -43,19 +43,24 @@ class Places:
         return self.values.get(path) or self.keys.get(path, Place())
 
 
-def places_of(text: str) -> Places:
-    """Find every key of a text that tomllib has accepted."""
+def places_of(text: str, counts: Mapping[KeyPath, int] | None = None, line: int = 1) -> Places:
+    """Find every key of a text that tomllib has accepted.
+
+    Of a part of a text `line` is the number of its first line, and `counts` says how many tables of each list
+    stand before it.
+    """
     raw = text.removeprefix("\ufeff").encode("utf-8", "surrogatepass")
     tree = Parser(Language(tree_sitter_toml.language())).parse(raw)
-    return _Walk(raw).document(tree.root_node)
+    return _Walk(raw, dict(counts or {}), line).document(tree.root_node)
 
 
 class _Walk:
     """One pass over the syntax tree, with the path of tomllib's own result at every step."""
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes, counts: dict[KeyPath, int], line: int) -> None:
         self._lines = raw.split(b"\n")
-        self._counts: dict[KeyPath, int] = {}
+        self._counts = counts
+        self._first = line
         self._places = Places()
 
     def document(self, root: Node) -> Places:
@@ -124,7 +129,7 @@ class _Walk:
         line = self._lines[row]
         if end_row != row:
             end = len(line.rstrip(b"\r"))
-        return Place(row + 1, _characters(line, start) + 1, _characters(line, end) + 1)
+        return Place(row + self._first, _characters(line, start) + 1, _characters(line, end) + 1)
 
 
 def _characters(line: bytes, offset: int) -> int:

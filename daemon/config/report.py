@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,8 @@ from daemon.config.errors import ConfigError, KeyPath, Problem
 from daemon.config.wording import dotted
 
 if TYPE_CHECKING:
-    from daemon.config.places import Place, Places
+    from daemon.config.finding import Finder
+    from daemon.config.places import Place
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,11 @@ class Document:
     table: dict[str, Any]
 
     @cached_property
-    def places(self) -> Places:
+    def places(self) -> Finder:
         """Where its keys stand; found at the first error."""
-        from daemon.config.places import places_of  # noqa: PLC0415  needed only where something is wrong
+        from daemon.config.finding import Finder  # noqa: PLC0415  needed only where something is wrong
 
-        return places_of(self.text)
+        return Finder(self.text, self.table)
 
 
 @dataclass(slots=True)
@@ -61,6 +62,10 @@ class Scope:
     path: KeyPath = ()
     title: str = ""
     broken: frozenset[str] = frozenset()
+
+    def fresh(self) -> Scope:
+        """The same place, with a report of its own: for what is found later."""
+        return replace(self, report=Report())
 
     def problem(self, key: KeyPath, message: str, hint: str = "") -> None:
         """The value of a key is wrong."""

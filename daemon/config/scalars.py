@@ -10,7 +10,7 @@ from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from daemon.config.wording import kind_of, shown
-from rules.patterns import Patterns
+from rules.patterns import EVERYTHING, Patterns
 from rules.types.balance_change import Step
 
 SECOND_MS = 1000
@@ -93,6 +93,8 @@ def read_duration_or_none(value: object) -> int:
 
 def read_patterns(value: object) -> Patterns:
     """One pattern or a list of them; `!` excludes."""
+    if value == "*":
+        return EVERYTHING  # most rules leave most selections out
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list):
         fault(

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from daemon.config.errors import KeyPath
+from daemon.config.models import Templates
 from daemon.config.report import Scope
 from daemon.config.rule_common import AMOUNT, CSV, TABLE, TIERS, Tiers
 from daemon.config.tables import REFERENCE_HINT, SecretReference
@@ -103,7 +104,8 @@ def _path_in_file(path: KeyPath) -> KeyPath:
 def _refuse_unknown_key(scope: Scope, path: KeyPath, model: type[BaseModel], section: str) -> None:
     key = str(path[-1])
     if len(path) > 1:
-        known = keys_of(SecretReference if path[0] in _SECRET_KEYS else Tiers)
+        inner: type[BaseModel] = Templates if path[0] == "templates" else Tiers
+        known = keys_of(SecretReference if path[0] in _SECRET_KEYS else inner)
     elif section == "exchange" and key == "passphrase":
         scope.problem_of_key(path, "a key of this kind has none", "leave it out")
         return

@@ -14,6 +14,7 @@ LONGEST_SHOWN = 60
 _SECRET_LIKE = re.compile(r"[A-Za-z0-9+/=]{32,}")
 _BARE = re.compile(r"[A-Za-z0-9_-]{1,31}")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_WHOLE_URL = re.compile(rf"({_URL.pattern})[^\s\"']*")
 
 # In this order: a bool is an int, a datetime a date.
 _KINDS: dict[type, str] = {
@@ -37,6 +38,11 @@ def shown(text: str) -> str:
         return '"***"'
     short = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
     return f'"{_printable(short)}"'
+
+
+def masked(text: str) -> str:
+    """A stretch of a file without what looks like a key, and without what may be a token in a URL."""
+    return _SECRET_LIKE.sub("***", _WHOLE_URL.sub(r"\1***", text))
 
 
 def plain(text: str) -> str:
@@ -76,6 +82,18 @@ def nearest(written: str, words: Iterable[str]) -> str:
 def kind_of(value: object) -> str:
     """The TOML name of a value's type."""
     return next(name for kind, name in _KINDS.items() if isinstance(value, kind))
+
+
+def span(milliseconds: int) -> str:
+    """A duration as the file writes it, `1h30m`; of less than a second `0.4s`."""
+    seconds, rest = divmod(milliseconds, 1000)
+    parts = []
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        count, seconds = divmod(seconds, length)
+        parts += [f"{count}{unit}"] if count else []
+    if rest and not parts:
+        return f"{(seconds * 1000 + rest) / 1000:.3g}s"  # a time, not money
+    return "".join([*parts, f"{seconds}s"] if seconds or not parts else parts)
 
 
 def _printable(text: str) -> str:

@@ -82,8 +82,7 @@ class Demo:
         )
 
     def _show(self, title: str, body: str) -> None:
-        style = next((style for word, style in STYLES.items() if word in title.upper()), "")
-        self._console.print(f"▌ {title}", style=style, markup=False, highlight=False)
+        self._console.print(f"▌ {title}", style=style_of(title), markup=False, highlight=False)
         for line in body.splitlines():
             self._console.print(f"▌ {line}", markup=False, highlight=False)
         self._console.print()
@@ -105,6 +104,11 @@ class Demo:
         self._console.print(f"{self._incidents} incidents, {total} notifications in {messages} messages.")
 
 
+def style_of(title: str) -> str:
+    """How the terminal colours a message."""
+    return next((style for word, style in STYLES.items() if word in title.upper()), "")
+
+
 def write_files(folder: Path, simulator: Simulator, terminal_url: str) -> Path:
     """The demo's rules file and the secrets it refers to."""
     credentials = simulator.credentials()
@@ -116,7 +120,7 @@ def write_files(folder: Path, simulator: Simulator, terminal_url: str) -> Path:
                 _write_secret(folder / f"{venue}.{name}", given[name])
     _write_secret(folder / "terminal.url", terminal_url)
     path = folder / "rules.toml"
-    path.write_text(text.replace("{listen}", f"127.0.0.1:{_free_port()}"), encoding="utf-8")
+    path.write_text(text.replace("{listen}", f"127.0.0.1:{free_port()}"), encoding="utf-8")
     return path
 
 
@@ -125,8 +129,8 @@ def _write_secret(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _free_port() -> int:
-    """The usual port where it is free, so that the page is where the documentation says; else any."""
+def free_port() -> int:
+    """Of loopback. The usual port where it is free, so that the page is where the documentation says; else any."""
     for port in (PREFERRED_PORT, 0):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

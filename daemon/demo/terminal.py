@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -17,6 +17,7 @@ class Terminal:
         self._runner: web.AppRunner | None = None
         self.url = ""
         self.messages = 0
+        self.forward: Callable[[str, str], Awaitable[None]] | None = None
 
     async def start(self) -> None:
         """Listen on a free loopback port."""
@@ -36,5 +37,8 @@ class Terminal:
     async def _receive(self, request: web.Request) -> web.Response:
         told = await request.json()
         self.messages += 1
-        self._show(str(told.get("title", "")), str(told.get("message", "")))
+        title, body = str(told.get("title", "")), str(told.get("message", ""))
+        self._show(title, body)
+        if self.forward is not None:
+            await self.forward(title, body)
         return web.Response(text="ok")

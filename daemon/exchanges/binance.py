@@ -32,7 +32,7 @@ from daemon.exchanges.calling import Params
 from daemon.exchanges.client import Client
 from daemon.exchanges.decode import Memo
 from daemon.exchanges.endpoint import Endpoint, Said, Setup
-from daemon.exchanges.errors import CallError, Verdict
+from daemon.exchanges.errors import CallError, Verdict, readable
 from daemon.exchanges.http import Response
 from daemon.exchanges.limits import Limit, Pool
 from daemon.exchanges.signing import binance_signer
@@ -233,7 +233,7 @@ class Binance(Client):
         try:
             status = (await self.call("status", (), read_status)).value
             active = str(status.status) != "0"
-            yield Maintenance(self.name, self._now_ms(), active, status.msg if active else "")
+            yield Maintenance(self.name, self._now_ms(), active, readable(status.msg) if active else "")
         except CallError as error:
             yield error.failure
         try:

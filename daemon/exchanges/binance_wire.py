@@ -12,7 +12,19 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from daemon.exchanges.decode import UNSET, Given, amount, decoder, exact, required, table, whole
+from daemon.exchanges.decode import (
+    NAME_CHARACTERS,
+    UNSET,
+    Given,
+    Name,
+    amount,
+    decoder,
+    exact,
+    free_text,
+    required,
+    table,
+    whole,
+)
 from daemon.exchanges.errors import (
     ACCOUNT,
     BANNED,
@@ -102,7 +114,7 @@ class Balances(msgspec.Struct):
 class SummaryRow(msgspec.Struct, gc=False):
     """One account's spot wallet, valued in BTC."""
 
-    email: str
+    email: Name
     totalAsset: str  # noqa: N815
 
 
@@ -117,9 +129,9 @@ class Summary(msgspec.Struct):
 class SubAccount(msgspec.Struct):
     """One row of sub-account/list."""
 
-    email: str
+    email: Name
     isFreeze: bool | None = None  # noqa: N815
-    subUserId: int | str | None = None  # noqa: N815
+    subUserId: int | Name | None = None  # noqa: N815
     remark: str | None = None
 
 
@@ -132,7 +144,7 @@ class SubAccounts(msgspec.Struct):
 class Wallet(msgspec.Struct):
     """One wallet of the master, valued in the quote asset."""
 
-    walletName: str  # noqa: N815
+    walletName: Name  # noqa: N815
     balance: str
     assetBalances: list[BalanceRow] | None = None  # noqa: N815
 
@@ -219,7 +231,9 @@ def read_wallets(body: bytes, *, detailed: bool = False) -> list[MasterWallet]:
 def listed(row: SubAccount) -> ListedAccount:
     """A row of the list; the remark is the free text beside the e-mail."""
     venue_id = None if row.subUserId is None else str(row.subUserId)
-    return ListedAccount(Identity(venue_id=venue_id, email=row.email, alias=row.remark or None), row.isFreeze)
+    return ListedAccount(
+        Identity(venue_id=venue_id, email=row.email, alias=free_text(row.remark or "") or None), row.isFreeze
+    )
 
 
 def rights_of(body: bytes) -> tuple[Mapping[str, bool], tuple[str, ...]]:
@@ -229,6 +243,8 @@ def rights_of(body: bytes) -> tuple[Mapping[str, bool], tuple[str, ...]]:
         raise Malformed("apiRestrictions has another shape")
     flags = {name: value for name, value in said.items() if isinstance(value, bool)}
     harmless = {"enableReading", "ipRestrict", "enableFixReadOnly"}
+    if not all(name.isprintable() and len(name) <= NAME_CHARACTERS for name in flags):
+        raise Malformed("apiRestrictions names a right that cannot be one")
     return flags, tuple(name for name, value in flags.items() if value and name not in harmless)
 
 

@@ -12,9 +12,11 @@ import msgspec
 from daemon.exchanges.decode import (
     UNSET,
     Given,
+    Name,
     allowed_empty,
     asset_name,
     decoder,
+    free_text,
     same_amounts,
     table,
     whole,
@@ -95,16 +97,16 @@ class Asset(msgspec.Struct, gc=False):
 class SubAssets(msgspec.Struct):
     """The coins of one sub-account. `id` is only a cursor."""
 
-    id: str | int
-    userId: str | int  # noqa: N815
+    id: Name | int
+    userId: Name | int  # noqa: N815
     assetsList: list[Asset]  # noqa: N815
 
 
 class SubAccount(msgspec.Struct):
     """One row of the list of virtual sub-accounts."""
 
-    subAccountUid: str | int  # noqa: N815
-    subAccountName: str | None = None  # noqa: N815
+    subAccountUid: Name | int  # noqa: N815
+    subAccountName: Name | None = None  # noqa: N815
     label: str | None = None
     status: str | None = None
 
@@ -113,15 +115,15 @@ class SubAccounts(msgspec.Struct):
     """One page of the list."""
 
     subAccountList: list[SubAccount]  # noqa: N815
-    endId: str | int | None = None  # noqa: N815
+    endId: Name | int | None = None  # noqa: N815
 
 
 class Info(msgspec.Struct):
     """account/info: whose key it is and what it may do."""
 
-    userId: str | int  # noqa: N815
-    authorities: list[str]
-    parentId: str | int | None = None  # noqa: N815
+    userId: Name | int  # noqa: N815
+    authorities: list[Name]
+    parentId: Name | int | None = None  # noqa: N815
     ips: str | list[str] | None = None
 
 
@@ -243,7 +245,7 @@ def clashing(assets: Sequence[Asset]) -> str:
 
 def listed(row: SubAccount) -> ListedAccount:
     """The label is what people read; the name of a virtual account is a masked address."""
-    name = row.label or row.subAccountName or None
+    name = free_text(row.label or "") or row.subAccountName or None
     frozen = None if row.status is None else row.status in {"freeze", "frozen"}
     return ListedAccount(
         Identity(venue_id=str(row.subAccountUid), name=name, alias=row.subAccountName), frozen

@@ -11,11 +11,11 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import msgspec
 
-from daemon.exchanges.errors import Malformed
+from daemon.exchanges.errors import Malformed, readable
 from rules.model import Row
 
 T = TypeVar("T")
@@ -29,7 +29,11 @@ MEMO_MOST = 50_000
 _PLAIN = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _EXPONENT = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)[eE]([+-]?[0-9]{1,3})")
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
 UNSET = msgspec.UNSET
+Name = Annotated[str, msgspec.Meta(max_length=400, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
+"""An e-mail, an id, a word of the venue: what is stored, shown and asked with. One with a NUL is none."""
 Given = str | None | msgspec.UnsetType
 
 
@@ -56,9 +60,14 @@ def decoder(shape: type[T]) -> Callable[[bytes], T]:
 def exact(body: bytes) -> Any:  # noqa: ANN401  JSON of any shape
     """JSON with every number as the text it was written in. Raises Malformed."""
     try:
-        return json.loads(body, parse_float=str, parse_int=str, parse_constant=_refuse)
+        # Of bytes, json.loads would let through halves of a surrogate pair, which no file and no message takes.
+        text = body.decode()
+        said = json.loads(text, parse_float=str, parse_int=str, parse_constant=_refuse)
+        if _SURROGATE.search(text):
+            json.dumps(said, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise Malformed("the answer is not JSON") from None
+    return said
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -108,6 +117,11 @@ def asset_name(text: str) -> str:
     if not text or len(text) > NAME_CHARACTERS or not text.isprintable() or text != text.strip():
         raise Malformed(f"{text[:40]!r} is not the name of an asset")
     return sys.intern(text)
+
+
+def free_text(text: str) -> str:
+    """What people wrote at the venue, fit to be shown: one line, bounded, without control characters."""
+    return text if text.isprintable() and len(text) <= NAME_CHARACTERS else readable(text)
 
 
 def table(

@@ -11,7 +11,7 @@ from typing import ClassVar
 from daemon.exchanges.base import Answer, Task
 from daemon.exchanges.calling import Params
 from daemon.exchanges.client import Client
-from daemon.exchanges.decode import Memo, whole
+from daemon.exchanges.decode import WHOLE_DIGITS, Memo, whole
 from daemon.exchanges.endpoint import Endpoint, Said, Setup
 from daemon.exchanges.errors import CallError, Verdict, readable
 from daemon.exchanges.limits import Limit
@@ -29,6 +29,7 @@ from daemon.exchanges.okx_wire import (
     read_time,
     read_trading,
 )
+from daemon.exchanges.reply import WAIT_MOST_SECONDS
 from daemon.exchanges.signing import header_safe, hmac_base64, iso_ms, target
 from rules.model import (
     MASTER_IDENTITY,
@@ -169,8 +170,15 @@ class Okx(Client):
     def _maintenance(self, said: Said[list[Status]]) -> Maintenance:
         for row in said.value:
             if row.state == "ongoing" and row.env == "1":
-                until_ms = int(row.end) if row.end.isascii() and row.end.isdigit() else None
+                until_ms = _plausible(row.end, said.ended_ms)
                 return Maintenance(
                     self.name, said.ended_ms, active=True, reason=readable(row.title), until_ms=until_ms
                 )
         return Maintenance(self.name, said.ended_ms, active=False)
+
+
+def _plausible(end: str, now_ms: int) -> int | None:
+    """The announced end in ms; None where it is no time, or one that nobody would announce."""
+    if not (end.isascii() and end.isdigit() and len(end) <= WHOLE_DIGITS):
+        return None
+    return int(end) if int(end) <= now_ms + WAIT_MOST_SECONDS * 1000 else None

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from daemon.exchanges.decode import UNSET, Given, allowed_empty, decoder, table, whole
+from daemon.exchanges.decode import UNSET, Given, Name, allowed_empty, decoder, free_text, table, whole
 from daemon.exchanges.errors import (
     ACCOUNT,
     BUG,
@@ -100,19 +100,19 @@ class Trading(msgspec.Struct):
 class SubAccount(msgspec.Struct):
     """One row of users/subaccount/list. Older shapes have no uid."""
 
-    subAcct: str  # noqa: N815
+    subAcct: Name  # noqa: N815
     ts: str
     enable: bool | None = None
-    uid: str | None = None
+    uid: Name | None = None
     label: str | None = None
 
 
 class Config(msgspec.Struct):
     """account/config: whose key it is."""
 
-    uid: str
-    perm: str
-    mainUid: str | None = None  # noqa: N815
+    uid: Name
+    perm: Name
+    mainUid: Name | None = None  # noqa: N815
     type: str | None = None
     ip: str | None = None
 
@@ -193,5 +193,5 @@ def read_config(body: bytes) -> Config:
 
 def listed(row: SubAccount) -> ListedAccount:
     """`enable` false is frozen; the label is free text."""
-    identity = Identity(venue_id=row.uid or None, name=row.subAcct, alias=row.label or None)
+    identity = Identity(venue_id=row.uid or None, name=row.subAcct, alias=free_text(row.label or "") or None)
     return ListedAccount(identity, None if row.enable is None else not row.enable)

@@ -28,7 +28,7 @@ def code_and_words(body: bytes) -> tuple[str | None, str]:
         return (said, "") if isinstance(said, str) and said.lstrip("-").isdigit() else (None, "")
     code, words = said.get("code"), said.get("msg") or said.get("message")
     known = isinstance(code, str) and bool(code)
-    return (code if known else None), words if isinstance(words, str) else ""
+    return (code if known else None), words[:WORDS_BYTES] if isinstance(words, str) else ""
 
 
 def _plain(body: bytes) -> str:
@@ -46,7 +46,7 @@ def retry_after_seconds(headers: Headers, now_ms: int) -> int | None:
     else:
         try:
             at = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):  # the year 99999999999999999999
             return None
         at = at if at.tzinfo else at.replace(tzinfo=UTC)
         seconds = int(at.timestamp() - now_ms / 1000) + 1

@@ -7,6 +7,7 @@ import json
 import re
 import threading
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -351,3 +352,37 @@ async def test_10_000_alerts_are_a_handful_of_messages_within_the_bounds(
     assert len(recorder.requests) <= 10
     assert max(len(body.encode("utf-16-le")) // 2 for body in bodies(recorder)) <= 3_500
     assert all(re.search(r"and 1,?\d{3} more", body) for body in bodies(recorder))
+
+
+async def test_a_retry_of_a_person_is_tried_as_long_as_a_new_message(desk: Desk, recorder: Recorder) -> None:
+    recorder.answer = Answer(404)
+    desk.open("slack", recorder.url())
+    await desk.tell("A1B2C")
+    await desk.quiet()
+    (row,) = await desk.rows()
+    assert row.message is not None
+    await desk.after(30 * 86_400)
+    recorder.answer = Answer(503)
+    await desk.store.revive(row.message, desk.now_ms, "kim")
+    await desk.quiet()
+    await desk.after(3_600)
+    (row,) = await desk.rows()
+    assert (row.state, row.attempts) == ("claimed", 3)
+    recorder.answer = Answer()
+    await desk.after(3_600)
+    assert await desk.states() == {"delivered": 1}
+    assert set(ids(recorder)) == {row.message}
+
+
+async def test_a_digest_stays_one_message_with_whatever_it_is_due(desk: Desk, recorder: Recorder) -> None:
+    await desk.tell("A1B2C", "A3D4E", notifier="slack")
+    (first, second) = [row.notification for row in await desk.rows()]
+    many = [replace(first, alert=f"A{number:04}", batch="first look") for number in range(400)]
+    await desk.store.tell(many)
+    await desk.store.tell([replace(second, alert="A9999")])
+    desk.open("slack", recorder.url())
+    await desk.quiet()
+    ordinary, digest = bodies(recorder)
+    assert digest.startswith("First look at x: 400 alerts are firing (400 WARNING)")
+    assert all(name in ordinary for name in ("A1B2C", "A3D4E", "A9999"))
+    assert await desk.states() == {"delivered": 403}

@@ -6,7 +6,6 @@ import hashlib
 import json
 import shutil
 import subprocess
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,26 +61,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def wheels(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Everything that the installation asks the package index for; made once for each set of requirements."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    needed = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    lock = ROOT / "requirements.txt"
     version = subprocess.run([PYTHON, "-VV"], capture_output=True, text=True, check=True).stdout
-    key = hashlib.sha256(json.dumps([version, needed]).encode()).hexdigest()[:12]
+    key = hashlib.sha256(version.encode() + lock.read_bytes()).hexdigest()[:12]
     assert pytestconfig.cache is not None
     kept = pytestconfig.cache.mkdir("systemd-wheels") / key
     if not kept.exists():
         work = tmp_path_factory.mktemp("wheels")
         subprocess.run([PYTHON, "-m", "venv", work / "venv"], check=True)
+        pip = [work / "venv/bin/python", "-m", "pip", "--quiet"]
+        # Wheels as they are published: one that is built here has another hash.
         subprocess.run(
-            [
-                work / "venv/bin/python",
-                "-m",
-                "pip",
-                "wheel",
-                "--quiet",
-                "--wheel-dir",
-                work / "made",
-                *needed,
-            ],
+            [*pip, "download", "--only-binary=:all:", "--require-hashes", "-r", lock, "-d", work / "made"],
             check=True,
         )
         shutil.copytree(work / "made", kept.with_suffix(".new"), dirs_exist_ok=True)

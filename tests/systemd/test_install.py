@@ -13,7 +13,7 @@ def modes(machine: Machine, *paths: str) -> dict[str, str]:
 
 def test_it_makes_everything_with_the_right_modes_and_prints_the_next_three_commands(image: Image) -> None:
     commands = [line.strip() for line in image.told.splitlines() if line.startswith("  ")]
-    assert [line.split()[0] for line in commands] == ["sudoedit", "sudo", "sudo"]
+    assert [line.split()[0] for line in commands] == ["sudo", "sudoedit", "sudo"]
     with image.boot("modes") as machine:
         paths = {
             "/opt/subtally/venv/bin/subtally": "root:root 755",
@@ -66,6 +66,24 @@ def test_an_upgrade_that_fails_changes_nothing(image: Image) -> None:
         assert machine.run("readlink", "-f", "/opt/subtally/venv").stdout == before
         assert len(machine.run("sh", "-c", "ls -d /opt/subtally/venv-*").stdout.splitlines()) == 1
         machine.run("subtally", "--version")
+
+
+def test_a_package_with_another_hash_is_refused(image: Image) -> None:
+    with image.boot("tampered") as machine:
+        before = machine.run("readlink", "-f", "/opt/subtally/venv").stdout
+        machine.run("mkdir", "/srv/src")
+        machine.run(
+            "sh",
+            "-c",
+            "cd /src && cp -r daemon notifiers rules state systemd *.md *.toml *.txt *.json /srv/src",
+        )
+        # All hashes of one package, as if another file were offered under its name.
+        machine.run("sed", "-i", "/^click==/,/via/s/sha256:..../sha256:0000/", "/srv/src/requirements.txt")
+        done = machine.run("/srv/src/systemd/install", env=OFFLINE, check=False)
+        assert done.returncode != 0
+        assert "DO NOT MATCH THE HASHES" in done.stderr
+        assert "what there was stays in force" in done.stderr
+        assert machine.run("readlink", "-f", "/opt/subtally/venv").stdout == before
 
 
 def test_uninstall_keeps_state_and_configuration_unless_it_is_told(image: Image) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 
-from tests.systemd.conftest import DROP_INS, RECORDER_PORT, Service, rule
+from tests.systemd.conftest import DROP_INS, RECORDER_PORT, VENUE_PORT, Service, rule
 from tests.systemd.machine import until
 
 FRESH = re.compile(r"1/1 exchanges fresh, \d+ alerts? firing, oldest reading (under 1s|\d+s) ago, outbox 0")
@@ -154,3 +154,56 @@ def test_its_death_is_told_through_apprise(service: Service) -> None:
     (told,) = service.told("Subtally is down")
     assert told["type"] == "failure"
     assert "journalctl -u subtally.service" in told["message"]
+
+
+def test_setup_gives_the_service_sealed_secrets_and_the_rules_that_it_starts_on(service: Service) -> None:
+    run = service.machine.run
+    run("systemctl", "stop", "subtally")
+    run(
+        "sh",
+        "-c",
+        f"rm -rf {DROP_INS} /var/lib/subtally/* /etc/subtally/credentials/*; systemctl daemon-reload",
+    )
+    secrets = service.secrets
+    answers = [
+        "yes", "binance", "", f"http://127.0.0.1:{VENUE_PORT}", secrets["binance-key"], secrets["binance-secret"],
+        "*", "USDT", "1000000000", "", secrets["oncall-url"],
+    ]  # fmt: skip
+    try:
+        done = run("subtally", "setup", text="".join(f"{one}\n" for one in answers))
+        assert "the key only reads, is bound to an address" in done.stderr
+        assert "enable --now subtally" in done.stderr
+        modes = run("stat", "--format=%n %U:%G %a", *done.stdout.split()).stdout.splitlines()
+        found = dict(line.split(" ", 1) for line in modes)
+        assert found["/etc/subtally/rules.toml"] == "root:subtally 640"
+        kept = {name: mode for name, mode in found.items() if "/credentials/" in name}
+        assert set(kept.values()) == {"root:root 600"}
+        assert len(kept) == 3
+        on_disk = run(
+            "sh", "-c", f"cat /etc/subtally/rules.toml* /etc/subtally/credentials/* {DROP_INS}/*"
+        ).stdout
+        sealed = "LoadCredentialEncrypted=" in on_disk
+        assert sealed == (run("which", "systemd-creds", check=False).returncode == 0)
+        assert [name for name, value in secrets.items() if value in on_disk] == [] or not sealed
+        owners = run("find", "/var/lib/subtally", "-not", "-user", "subtally").stdout
+        assert owners == "", "the service could not write what root left here"
+        service.machine.write(f"{DROP_INS}/port.conf", "[Service]\nRestartSec=500ms\n")
+        run("systemctl", "daemon-reload")
+        run("systemctl", "start", "subtally")
+        until(lambda: service.told("USDT floor"), "the first rule")
+        assert "binance-main: the key only reads" in run("subtally", "check", "--online").stdout
+    finally:
+        run("systemctl", "stop", "subtally")
+        run("sh", "-c", "rm -rf /etc/subtally/credentials/* /etc/subtally/rules.toml.before-*")
+        for name, value in secrets.items():
+            service.machine.write(f"/etc/subtally/credentials/{name}", value, "600")
+
+
+def test_an_edit_is_taken_up_without_being_asked_to(service: Service) -> None:
+    until(service.settled, "the first look")
+    pid = service.pid
+    service.write_rules(rule("first") + rule("second"))
+    until(lambda: "1 rule added" in service.status, "what changed, in the status line")
+    until(lambda: service.told("second"), "the new rule")
+    assert (service.pid, service.restarts) == (pid, 0)
+    assert 'rule "second" added' in service.machine.run("subtally", "history").stdout

@@ -142,7 +142,7 @@ def test_a_bug_is_not_hidden(probe: ModuleType) -> None:
     "args, said",
     [
         (["stats"], "there is no command 'stats'; did you mean 'status'?"),
-        (["replay"], "there is no command 'replay'"),
+        (["rewind"], "there is no command 'rewind'"),
         (["--nonsense"], "--nonsense"),
         (["status", "--nonsense"], "--nonsense"),
         (["alerts", "--state", "burning"], "burning"),

@@ -8,6 +8,7 @@ from daemon.config import ConfigError, load
 
 FOLDER = Path(__file__).parents[1] / "cases" / "config"
 CASES = sorted(FOLDER.glob("*.toml"))
+DOUBTFUL = sorted((FOLDER / "warnings").glob("*.toml"))
 
 
 def expected(path: Path) -> list[str]:
@@ -32,3 +33,10 @@ def test_there_are_at_least_forty_wrong_files() -> None:
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_every_error_names_its_line(path: Path) -> None:
     assert [line for line in expected(path) if not line.removeprefix(f"{path.name}:")[0].isdigit()] == []
+
+
+@pytest.mark.parametrize("path", DOUBTFUL, ids=lambda path: path.stem)
+def test_a_doubtful_file_is_accepted_with_all_its_warnings(path: Path) -> None:
+    told = [str(warning).replace(f"{path.parent}/", "") for warning in load(path).warnings]
+    assert told == expected(path)
+    assert told

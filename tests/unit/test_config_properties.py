@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from pydantic_core import PydanticCustomError
 
 from daemon.config import ConfigError, parse
+from daemon.config.finding import Finder
 from daemon.config.models import EXCHANGE_MODELS, Daemon, Exchange, Notifier
 from daemon.config.places import places_of
 from daemon.config.rule_models import RULE_MODELS
@@ -229,11 +230,13 @@ def test_every_key_is_found_where_it_stands(one: dict[str, Any], other: dict[str
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return
-    places = places_of(text)
+    whole, places = places_of(text), Finder(text, table)
     lines = text.splitlines()
     for index, rule in enumerate(table["rule"]):
         for key in rule:
             place = places.key(("rule", index, key))
+            assert place == whole.key(("rule", index, key))
+            assert places.value(("rule", index, key)) == whole.value(("rule", index, key))
             assert place.line is not None
             assert place.column is not None
             assert place.end_column is not None

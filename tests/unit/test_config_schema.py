@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft7Validator
 
 from daemon.config import schema
 from daemon.config.kinds import offers
@@ -79,3 +80,50 @@ def test_an_accepted_file_imports_no_client_and_no_syntax_tree() -> None:
     code = f"{load}; print(sorted({heavy} & set(sys.modules)))"
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert said.stdout == "[]\n"
+
+
+def problems_of(value: Any, about: dict[str, Any]) -> list[str]:
+    whole = {"$defs": schema()["$defs"], **about}
+    return [problem.message for problem in Draft7Validator(whole).iter_errors(value)]
+
+
+@pytest.mark.parametrize("key, about", KEYS, ids=[key for key, _ in KEYS])
+def test_the_examples_of_every_key_are_valid(key: str, about: dict[str, Any]) -> None:
+    assert [problems_of(example, about) for example in about["examples"]] == [[] for _ in about["examples"]]
+
+
+def taplo(file: Path) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("taplo")
+    if not program.exists():
+        pytest.skip("taplo is not installed here: pip install taplo")
+    where = f"file://{ROOT / 'rules.schema.json'}"
+    command = [str(program), "check", "--schema", where, str(file)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_an_editor_accepts_the_example() -> None:
+    said = taplo(ROOT / "rules.example.toml")
+    assert said.returncode == 0, said.stderr
+
+
+@pytest.mark.parametrize(
+    "right, wrong",
+    [
+        ('type     = "high_balance"', 'type     = "hihg_balance"'),
+        ("drop     =", "dorp     ="),
+        ('after    = "3m"', 'after    = "3 minutes"'),
+        ("budget     = 0.8", 'budget     = "most"'),
+        ('api_key    = { credential = "okx-key" }', 'api_key    = "0123456789"'),
+        ('days     = ["sat", "sun"]', 'days     = ["samstag"]'),
+        ('min_severity  = "warning"', 'min_severity  = "loud"'),
+        ('listen        = "127.0.0.1:9464"', 'lisen         = "127.0.0.1:9464"'),
+    ],
+)
+def test_an_editor_refuses_a_wrong_file(tmp_path: Path, right: str, wrong: str) -> None:
+    text = (ROOT / "rules.example.toml").read_text()
+    assert right in text
+    file = tmp_path / "rules.toml"
+    file.write_text(text.replace(right, wrong))
+    said = taplo(file)
+    assert said.returncode != 0
+    assert f"{file}:" in said.stderr, said.stderr

@@ -111,8 +111,8 @@ def test_a_list_that_fell_silent_leaves_no_rule_blind() -> None:
     engine = watching()
     lists(engine, A, B)
     whole_pass(engine, n1={"USDT": "500"}, n2={"USDT": "500"})
-    engine.after("1h")
-    for _ in range(3):
+    for _ in range(7):  # the passes go on, the list tells nothing for longer than stale_after
+        engine.after("1m")
         whole_pass(engine, n1={"USDT": "500"})
     assert sorted(engine.told()) == ["event status b", "firing floor b USDT 0"]
     for one in engine.notifications:
@@ -174,3 +174,16 @@ def test_a_pass_ends_the_staleness_of_an_account_without_rows() -> None:
         whole_pass(engine, n1={"USDT": "500"})
         engine.ticks()
     assert not any("stale" in line for line in engine.told())
+
+
+def test_law_3_a_list_that_is_late_after_an_outage_of_all_is_waited_for() -> None:
+    engine = watching()
+    lists(engine, A, B)
+    whole_pass(engine, n1={"USDT": "500"}, n2={"USDT": "500"})
+    lists(engine, A, B)
+    engine.after("20m")  # nothing answered; meanwhile B was deleted
+    for _ in range(3):
+        whole_pass(engine, n1={"USDT": "500"})
+    lists(engine, A)
+    lists(engine, A)
+    assert [said for said in engine.told() if "stale" not in said] == ["event disappeared b"]

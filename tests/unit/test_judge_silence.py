@@ -86,6 +86,21 @@ def test_one_wallet_failing_makes_its_account_stale_although_the_other_is_read()
     assert engine.told() == ["resolved subtally/stale-account a@x"]
 
 
+def test_an_own_stale_rule_is_on_time_for_accounts_that_a_first_look_did_not_know_yet() -> None:
+    engine = Engine(stale("quiet", "90s"))
+    engine.ticks()  # as after every start: the tick comes before the first listing
+    engine.at(0).lists("a@x", "b@x")
+    engine.reads("a@x", USDT="5")
+    engine.reads("b@x", USDT="5")
+    for second in range(30, 95, 30):
+        engine.at(f"{second}s").reads("b@x", USDT="5")
+        engine.ticks()
+    assert engine.told() == []
+    engine.at("95s").reads("b@x", USDT="5")
+    engine.ticks()
+    assert engine.told() == ["firing quiet a@x"]
+
+
 def test_a_failing_account_is_noticed_where_little_is_polled_seldom() -> None:
     engine = Engine(exchanges=[binance(poll_every_ms=120_000)])
     engine.lists("a@x", "b@x")

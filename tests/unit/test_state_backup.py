@@ -187,3 +187,18 @@ def test_what_an_interrupted_backup_left_is_removed_by_a_later_one(tmp_path: Pat
     os.utime(left, (0, 0))
     back_up_beside(tmp_path / "subtally.db")
     assert not left.exists()
+
+
+def test_a_state_without_checkpoints_is_brought_up_to_date_and_keeps_what_it_knows(tmp_path: Path) -> None:
+    with fresh(tmp_path) as store:
+        store.save_rules((("rules.toml", "# text"),), "digest", 1_000)
+    with sqlite3.connect(tmp_path / "subtally.db") as db:  # as version 1 left it
+        db.execute("DROP TABLE checkpoints")
+        db.execute("DELETE FROM _sqlite_migrations WHERE name = '2 checkpoints'")
+        db.execute("PRAGMA user_version = 1")
+    with fresh(tmp_path) as store:
+        assert store.checkpointed_ms() is None
+        accepted = store.accepted_rules()
+    assert accepted is not None
+    assert accepted.digest == "digest"
+    assert len(list(tmp_path.glob("subtally.db.*"))) >= 1, "and a backup of what was there"

@@ -7,7 +7,7 @@ import pytest
 from rules.outcome import NotificationKind
 from rules.patterns import Patterns
 from rules.ruleset import Silence
-from state import Store
+from state import Store, orders
 from tests.unit.test_state_support import fresh, notification
 
 GATHER = 0
@@ -122,3 +122,31 @@ def test_what_perhaps_arrived_is_said_again_unchanged_and_the_end_follows(store:
     queue(store, "A1", NotificationKind.RESOLVED)
     assert claim(store, 2_000) == [("A1", "firing")]
     assert claim(store, 2_001) == [("A1", "resolved")]
+
+
+def test_a_silence_that_is_over_cannot_be_ended(store: Store) -> None:
+    made = store.silence(ALL, 500)
+    assert not store.unsilence(made.id, "bob", 100_000)
+    assert [one.kind for one in store.orders_after(0)] == ["silence"]
+    assert store.unsilence(made.id, "bob", 99_999)
+
+
+def test_a_silence_whose_alert_has_ended_cannot_be_ended(store: Store) -> None:
+    made = store.silence(replace(ALL, until_ms=None, until_resolved="A0GNE"), 500)
+    assert not store.unsilence(made.id, "bob", 600)
+
+
+def test_silences_that_are_over_are_not_read_at_a_claim(store: Store) -> None:
+    live = [store.silence(replace(ALL, until_ms=1_000 + number), number) for number in range(200)][-1]
+    assert [one.id for one in store.live_silences(1_198)] == [live.id]
+    plan = store._db.execute(f"EXPLAIN QUERY PLAN {orders._LIVE}", (1_198,)).fetchall()
+    assert any("silences_live" in row[3] and ">?" in row[3] for row in plan), plan
+
+
+def test_what_a_silence_holds_back_does_not_age(store: Store) -> None:
+    store.silence(replace(ALL, rule=Patterns.of("quiet")), 500)
+    told = notification("A1", "slack", created_ms=1_000)
+    store.tell([replace(told, facts=replace(told.facts, rule="quiet"))])
+    assert claim(store, 1_000) is None
+    counted = store.counts()["slack"]
+    assert (counted.queued, counted.oldest_ms) == (1, None)

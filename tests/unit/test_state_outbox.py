@@ -266,3 +266,46 @@ def test_a_message_that_cannot_name_all_its_alerts_gives_the_rest_back(store: St
     short = store.shorten(whole.id, 1)
     assert (short.id, [row.notification.alert for row in short.rows]) == (whole.id, ["A1"])
     assert claim(store, 1_000 + GATHER) == ["A2", "A3"]
+
+
+def test_a_digest_leaves_alone_and_what_was_due_with_it_follows_at_once(store: Store) -> None:
+    queue(store, "A1", "A2", batch="first")
+    queue(store, "A3")
+    queue(store, "A4", batch="second")
+    queue(store, "A2")  # what follows of an alert of the digest goes with it
+    digest = store.claim("slack", 1_000, 0, 100)
+    assert digest is not None
+    assert [row.notification.alert for row in digest.rows] == ["A1", "A2", "A2"]
+    assert digest.more
+    other = store.claim("slack", 1_000, 0, 100)
+    assert other is not None
+    assert ([row.notification.alert for row in other.rows], other.more) == (["A3"], True)
+    last = store.claim("slack", 1_000, 0, 100)
+    assert last is not None
+    assert ([row.notification.alert for row in last.rows], last.more) == (["A4"], False)
+
+
+def test_what_stands_before_a_digest_leaves_before_it(store: Store) -> None:
+    queue(store, "A1")
+    queue(store, "A2", "A3", batch="first")
+    queue(store, "A4")
+    assert claim(store, 1_000) == ["A1", "A4"]
+    assert claim(store, 20_000) == ["A2", "A3"]
+
+
+def test_an_alert_keeps_its_order_across_a_digest(store: Store) -> None:
+    queue(store, "A1")
+    queue(store, "A1", "A2", batch="first")
+    queue(store, "A1")
+    assert claim(store, 1_000) == ["A1", "A1", "A1"]
+    assert claim(store, 20_000) == ["A2"]
+
+
+def test_giving_up_counts_anew_from_a_retry_of_a_person(store: Store) -> None:
+    queue(store, "A1")
+    first = taken(store, 1_000)
+    assert first.given_ms == 1_000
+    store.dead(first.id, 2_000, "gone")
+    store.revive(first.id, 500_000, "kim")
+    again = taken(store, 500_000)
+    assert (again.id, again.claimed_ms, again.given_ms) == (first.id, 1_000, 500_000)

@@ -1,12 +1,14 @@
+from dataclasses import replace
 from pathlib import Path
 
 from rules.model import Start
 from rules.outcome import Outcome
-from rules.ruleset import Ruleset
+from rules.ruleset import Ruleset, Silence
 from state import Entry, Store
 from tests.unit.test_state_support import KEY, absorb, alert, fresh, notification, reading, transition
 
 DAY = 86_400_000
+OVER = Silence("", "works", "ann", until_ms=1)
 
 
 def forget_all(store: Store, now_ms: int, batch: int = 1_000) -> int:
@@ -90,3 +92,52 @@ def test_deleted_pages_return_to_the_disk(tmp_path: Path) -> None:
         before = store._db.conn.execute("PRAGMA page_count").fetchone()[0]
         forget_all(store, 10 * DAY)
         assert store._db.conn.execute("PRAGMA page_count").fetchone()[0] < before / 2
+
+
+def test_orders_and_silences_are_forgotten_and_never_what_is_in_force(tmp_path: Path) -> None:
+    with fresh(tmp_path) as store:
+        world = store.load(Ruleset())
+        world.put_alert(alert("A0NEW"))
+        world.orders_seq = 1_000
+        store.commit([Entry(Start(1), 1, Outcome(transitions=[transition("", "firing", "A0NEW", 1)]))], world)
+        store.ack("A0NEW", "ann", 2)
+        over = store.silence(replace(OVER, until_ms=DAY), 3)
+        ended = store.silence(replace(OVER, until_ms=90 * DAY), 4)
+        assert store.unsilence(ended.id, "bob", 5)
+        gone = store.silence(replace(OVER, until_ms=None, until_resolved="A0GNE"), 6)
+        long = store.silence(replace(OVER, until_ms=90 * DAY), 7)
+        lasting = store.silence(replace(OVER, until_ms=None, until_resolved="A0NEW"), 8)
+        young = store.silence(replace(OVER, until_ms=9 * DAY), 9)
+        late = store.silence(replace(OVER, until_ms=9 * DAY), 9 * DAY)
+        assert store.unsilence(young.id, "bob", int(8.5 * DAY))
+        forget_all(store, int(9.5 * DAY), batch=1)
+        left = {row.silence.id for row in store.silences().rows}
+        assert left == {long.id, lasting.id, young.id, late.id}
+        assert not left & {over.id, ended.id, gone.id}
+        kept = [(one.kind, one.subject) for one in store.orders_after(0)]
+        assert kept == [
+            ("ack", "A0NEW"),
+            *(("silence", one.id) for one in (long, lasting, young, late)),
+            ("unsilence", young.id),
+        ]
+        assert {one.id for one in store.live_silences(int(9.5 * DAY))} == {long.id, lasting.id}
+
+
+def test_an_order_that_the_engine_has_not_heard_of_stays(tmp_path: Path) -> None:
+    with fresh(tmp_path) as store:
+        store.load(Ruleset())
+        made = store.silence(replace(OVER, until_ms=DAY), 3)
+        forget_all(store, 90 * DAY)
+        assert [one.subject for one in store.orders_after(0)] == [made.id]
+        assert [row.silence.id for row in store.silences().rows] == [made.id]
+
+
+def test_the_orders_of_years_are_bounded_by_retention(tmp_path: Path) -> None:
+    with fresh(tmp_path) as store:
+        world = store.load(Ruleset())
+        for day in range(100):
+            store.silence(replace(OVER, until_ms=day * DAY + 1_000), day * DAY)
+        world.orders_seq = 100
+        store.commit([Entry(Start(1), 1, Outcome(transitions=[transition("", "firing", at_ms=1)]))], world)
+        forget_all(store, 100 * DAY, batch=7)
+        assert store._db["orders"].count == store._db["silences"].count == 1

@@ -403,7 +403,7 @@ def test_the_promised_settings_are_in_force(tmp_path: Path) -> None:
         "foreign_keys": 1,
         "synchronous": full,
         "auto_vacuum": incremental,
-        "busy_timeout": 5_000,
+        "busy_timeout": 1_000,
     }
 
 

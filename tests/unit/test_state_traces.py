@@ -81,13 +81,13 @@ def test_what_is_held_comes_before_what_was_and_the_last_changed_first(tmp_path:
         assert (len(few.traces), few.others) == (2, 1)
 
 
-def test_a_state_of_the_first_schema_is_migrated_and_remembers_from_then_on(tmp_path: Path) -> None:
+def test_a_state_of_the_schema_before_is_migrated_and_remembers_from_then_on(tmp_path: Path) -> None:
     with fresh(tmp_path) as store:
         feed(store, "1")
-    with sqlite3.connect(tmp_path / "subtally.db") as db:  # as the first program left it
+    with sqlite3.connect(tmp_path / "subtally.db") as db:  # as the program before left it
         db.execute("DROP TABLE past")
-        db.execute("DELETE FROM _sqlite_migrations WHERE name = '2 past'")
-        db.execute("PRAGMA user_version = 1")
+        db.execute("DELETE FROM _sqlite_migrations WHERE name = '4 past'")
+        db.execute("PRAGMA user_version = 3")
     db.close()
     with Store.open(tmp_path / "subtally.db", migrate=True) as store:
         assert course(store) == [(1_000, "1")]

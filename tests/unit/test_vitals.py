@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 import daemon.vitals
+from daemon.app import Edit
 from daemon.notify_systemd import watchdog_seconds
 from daemon.snapshot import ExchangeView, NotifierView, Snapshot
 from daemon.vitals import STATUS_SECONDS, Vitals, status_line
@@ -46,6 +47,12 @@ def test_all_is_well_in_one_line() -> None:
     assert status_line(given) == "3/3 exchanges fresh, 2 alerts firing, oldest reading 4s ago, outbox 0"
 
 
+def test_an_edit_of_the_file_is_shown_for_ten_minutes() -> None:
+    edit = Edit(NOW - 599_000, "1 rule added")
+    assert status_line(seen(), edit).endswith("outbox 0, taken up at 22:03:21 UTC: 1 rule added")
+    assert status_line(seen(now_ms=NOW + 1_000), edit).endswith("outbox 0")
+
+
 def test_what_is_wrong_is_named_and_the_line_stays_short() -> None:
     given = seen(
         exchanges=tuple(exchange(f"e{number}", "stale") for number in range(5)),
@@ -75,7 +82,7 @@ class Watched:
         self.now = 0.0
         self.firing = 0
         self.engine = SimpleNamespace(ended=False, trouble="")
-        self.app = SimpleNamespace(ticks=0, engine=self.engine)
+        self.app = SimpleNamespace(ticks=0, engine=self.engine, last_edit=None)
         self.vitals = Vitals(cast("Any", self.app), self.told.append, lambda: self.now)
 
         async def taken(_app: object) -> Snapshot:

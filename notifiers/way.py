@@ -1,0 +1,48 @@
+"""A notifier's way out: what a lane needs of it, and which one a URL names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from notifiers import alertmanager, service
+from notifiers.address import schema_of
+from notifiers.message import Item, Message, Wording
+from notifiers.outcome import Result
+from notifiers.sending import Sender
+
+
+class Way(Protocol):
+    """Sends to one destination. `address` shows no secret; a body has at most `limit_units`."""
+
+    name: str
+    address: str
+    limit_units: int
+
+    async def send(self, wording: Wording, timeout_seconds: float, message: Message | None = None) -> Result:
+        """Send once and say what became of it. Never raises for what the service does."""
+
+    def close(self) -> None:
+        """Forget the destination."""
+
+
+@runtime_checkable
+class Reminded(Protocol):
+    """A way to a service that forgets what it is not told again."""
+
+    keep_every_seconds: float
+
+    async def keep(self, items: Sequence[Item], timeout_seconds: float) -> Result:
+        """Say that these alerts still fire."""
+
+
+def open_way(name: str, url: str) -> Way:
+    """The way to whatever `url` names: an Alertmanager, or any service of Apprise. Raises BadUrl."""
+    if schema_of(url) in alertmanager.SCHEMAS:
+        return alertmanager.AlertmanagerWay(name, url)
+    return Sender(name, url)
+
+
+def check_url(url: str) -> str | None:
+    """Why `url` cannot be used, None where it can. Nothing is sent."""
+    return alertmanager.check(url) if schema_of(url) in alertmanager.SCHEMAS else service.check_url(url)
