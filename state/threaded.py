@@ -114,6 +114,7 @@ class AsyncStore:
     trace = _awaited(Store.trace)
     held_by = _awaited(Store.held_by)
     record = _awaited(Store.record)
+    balance_count = _awaited(Store.balance_count)
     transitions = _awaited(Store.transitions)
     accounts = _awaited(Store.accounts)
     exchanges = _awaited(Store.exchanges)
