@@ -64,6 +64,7 @@ class App:
         self.engine = Engine(started.world, self.store)
         self.shelf = Shelf(self.engine.take, self.engine.clock)
         self.reload_fault = ""
+        self.reloaded_ms: int | None = None  # when the file was last accepted
         self.last_edit: Edit | None = None
         self.ticks = 0
         self._started = started
@@ -86,6 +87,8 @@ class App:
             self.engine.judge_now(first_problem(self.path, self._started.rejected, now))
             self.reload_fault = str(self._started.rejected)
             log.error("rules.rejected", reason=self.reload_fault)
+        else:
+            self.reloaded_ms = now
         try:
             await asyncio.wait_for(self.engine.settled(), FIRST_COMMIT_SECONDS)
         except TimeoutError as error:
@@ -155,6 +158,7 @@ class App:
                 self.engine.judge_now(first_problem(self.path, error, self.engine.clock()))
                 return False
             self.reload_fault = ""
+            self.reloaded_ms = self.engine.clock()
             before, self.config = self.config, config
             edited = differences(before.ruleset.sources, config.ruleset.sources)
             gone = _changed(before.exchanges, config.exchanges)

@@ -53,6 +53,7 @@ class Counters:
     listings: int = 0
     sweep_began_ms: int = 0
     sweep_ms: int | None = None
+    swept_ms: int | None = None
     incomplete: int = 0
 
 
@@ -274,7 +275,8 @@ class Poller:
         if task in self._sweep_left:
             self._sweep_left.discard(task)
             if not self._sweep_left:
-                self.counters.sweep_ms = self._engine.clock() - self.counters.sweep_began_ms
+                self.counters.swept_ms = self._engine.clock()
+                self.counters.sweep_ms = self.counters.swept_ms - self.counters.sweep_began_ms
 
     async def take(self, answers: object, call: str, task: Task | None = None) -> None:
         """Hand every answer to the engine; `call` and `task` are what asked for them."""

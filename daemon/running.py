@@ -12,16 +12,24 @@ import structlog
 from daemon.app import App
 from daemon.errors import CannotRun
 from daemon.heartbeat import EVERY_SECONDS, Heartbeat
+from daemon.matching import Matching
 from daemon.notify_systemd import reloading, tell_systemd
-from daemon.snapshots import alert_page, snapshot
+from daemon.snapshot import Snapshot
+from daemon.snapshots import alert_page, rule_views, snapshot
 from daemon.startup import Started, preload, start_up
 from daemon.vitals import Vitals
 from daemon.watch import LOOK_SECONDS, RulesWatch
 from daemon.web.actions import store_actions
 from daemon.web.errors import WebError
+from daemon.web.recent import Recent
 from daemon.web.server import WebServer
+from daemon.web.sources import Sources
+from state.threaded import AsyncStore
 
 log = structlog.get_logger(__name__)
+
+ANSWER_SECONDS = 0.5
+"""How long one look at the daemon is good enough for pages, probes and scrapers."""
 
 
 async def run_daemon(
@@ -39,9 +47,13 @@ async def run_daemon(
     files = watch or RulesWatch(path)  # before the file is read: an edit from now on is not overlooked
     app = App(path, await begin(path))
     web: WebServer | None = None
+    reads: AsyncStore | None = None
+    matching = Matching(app.engine)
     try:
         await app.start()
-        web = await _serve(app)
+        # Pages and programs read on a connection and a thread of their own: they delay no commit.
+        reads = await AsyncStore.open(app.store.path, readonly=True)
+        web = await _serve(app, reads, matching)
         _keep_beating(app)
 
         async def look() -> None:
@@ -55,6 +67,9 @@ async def run_daemon(
         tell_systemd("STOPPING=1")
         if web is not None:
             await web.stop()
+        await matching.close()
+        if reads is not None:
+            await reads.close()
         await app.close()
 
 
@@ -126,20 +141,25 @@ def _keep_beating(app: App) -> None:
     app.every("heartbeat", EVERY_SECONDS, beat)
 
 
-async def _serve(app: App) -> WebServer | None:
+async def _serve(app: App, reads: AsyncStore, matching: Matching) -> WebServer | None:
     config = app.config.daemon
     if config.listen is None:
         return None
     token = config.api_token.resolve() if config.api_token is not None else None
+    looks: Recent[Snapshot] = Recent(seconds=ANSWER_SECONDS)
     web = WebServer(
         config.listen.host,
         config.listen.port,
+        Sources(
+            snapshot=lambda: looks.get("now", lambda: snapshot(app)),
+            alert_of=lambda alert: alert_page(app, reads, alert),
+            actions=store_actions(app.store, app.engine.clock),
+            reads=reads,
+            rules=lambda: rule_views(app, matching.counts()),
+        ),
         hosts=config.hosts,
         public_url=config.public_url,
         token=token,
-        snapshot=lambda: snapshot(app),
-        alert_of=lambda alert: alert_page(app, alert),
-        actions=store_actions(app.store, app.engine.clock),
     )
     try:
         await web.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from daemon.exchanges.base import Usage
 from rules.world import Alert
 
 
@@ -31,6 +32,10 @@ class ExchangeView:
     clock_offset_ms: int
     banned_until_ms: int | None
     maintenance: str
+    swept_ms: int | None = None  # when the last whole sweep ended
+    recently_read: int = 0  # accounts read whole within stale_after
+    listing_incomplete: str = ""  # why the last listing could not be trusted
+    usage: tuple[Usage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,22 @@ class NotifierView:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleView:
+    """One rule in force. `subjects` is how many it judges, None while that is being counted."""
+
+    name: str
+    type: str
+    severity: str
+    exchange: str
+    account: str
+    asset: str
+    enabled: bool
+    notify: str
+    description: str
+    subjects: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything at once. `unready` are the reasons for a 503, `warnings` what is wrong but not that wrong."""
 
@@ -63,4 +84,7 @@ class Snapshot:
     unready: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     transitions: dict[str, int] = field(default_factory=dict)  # since the start, by what they led to
+    reload_ok: bool = True  # whether the file, as it was last read, was accepted
+    reloaded_ms: int | None = None  # when it was accepted last
+    export_balances: bool = False  # as in [daemon]
     timezone: str = "UTC"  # of the times on the pages, as `timezone` in [daemon]

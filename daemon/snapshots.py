@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from daemon.app import App
 from daemon.poll import Poller
-from daemon.snapshot import ExchangeView, NotifierView, Snapshot
+from daemon.snapshot import ExchangeView, NotifierView, RuleView, Snapshot
 from daemon.version import VERSION
-from daemon.web.pages import AlertPage
+from daemon.web.alerts import AlertPage, read_alert
 from notifiers.custom import check_template
 from rules.builtin_names import STALE_EXCHANGE
-from rules.step import selected
+from rules.plan import is_read
+from rules.step import Step
 from rules.world import AlertKey, ExchangeState, Subject
 from state.errors import StateError
+from state.threaded import AsyncStore
 
 ANSWER_SECONDS = 2.0
 """What waits longer for the state is told that: a health check that hangs tells nothing."""
@@ -41,38 +44,43 @@ async def snapshot(app: App) -> Snapshot:
         unready=tuple(unready),
         warnings=tuple(_warnings(app, exchanges, notifiers)),
         transitions=dict(app.transitions),
+        reload_ok=not app.reload_fault,
+        reloaded_ms=app.reloaded_ms,
+        export_balances=app.config.daemon.export_balances,
         timezone=app.settings.timezone,
     )
 
 
-async def alert_page(app: App, alert_id: str) -> AlertPage | None:
+def rule_views(app: App, counts: Mapping[str, int] | None) -> tuple[RuleView, ...]:
+    """The rules in force in the order of the file; `counts` are their subjects by key."""
+    return tuple(
+        RuleView(
+            name=rule.name,
+            type=rule.type,
+            severity=rule.severity.value,
+            exchange=str(rule.exchange),
+            account=str(rule.account),
+            asset=str(rule.asset),
+            enabled=rule.enabled,
+            notify="everyone" if rule.notify is None else ", ".join(rule.notify) or "nobody: a trial",
+            description=rule.description,
+            subjects=None if counts is None else counts.get(rule.key, 0),
+        )
+        for rule in app.engine.world.ruleset.rules
+    )
+
+
+async def alert_page(app: App, reads: AsyncStore, alert_id: str) -> AlertPage | None:
     """Everything known of one alert; None where no alert ever had this id."""
-    row = await app.store.alert(alert_id)
-    if row is None:
-        return None
-    return AlertPage(
-        now_ms=app.engine.clock(),
-        row=row,
-        transitions=await app.store.transitions(alert_id),
-        notifications=(await app.store.notifications(alert_id=alert_id)).rows,
-        orders=await app.store.orders_of(alert_id),
-        timezone=app.settings.timezone,
-    )
+    return await reads.run(read_alert, alert_id, app.engine.clock(), app.settings.timezone)
 
 
 def _exchange(app: App, name: str, poller: Poller) -> ExchangeView:
     world = app.engine.world
     known = world.exchanges.get(name) or ExchangeState(name)
-    accounts = [world.accounts[key] for key in sorted(world.index.by_exchange.get(name, ()))]
-    present = [account for account in accounts if account.present and not account.master]
-    read = [account for account in present if selected(poller.settings, account)]
-    times = [
-        holding.ended_ms
-        for account in read
-        for wallet in poller.settings.wallets
-        if (holding := world.holdings.get((account.key, wallet))) is not None
-    ]
+    present, read, oldest_ms, recently = _readings(app, name, poller)
     listed = [listing.ended_ms for listing in known.listings.values() if listing.ended_ms is not None]
+    incomplete = [one.incomplete_reason for one in known.listings.values() if one.incomplete_reason]
     state, reason = _state_of(app, name, known, poller)
     counters = poller.counters
     return ExchangeView(
@@ -80,11 +88,11 @@ def _exchange(app: App, name: str, poller: Poller) -> ExchangeView:
         kind=poller.settings.kind,
         state=state,
         reason=reason,
-        accounts=len(present),
-        selected=len(read),
+        accounts=present,
+        selected=read,
         last_success_ms=known.last_success_ms,
         last_listing_ms=max(listed, default=None),
-        oldest_reading_ms=min(times, default=None),
+        oldest_reading_ms=oldest_ms,
         sweep_ms=counters.sweep_ms,
         reads=counters.reads,
         failures=counters.failures,
@@ -93,7 +101,35 @@ def _exchange(app: App, name: str, poller: Poller) -> ExchangeView:
         clock_offset_ms=known.clock_offset_ms,
         banned_until_ms=known.banned_until_ms,
         maintenance=known.maintenance,
+        swept_ms=counters.swept_ms,
+        recently_read=recently,
+        listing_incomplete="; ".join(incomplete),
+        usage=poller.venue.usage(),
     )
+
+
+def _readings(app: App, name: str, poller: Poller) -> tuple[int, int, int | None, int]:
+    """Accounts that exist, those that are read, the oldest of their readings, those read whole in time."""
+    world = app.engine.world
+    step = Step(world, app.engine.clock())
+    late_ms = step.now_ms - app.settings.stale_after_ms
+    present = read = recently = 0
+    oldest_ms: int | None = None
+    for key in world.index.by_exchange.get(name, ()):
+        account = world.accounts[key]
+        if not account.present or account.master:
+            continue
+        present += 1
+        if not is_read(step, account):
+            continue
+        read += 1
+        begun = [world.holdings.get((key, wallet)) for wallet in poller.settings.wallets]
+        times = [holding.ended_ms for holding in begun if holding is not None]
+        if times:
+            first_ms = min(times)
+            oldest_ms = first_ms if oldest_ms is None else min(oldest_ms, first_ms)
+            recently += len(times) == len(begun) and first_ms >= late_ms
+    return present, read, oldest_ms, recently
 
 
 def _state_of(app: App, name: str, known: ExchangeState, poller: Poller) -> tuple[str, str]:

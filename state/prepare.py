@@ -53,6 +53,12 @@ _PUT_HOLDING = (
 )
 _DROP_HOLDING = "DELETE FROM holdings WHERE account = ? AND wallet = ?"
 _DROP_BALANCES = "DELETE FROM balances WHERE account = ? AND wallet = ?"
+_DROP_PAST = "DELETE FROM past WHERE account = ? AND wallet = ?"
+_KEEP_PAST = (
+    "INSERT INTO past (account, wallet, asset, from_ms, until_ms, amounts)"
+    " SELECT account, wallet, asset, changed_ms, ?, amounts FROM balances"
+    " WHERE account = ? AND wallet = ? AND asset = ?"
+)
 _PUT_BALANCE = (
     "INSERT INTO balances (account, wallet, asset, amounts, changed_ms) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT (account, wallet, asset) DO UPDATE SET amounts = excluded.amounts,"
@@ -192,13 +198,20 @@ class Preparer:
                     for asset, row in holding.rows.items()
                 )
         changes = (change for entry in batch for change in entry.outcome.changes)
-        rows += self._changed_rows(changes, anew, world.holdings)
+        changed = list(self._changed_rows(changes, anew, world.holdings))
         emptied = drops + [(account, names(wallet)) for account, wallet in anew]
-        return (_DROP_BALANCES, emptied), (_DROP_HOLDING, drops), (_PUT_HOLDING, puts), (_PUT_BALANCE, rows)
+        return (
+            (_DROP_BALANCES, emptied),
+            (_DROP_PAST, emptied),  # its rows would be read under the names of other fields
+            (_DROP_HOLDING, drops),
+            (_PUT_HOLDING, puts),
+            (_KEEP_PAST, [(row[4], *row[:3]) for row in changed]),
+            (_PUT_BALANCE, rows + changed),
+        )
 
     def _changed_rows(
         self, changes: Iterable[BalanceChange], anew: set[WalletKey], holdings: Mapping[WalletKey, Holding]
-    ) -> Iterable[Parameters]:
+    ) -> Iterable[tuple[int, int, int, str, int]]:
         """Each changed row once, as memory now has it: the last change of a batch counts."""
         latest = {(change.account, change.wallet, change.asset): change.at_ms for change in changes}
         for (account, wallet, asset), at_ms in latest.items():

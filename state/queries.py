@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from rules.facts import Facts
 from rules.outcome import Notification, Transition
 from rules.world import Account, Alert, ExchangeState
-from state.codec import from_json
+from state.codec import from_json, to_json
 
 T = TypeVar("T")
 
@@ -74,13 +74,39 @@ class Attempt:
     reason: str
 
 
-def alerts(db: sqlite3.Connection, *, state: str | None, after: str | None, limit: int) -> Page[AlertRow]:
-    """The newest first. `state` may also be "open"."""
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """Which alerts are meant; None is any. `state` may also be "open"."""
+
+    state: str | None = None
+    exchange: str | None = None
+    accounts: tuple[int, ...] | None = None
+    rule: str | None = None
+    severity: str | None = None
+    type: str | None = None
+
+
+BREAK_TYPE: Final = "reconciliation"
+"""The type of rule whose alerts are breaks."""
+
+
+def alerts(db: sqlite3.Connection, *, wanted: AlertFilter, after: str | None, limit: int) -> Page[AlertRow]:
+    """The newest first."""
     found = db.execute(
         "SELECT seq, state, ended_ms, reason, ending, body FROM alerts WHERE seq < :after"
         " AND (:state IS NULL OR state = :state OR (:state = 'open' AND ended_ms IS NULL))"
+        " AND (:exchange IS NULL OR exchange = :exchange) AND (:rule IS NULL OR rule = :rule)"
+        " AND (:severity IS NULL OR severity = :severity)"
+        # An AlertKey is a tuple of rule and subject, which is one of exchange and account.
+        " AND (:accounts IS NULL OR json_extract(key, '$[1][1]') IN (SELECT value FROM json_each(:accounts)))"
+        " AND (:type IS NULL OR json_extract(body, '$.type') = :type)"
         " ORDER BY seq DESC LIMIT :limit",
-        {"after": _newest(after), "state": state, "limit": bounded(limit)},
+        {
+            **asdict(wanted),
+            "accounts": _listed(wanted.accounts),
+            "after": _newest(after),
+            "limit": bounded(limit),
+        },
     ).fetchall()
     return Page(tuple(_alert(*row[1:]) for row in found), _cursor(found, limit))
 
@@ -111,14 +137,39 @@ def told_open(db: sqlite3.Connection, notifier: str) -> frozenset[str]:
     return frozenset(str(ident) for (ident,) in found)
 
 
-def accounts(db: sqlite3.Connection, *, exchange: str | None, after: str | None, limit: int) -> Page[Account]:
-    """In the order of their keys."""
+def accounts(
+    db: sqlite3.Connection, *, exchange: str | None, name: str | None, after: str | None, limit: int
+) -> Page[Account]:
+    """In the order of their keys. `name` is a part of any of their names, without case, or a whole key."""
     found = db.execute(
         "SELECT key, body FROM accounts WHERE key > :after AND (:exchange IS NULL OR exchange = :exchange)"
+        " AND (:name IS NULL OR CAST(key AS TEXT) = :name OR instr(lower("
+        "   coalesce(email, '') || char(10) || coalesce(name, '') || char(10) || coalesce(alias, '') || char(10)"
+        "   || coalesce(venue_id, '')), lower(:name)) > 0)"
         " ORDER BY key LIMIT :limit",
-        {"after": int(after or 0), "exchange": exchange, "limit": bounded(limit)},
+        {
+            "after": int((after or "0").partition(".")[0]),
+            "exchange": exchange,
+            "name": name,
+            "limit": bounded(limit),
+        },
     ).fetchall()
     return Page(tuple(from_json(Account, body) for _, body in found), _cursor(found, limit))
+
+
+def account(db: sqlite3.Connection, key: int) -> Account | None:
+    """One account by our own key."""
+    found = db.execute("SELECT body FROM accounts WHERE key = ?", (key,)).fetchone()
+    return None if found is None else from_json(Account, found[0])
+
+
+def last_fired(db: sqlite3.Connection) -> dict[str, int]:
+    """When each rule fired last, by its name: as far as alerts are kept."""
+    return dict(
+        db.execute(
+            "SELECT rule, max(coalesce(fired_ms, since_ms)) FROM alerts WHERE state <> 'pending' GROUP BY rule"
+        )
+    )
 
 
 def exchanges(db: sqlite3.Connection) -> tuple[ExchangeState, ...]:
@@ -138,35 +189,55 @@ def assets(db: sqlite3.Connection) -> tuple[tuple[str, str], ...]:
     )
 
 
+_BALANCES: Final = (
+    "SELECT b.account, b.wallet, b.asset, a.exchange, a.label, w.text, c.text, f.text, b.amounts,"
+    " b.changed_ms, h.ended_ms FROM balances AS b"
+    " JOIN accounts AS a ON a.key = b.account"
+    " JOIN holdings AS h ON h.account = b.account AND h.wallet = b.wallet"
+    " JOIN names AS w ON w.id = b.wallet"
+    " JOIN names AS c ON c.id = b.asset"
+    " JOIN names AS f ON f.id = h.fields"
+    " WHERE (b.account, b.wallet, b.asset) > (:account, :wallet_id, :asset_id)"
+    " AND (:exchange IS NULL OR a.exchange = :exchange)"
+    " AND (:asset IS NULL OR b.asset IN (SELECT id FROM names WHERE text = :asset COLLATE NOCASE))"
+    " AND (:wallet IS NULL OR b.wallet IN (SELECT id FROM names WHERE text = :wallet COLLATE NOCASE))"
+)
+_OF_ACCOUNTS: Final = " AND b.account IN (SELECT value FROM json_each(:accounts))"
+_IN_ORDER: Final = " ORDER BY b.account, b.wallet, b.asset LIMIT :limit"
+_ALL_BALANCES: Final = _BALANCES + _IN_ORDER
+_SOME_BALANCES: Final = _BALANCES + _OF_ACCOUNTS + _IN_ORDER
+
+
 def balances(
     db: sqlite3.Connection,
     *,
     exchange: str | None,
-    account: int | None,
+    accounts: Sequence[int] | None,
     asset: str | None,
+    wallet: str | None,
     after: str | None,
     limit: int,
 ) -> Page[BalanceRow]:
-    """By account, wallet and asset as the database numbers them. `asset` is compared without case."""
-    place = tuple(int(part) for part in after.split(".")) if after else (0, 0, 0)
-    found = db.execute(
-        "SELECT b.account, b.wallet, b.asset, a.exchange, a.label, w.text, c.text, f.text, b.amounts,"
-        " b.changed_ms, h.ended_ms FROM balances AS b"
-        " JOIN accounts AS a ON a.key = b.account"
-        " JOIN holdings AS h ON h.account = b.account AND h.wallet = b.wallet"
-        " JOIN names AS w ON w.id = b.wallet"
-        " JOIN names AS c ON c.id = b.asset"
-        " JOIN names AS f ON f.id = h.fields"
-        " WHERE (b.account, b.wallet, b.asset) > (:in_account, :in_wallet, :after)"
-        " AND (:exchange IS NULL OR a.exchange = :exchange) AND (:account IS NULL OR b.account = :account)"
-        " AND (:asset IS NULL OR c.text = :asset COLLATE NOCASE)"
-        " ORDER BY b.account, b.wallet, b.asset LIMIT :limit",
-        dict(zip(("in_account", "in_wallet", "after"), place, strict=True))
-        | {"exchange": exchange, "account": account, "asset": asset, "limit": bounded(limit)},
-    ).fetchall()
+    """By account, wallet and asset as the database numbers them. `asset` and `wallet` are compared without case."""
+    place = [int(part) for part in after.split(".")] if after else []
+    place += [0] * (3 - len(place))
+    asked = {
+        **dict(zip(("account", "wallet_id", "asset_id"), place, strict=True)),
+        "exchange": exchange,
+        "accounts": _listed(accounts),
+        "asset": asset,
+        "wallet": wallet,
+        "limit": bounded(limit),
+    }
+    found = db.execute(_ALL_BALANCES if accounts is None else _SOME_BALANCES, asked).fetchall()
     rows = tuple(_balance(row) for row in found)
     last = ".".join(str(part) for part in found[-1][:3]) if len(found) == bounded(limit) else None
     return Page(rows, last)
+
+
+def balance_count(db: sqlite3.Connection) -> int:
+    """How many balances are known."""
+    return int(db.execute("SELECT count(*) FROM balances").fetchone()[0])
 
 
 def notifications(
@@ -226,8 +297,13 @@ def bounded(limit: int) -> int:
     return max(1, min(limit, MOST_ROWS))
 
 
+def _listed(keys: Sequence[int] | None) -> str | None:
+    """For json_each."""
+    return None if keys is None else to_json(list(keys))
+
+
 def _newest(after: str | None) -> int:
-    return int(after) if after else 2**63 - 1
+    return int(after.partition(".")[0]) if after else 2**63 - 1
 
 
 def _cursor(found: list[tuple[object, ...]], limit: int) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -11,13 +12,15 @@ from sqlite_utils import Database
 
 from rules.outcome import Transition
 from rules.world import Account, ExchangeState
-from state import history, ordered, outbox, queries
+from state import history, ordered, outbox, queries, record, traces
 from state.errors import telling
 from state.history import Happened
 from state.ordered import MessageRow, SilenceRow
 from state.orders import Order
 from state.outbox import Counts
-from state.queries import AlertRow, Attempt, BalanceRow, NotificationRow, Page
+from state.queries import BREAK_TYPE, AlertFilter, AlertRow, Attempt, BalanceRow, NotificationRow, Page
+from state.record import RecordFilter
+from state.traces import Held, Trace
 
 PAGE_ROWS = 100
 
@@ -37,8 +40,20 @@ class Reads:
         self, state: str | None = None, *, after: str | None = None, limit: int = PAGE_ROWS
     ) -> Page[AlertRow]:
         """Alerts, the newest first: of one state, the "open" ones, or all."""
+        return self.alerts_where(AlertFilter(state), after=after, limit=limit)
+
+    def alerts_where(
+        self, wanted: AlertFilter, *, after: str | None = None, limit: int = PAGE_ROWS
+    ) -> Page[AlertRow]:
+        """Alerts that meet all of a filter, the newest first."""
         with self._reading() as db:
-            return queries.alerts(db, state=state, after=after, limit=limit)
+            return queries.alerts(db, wanted=wanted, after=after, limit=limit)
+
+    def breaks(
+        self, wanted: AlertFilter, *, after: str | None = None, limit: int = PAGE_ROWS
+    ) -> Page[AlertRow]:
+        """The alerts that are breaks, the newest first."""
+        return self.alerts_where(replace(wanted, type=BREAK_TYPE), after=after, limit=limit)
 
     def told_open(self, notifier: str) -> frozenset[str]:
         """The ids of the open alerts that this notifier was told of."""
@@ -56,11 +71,36 @@ class Reads:
             return queries.transitions(db, alert_id)
 
     def accounts(
-        self, exchange: str | None = None, *, after: str | None = None, limit: int = PAGE_ROWS
+        self,
+        exchange: str | None = None,
+        name: str | None = None,
+        *,
+        after: str | None = None,
+        limit: int = PAGE_ROWS,
     ) -> Page[Account]:
-        """Accounts in the order in which they became known."""
+        """Accounts in the order in which they became known; `name` is a part of any name, or a whole key."""
         with self._reading() as db:
-            return queries.accounts(db, exchange=exchange, after=after, limit=limit)
+            return queries.accounts(db, exchange=exchange, name=name, after=after, limit=limit)
+
+    def account(self, key: int) -> Account | None:
+        """One account by our own key."""
+        with self._reading() as db:
+            return queries.account(db, key)
+
+    def last_fired(self) -> dict[str, int]:
+        """When each rule fired last, by its name."""
+        with self._reading() as db:
+            return queries.last_fired(db)
+
+    def trace(self, account: int, asset: str, since_ms: int) -> tuple[Trace, ...]:
+        """What one asset of one account was since a time, wallet by wallet."""
+        with self._reading() as db:
+            return traces.trace(db, account, asset, since_ms)
+
+    def held_by(self, accounts: Sequence[int], since_ms: int, most: int) -> dict[int, Held]:
+        """At most `most` balances of each of these accounts, the last changed first, with their course."""
+        with self._reading() as db:
+            return {key: traces.held(db, key, since_ms, most) for key in accounts}
 
     def exchanges(self) -> tuple[ExchangeState, ...]:
         """Every exchange with what is known of it, by name."""
@@ -75,8 +115,9 @@ class Reads:
     def balances(
         self,
         exchange: str | None = None,
-        account: int | None = None,
+        accounts: Sequence[int] | None = None,
         asset: str | None = None,
+        wallet: str | None = None,
         *,
         after: str | None = None,
         limit: int = PAGE_ROWS,
@@ -84,8 +125,19 @@ class Reads:
         """The last known quantities, with the end of the reading that showed them."""
         with self._reading() as db:
             return queries.balances(
-                db, exchange=exchange, account=account, asset=asset, after=after, limit=limit
+                db,
+                exchange=exchange,
+                accounts=accounts,
+                asset=asset,
+                wallet=wallet,
+                after=after,
+                limit=limit,
             )
+
+    def balance_count(self) -> int:
+        """How many balances are known."""
+        with self._reading() as db:
+            return queries.balance_count(db)
 
     def notifications(
         self,
@@ -133,6 +185,13 @@ class Reads:
         """The last things that happened, the oldest first: to some alerts, or to all."""
         with self._reading() as db:
             return history.history(db, alerts=alerts, since_ms=since_ms, limit=limit)
+
+    def record(
+        self, wanted: RecordFilter, *, after: str | None = None, limit: int = PAGE_ROWS
+    ) -> Page[Happened]:
+        """What happened and meets a filter, the newest first."""
+        with self._reading() as db:
+            return record.record(db, wanted=wanted, after=after, limit=limit)
 
     def alerts_of_accounts(self, accounts: Sequence[int]) -> frozenset[str]:
         """The ids of every alert about these accounts that is on record."""

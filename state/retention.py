@@ -22,6 +22,7 @@ from state.reading import base_record, identity_of, name_of
 _VACUUM_PAGES: Final = 256
 
 _STEPS: Final = """
+DELETE FROM past WHERE until_ms < :before AND seq IN (SELECT seq FROM past ORDER BY seq LIMIT :batch);
 DELETE FROM transitions WHERE seq IN (
     SELECT seq FROM transitions WHERE at_ms < :before
         AND alert NOT IN (SELECT id FROM alerts WHERE ended_ms IS NULL) LIMIT :batch);

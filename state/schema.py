@@ -15,7 +15,7 @@ from sqlite_utils.migrations import Migrations
 from state.errors import CorruptError, MissingError, SchemaError, telling
 
 APPLICATION_ID: Final = 0x53554254  # "SUBT": this file is ours
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 
 _TABLES_1: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -126,13 +126,26 @@ CREATE TABLE reconciliation (
 ) STRICT, WITHOUT ROWID
 """
 
+_TABLES_5: Final = """
+-- What a balance was from from_ms to until_ms, kept when another row takes its place: what charts are drawn from.
+CREATE TABLE past (
+    seq INTEGER PRIMARY KEY, account INTEGER NOT NULL, wallet INTEGER NOT NULL, asset INTEGER NOT NULL,
+    from_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, amounts TEXT NOT NULL
+) STRICT;
+CREATE INDEX past_of_balance ON past (account, wallet, asset);
+"""
+
 migrations = Migrations("subtally")
 
 
 @migrations(name="1 first")
 def _first(db: Database) -> None:
+    _create(db, _TABLES_1)
+
+
+def _create(db: Database, tables: str) -> None:
     # Not executescript: it would end the transaction that all migrations share.
-    for statement in _TABLES_1.split(";\n"):
+    for statement in tables.split(";\n"):
         db.conn.execute(statement)
 
 
@@ -156,8 +169,12 @@ def _checkpoints(db: Database) -> None:
 
 @migrations(name="4 reconciliation")
 def _reconciliation(db: Database) -> None:
-    for statement in _TABLES_4.split(";\n"):
-        db.conn.execute(statement)
+    _create(db, _TABLES_4)
+
+
+@migrations(name="5 past")
+def _past(db: Database) -> None:
+    _create(db, _TABLES_5)
 
 
 def migrate(db: Database, path: Path) -> None:

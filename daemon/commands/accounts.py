@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from daemon.commands.options import wants_json
-from daemon.commands.output import Column, age, iso, note, now_ms, print_json, print_table
+from daemon.commands.output import Column, age, note, now_ms, print_json, print_table
 from daemon.commands.state_file import (
     PAGE_ROWS,
     every_row,
@@ -16,6 +14,7 @@ from daemon.commands.state_file import (
     open_state,
     require_exchange,
 )
+from daemon.plain import plain_account, state_of
 from rules.world import Account
 
 
@@ -30,7 +29,7 @@ def accounts(context: click.Context, exchange: str | None, limit: int) -> None:
         found = every_row(lambda after: store.accounts(exchange, after=after, limit=PAGE_ROWS))
         rows = first_rows(found, limit)
     if wants_json(context):
-        print_json([_plain(account) for account in rows])
+        print_json([plain_account(account) for account in rows])
         return
     if not rows:
         note("no account is known yet")
@@ -39,17 +38,6 @@ def accounts(context: click.Context, exchange: str | None, limit: int) -> None:
     print_table(
         [Column(title, right=title == "id") for title in titles], [_cells(account, now) for account in rows]
     )
-
-
-def state_of(account: Account) -> str:
-    """The gravest thing that listings say of an account, in one word."""
-    if not account.present:
-        return "gone"
-    if account.unlisted:
-        return "unlisted"
-    if account.frozen:
-        return "frozen"
-    return "missing" if account.missing else "present"
 
 
 def _cells(account: Account, now: int) -> list[str]:
@@ -67,25 +55,3 @@ def _cells(account: Account, now: int) -> list[str]:
         seen,
         trouble,
     ]
-
-
-def _plain(account: Account) -> dict[str, Any]:
-    identity = account.identity
-    return {
-        "id": account.key,
-        "exchange": account.exchange,
-        "label": account.label,
-        "venue_id": identity.venue_id,
-        "email": identity.email,
-        "name": identity.name,
-        "alias": identity.alias,
-        "master": account.master,
-        "state": state_of(account),
-        "present": account.present,
-        "unlisted": account.unlisted,
-        "frozen": account.frozen,
-        "listings_missed": account.missing,
-        "first_seen": iso(account.first_seen_ms or None),
-        "failing_since": iso(account.failing_since_ms),
-        "failing_reason": account.failing_reason or None,
-    }

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
 
 import click
 
 from daemon.commands.options import wants_json
-from daemon.commands.output import UNKNOWN, Column, age, amount, iso, note, now_ms, print_json, print_table
+from daemon.commands.output import UNKNOWN, Column, age, amount, note, now_ms, print_json, print_table
+from daemon.commands.sparkline import sparkline
 from daemon.commands.state_file import PAGE_ROWS, every_row, first_rows, limit_option, open_state
+from daemon.commands.watching import shown, watch_option
+from daemon.plain import plain_alert, told_facts
+from daemon.web.alerts import points_of, read_alert
 from notifiers.figures import difference, figure
 from notifiers.relation import relation
 from notifiers.times import duration
 from rules.facts import Facts
 from state.queries import AlertRow
+from state.store import Store
 
 STATES = ("open", "pending", "firing", "resolved", "closed")
 
@@ -26,25 +31,45 @@ STATES = ("open", "pending", "firing", "resolved", "closed")
     help="Only those in this state. Default: open, which is pending or firing.",
 )
 @limit_option
+@watch_option
 @click.pass_context
-def alerts(context: click.Context, every: bool, state: str | None, limit: int) -> None:  # noqa: FBT001  as click calls it
-    """List alerts, the newest first: the open ones, or all."""
+def alerts(
+    context: click.Context,
+    every: bool,  # noqa: FBT001  as click calls it
+    state: str | None,
+    limit: int,
+    watch: float | None,
+) -> None:
+    """List alerts, the newest first: the open ones, or all.
+
+    On a terminal a small line shows how the judged figure has moved around the event.
+    """
     if every and state is not None:
         raise click.UsageError("--all and --state exclude each other")
     wanted = None if every else state or "open"
+    shown(watch, lambda: _show(context, wanted, limit))
+
+
+def _show(context: click.Context, wanted: str | None, limit: int) -> None:
+    now = now_ms()
     with open_state(context) as store:
         found = every_row(lambda after: store.alerts(wanted, after=after, limit=PAGE_ROWS))
         rows = first_rows(found, limit)
+        courses = [_course(store, row, now) for row in rows] if sys.stdout.isatty() else None
     if wants_json(context):
-        print_json([_plain(row) for row in rows])
+        print_json([plain_alert(row) for row in rows])
         return
     if not rows:
         note("no alerts" if wanted is None else f"no {wanted} alerts")
-    _print(rows)
+    _print(rows, courses, now)
 
 
-def _print(rows: list[AlertRow]) -> None:
-    now = now_ms()
+def _course(store: Store, row: AlertRow, now: int) -> str:
+    page = read_alert(store, row.alert.id, now, "UTC")
+    return "" if page is None else sparkline(points_of(page), 0, row.ended_ms or now)
+
+
+def _print(rows: list[AlertRow], courses: list[str] | None, now: int) -> None:
     ended = any(row.ended_ms is not None for row in rows)
     columns = [
         Column("id"),
@@ -57,11 +82,16 @@ def _print(rows: list[AlertRow]) -> None:
     columns += [Column("figure", right=True), Column("limit"), Column("since")]
     columns += [Column("ended")] if ended else []
     columns += [Column("rule"), Column("acked")]
-    print_table(columns, [_cells(row, now, ended=ended) for row in rows])
+    cells = [_cells(row, now, ended=ended) for row in rows]
+    if courses is not None and any(courses):
+        columns.insert(7, Column("course"))
+        for line, course in zip(cells, courses, strict=True):
+            line.insert(7, course)
+    print_table(columns, cells)
 
 
 def _cells(row: AlertRow, now: int, *, ended: bool) -> list[str]:
-    alert, facts = row.alert, _facts(row)
+    alert, facts = row.alert, told_facts(row)
     what = " ".join(
         part for part in (facts.wallet or "+".join(facts.wallets), facts.asset, facts.field) if part
     )
@@ -82,45 +112,3 @@ def _limit(row: AlertRow, facts: Facts) -> str:
         return f"{change or figure(facts.threshold or '')} within {duration(facts.window_ms)}"
     found = relation(facts, ended=row.ended_ms is not None)
     return f"{found.sign} {found.limit}".strip()
-
-
-def _facts(row: AlertRow) -> Facts:
-    """As last judged, or as its end was told."""
-    return row.alert.facts if row.ending is None else row.ending
-
-
-def _plain(row: AlertRow) -> dict[str, Any]:
-    alert, facts = row.alert, _facts(row)
-    return {
-        "id": alert.id,
-        "state": row.state,
-        "severity": alert.severity.value,
-        "rule": alert.rule,
-        "type": alert.type,
-        "exchange": facts.exchange,
-        "account": facts.label or None,
-        "account_id": alert.key.subject.account,
-        "wallet": facts.wallet or None,
-        "wallets": list(facts.wallets),
-        "asset": facts.asset or None,
-        "field": facts.field or None,
-        "quote": facts.quote or None,
-        "headline": facts.headline or None,
-        "value": facts.value,
-        "sign": facts.sign or None,
-        "threshold": facts.threshold,
-        "clear_at": facts.clear_at,
-        "before": facts.before,
-        "window_ms": facts.window_ms,
-        "since": iso(alert.since_ms),
-        "fired": iso(alert.fired_ms),
-        "read": iso(facts.read_ms),
-        "ended": iso(row.ended_ms),
-        "reason": row.reason or facts.reason or None,
-        "details": list(facts.details),
-        "told": sorted(alert.told),
-        "acked": iso(alert.acked_ms),
-        "acked_by": alert.acked_by or None,
-        "runbook": facts.runbook or None,
-        "description": facts.description or None,
-    }

@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from daemon.commands.options import wants_json
-from daemon.commands.output import Column, amount, iso, note, now_ms, print_json, print_table
+from daemon.commands.output import Column, amount, note, now_ms, print_json, print_table
 from daemon.commands.state_file import PAGE_ROWS, accounts_called, every_row, open_state
+from daemon.commands.watching import shown, watch_option
+from daemon.plain import label_of, plain_happened, silence_in
 from daemon.silencing import end_of, selection_of
 from notifiers.times import moment, zone
 from rules.outcome import Transition
-from rules.ruleset import Silence
-from state.codec import from_json
 from state.history import HISTORY_MOST, Happened, Tried
 from state.orders import Order
 from state.queries import NotificationRow
@@ -56,15 +56,27 @@ class Duration(click.ParamType[int]):
     metavar="ROWS",
     help="Print so many rows at most: the last ones.",
 )
+@watch_option
 @click.pass_context
 def history(
-    context: click.Context, alert: str | None, account: str | None, since: int | None, limit: int
+    context: click.Context,
+    alert: str | None,
+    account: str | None,
+    since: int | None,
+    limit: int,
+    watch: float | None,
 ) -> None:
     """Tell what happened, the oldest first and of much the last: steps of alerts, notifications and every
     attempt to deliver them, silences, acks and retries with who made them, edits of the rules file.
 
     Of an alert or an account that includes the silences that cover it. Balances are not part of it.
     """
+    shown(watch, lambda: _show(context, alert, account, since, limit))
+
+
+def _show(
+    context: click.Context, alert: str | None, account: str | None, since: int | None, limit: int
+) -> None:
     now = now_ms()
     since_ms = 0 if since is None else now - since
     with open_state(context) as store:
@@ -74,7 +86,7 @@ def history(
     if len(found) > limit:
         note(f"only the last {limit} are shown: --limit shows more")
     if wants_json(context):
-        print_json([_plain(one, labels) for one in rows])
+        print_json([plain_happened(one, labels) for one in rows])
         return
     if not rows:
         note("nothing on record")
@@ -126,7 +138,7 @@ def _step(step: Transition, labels: Mapping[int, str]) -> str:
     subject = step.key.subject
     where = " ".join(
         part
-        for part in (subject.exchange, _label(step, labels), subject.wallet, subject.asset, value)
+        for part in (subject.exchange, label_of(step, labels), subject.wallet, subject.asset, value)
         if part
     )
     return "; ".join(
@@ -137,82 +149,5 @@ def _step(step: Transition, labels: Mapping[int, str]) -> str:
 def _order(order: Order, now: int) -> str:
     if order.kind == "rules":
         return order.body
-    made = _silence(order)
+    made = silence_in(order)
     return "" if made is None else f"{selection_of(made)} until {end_of(made, now)}: {made.reason}"
-
-
-def _silence(order: Order) -> Silence | None:
-    return from_json(Silence, order.body) if order.kind == "silence" else None
-
-
-def _label(step: Transition, labels: Mapping[int, str]) -> str:
-    account = step.key.subject.account
-    return "" if account is None else labels.get(account, f"account {account}")
-
-
-def _plain(one: Happened, labels: Mapping[int, str]) -> dict[str, Any]:
-    return {"at": iso(one.at_ms), **_told(one.what, labels)}
-
-
-def _told(what: Transition | NotificationRow | Tried | Order, labels: Mapping[int, str]) -> dict[str, Any]:
-    match what:
-        case Transition():
-            return {**_plain_step(what), "account": _label(what, labels) or None}
-        case NotificationRow():
-            return _plain_notification(what)
-        case Tried():
-            return _plain_attempt(what)
-        case Order():
-            return _plain_order(what)
-
-
-def _plain_step(step: Transition) -> dict[str, Any]:
-    return {
-        "event": "transition",
-        "alert": step.alert,
-        "rule": step.rule,
-        "exchange": step.key.subject.exchange or None,
-        "account_id": step.key.subject.account,
-        "before": step.before or None,
-        "after": step.after,
-        "severity": step.severity.value,
-        "value": step.value,
-        "reason": step.reason or None,
-    }
-
-
-def _plain_notification(row: NotificationRow) -> dict[str, Any]:
-    told = row.notification
-    return {
-        "event": "notification",
-        "alert": told.alert or None,
-        "notifier": told.notifier,
-        "kind": told.kind.value,
-        "state": row.state,
-        "message": row.message,
-        "settled": iso(row.settled_ms),
-    }
-
-
-def _plain_attempt(tried: Tried) -> dict[str, Any]:
-    attempt = tried.attempt
-    return {
-        "event": "attempt",
-        "message": attempt.message,
-        "notifier": attempt.notifier,
-        "outcome": attempt.outcome,
-        "reason": attempt.reason or None,
-        "alerts": list(tried.alerts),
-    }
-
-
-def _plain_order(order: Order) -> dict[str, Any]:
-    what = {"ack": "alert", "retry": "message", "rules": "digest"}.get(order.kind, "silence")
-    told: dict[str, Any] = {"event": order.kind, what: order.subject, "by": order.by}
-    if order.kind == "rules":
-        return told | {"changed": order.body}
-    made = _silence(order)
-    if made is not None:
-        told |= {"silences": selection_of(made), "until": iso(made.until_ms), "reason": made.reason}
-        told["until_resolved"] = made.until_resolved or None
-    return told

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
 from daemon import orders
 from daemon.commands.options import config_path, wants_json
 from daemon.commands.ordering import by_option, open_for_order
-from daemon.commands.output import Column, age, counted, iso, note, now_ms, print_json, print_table
+from daemon.commands.output import Column, age, counted, note, now_ms, print_json, print_table
 from daemon.commands.state_file import (
     PAGE_ROWS,
     every_row,
@@ -19,6 +18,7 @@ from daemon.commands.state_file import (
     open_state,
     rules_in_force,
 )
+from daemon.plain import plain_notification
 from state.queries import NotificationRow
 from state.store import Store
 
@@ -45,7 +45,7 @@ def notifications(
         ident = None if alert is None else alert.strip().upper()
         rows = first_rows(_rows(store, state, notifier, ident), limit)
     if wants_json(context):
-        print_json([_plain(row) for row in rows])
+        print_json([plain_notification(row) for row in rows])
         return
     if not rows:
         note("no notifications" if state is None else f"no {state} notifications")
@@ -100,24 +100,3 @@ def _cells(row: NotificationRow, now: int) -> list[str]:
     what = " ".join(part for part in (told.severity.value, facts.exchange, facts.label, facts.asset) if part)
     cells = [str(row.id), row.state, told.notifier, told.alert, told.kind.value, what]
     return [*cells, age(told.created_ms, now), row.message or "", str(row.attempts), row.reason]
-
-
-def _plain(row: NotificationRow) -> dict[str, Any]:
-    told = row.notification
-    return {
-        "id": row.id,
-        "state": row.state,
-        "notifier": told.notifier,
-        "alert": told.alert or None,
-        "event": told.kind.value,
-        "severity": told.severity.value,
-        "rule": told.facts.rule,
-        "exchange": told.facts.exchange or None,
-        "account": told.facts.label or None,
-        "asset": told.facts.asset or None,
-        "created": iso(told.created_ms),
-        "message": row.message,
-        "attempts": row.attempts,
-        "reason": row.reason or None,
-        "settled": iso(row.settled_ms),
-    }

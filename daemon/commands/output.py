@@ -6,20 +6,32 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from time import time_ns
 from typing import Final
 
 import click
 
+from daemon.plain import iso
 from notifiers.figures import figure
 from notifiers.text import clean
 from notifiers.times import duration
 
+__all__ = [
+    "UNKNOWN",
+    "Column",
+    "age",
+    "amount",
+    "counted",
+    "iso",
+    "note",
+    "now_ms",
+    "print_json",
+    "print_table",
+]
+
 UNKNOWN: Final = "?"
 """What stands for a figure or a time that is not known: never a zero, never empty (law 1)."""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _GAP: Final = "  "
 
 # Whole cells that are coloured wherever they stand.
@@ -51,17 +63,6 @@ class Column:
 def now_ms() -> int:
     """The wall clock in UTC milliseconds."""
     return time_ns() // 1_000_000
-
-
-def iso(at_ms: int | None) -> str | None:
-    """`2026-01-31T23:59:59.123Z`; None where there was no such time."""
-    if at_ms is None:
-        return None
-    try:
-        at = _EPOCH + timedelta(milliseconds=at_ms)
-    except OverflowError:
-        return None
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
 
 
 def age(at_ms: int | None, now: int) -> str:

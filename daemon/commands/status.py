@@ -12,6 +12,7 @@ import click
 from daemon.commands.options import config_path, wants_json
 from daemon.commands.output import Column, age, counted, iso, now_ms, print_json, print_table
 from daemon.commands.state_file import PAGE_ROWS, Running, daemon_of, every_row, open_state, rules_in_force
+from daemon.commands.watching import shown, watch_option
 from notifiers.times import moment, zone
 from rules.builtin_names import STALE_EXCHANGE
 from rules.model import Severity
@@ -68,10 +69,15 @@ class Seen:
         return sum(alert.state == state and alert.severity is severity for alert in self.alerts)
 
 
-@click.command(epilog="Example: subtally status --json")
+@click.command(epilog="Example: subtally status --json    Example: subtally status --watch")
+@watch_option
 @click.pass_context
-def status(context: click.Context) -> None:
+def status(context: click.Context, watch: float | None) -> None:
     """Show how the watch is doing: the daemon, every exchange, the open alerts, every notifier."""
+    shown(watch, lambda: _show(context))
+
+
+def _show(context: click.Context) -> None:
     folder = config_path(context).parent
     with open_state(context) as store:
         seen = _look(store, folder)

@@ -35,6 +35,7 @@ class DaemonConfig:
     public_url: str = ""
     api_token: Secret | None = None
     heartbeat_url: Secret | None = None
+    export_balances: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ def daemon_of(daemon: Daemon, scope: Scope, folder: Path) -> DaemonConfig:
         public_url=daemon.public_url,
         api_token=_optional(daemon.api_token, scope, "api_token", folder),
         heartbeat_url=_optional(daemon.heartbeat_url, scope, "heartbeat_url", folder),
+        export_balances=daemon.export_balances,
     )
 
 

@@ -51,6 +51,11 @@ class Daemon(Table):
         "Beyond loopback `api_token` is required.",
         examples=["127.0.0.1:9464", "[::1]:9464", ""],
     )
+    export_balances: bool = Field(
+        default=False,
+        description="Tell balances on /metrics as well: account names become labels there. Bounded in number.",
+        examples=[True],
+    )
     public_url: PublicUrl = Field(
         default="",
         description="How people reach the status page: the beginning of the links in messages.",

@@ -54,6 +54,16 @@ class Span:
     accounts: tuple[Identity, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One limit of a venue as it is obeyed: `used` of `slots` are not free now."""
+
+    endpoint: str
+    used: int
+    slots: int
+    window_seconds: float
+
+
 class Venue(Protocol):
     """One configured exchange, as the poller sees it."""
 
@@ -96,6 +106,9 @@ class Venue(Protocol):
 
     def spent(self) -> Mapping[str, object]:
         """Bans and budget use, as JSON values, to be kept across a restart (law 11)."""
+
+    def usage(self) -> tuple[Usage, ...]:
+        """Every limit that its calls are counted against, by the name of its endpoint."""
 
     def restore(self, spent: Mapping[str, object]) -> None:
         """Take up what `spent` gave before the restart; called before the first request."""

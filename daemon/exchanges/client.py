@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import ClassVar
 
-from daemon.exchanges.base import Answer, Span, Task
+from daemon.exchanges.base import Answer, Span, Task, Usage
 from daemon.exchanges.calling import Caller
 from daemon.exchanges.errors import CallError
 from daemon.exchanges.found import TOLD_OF, Found, Source, Walk
@@ -115,6 +115,12 @@ class Client(Caller):
         }
         used = {name: pool.used for name, pool in self._pools.items() if pool.used}
         return Record(self._digest, self._worked, now_ms, holds, used).as_json()
+
+    def usage(self) -> tuple[Usage, ...]:
+        pools = dict(sorted(self._pools.items()))
+        if self._ip_pool is not None:
+            pools["all, by IP"] = self._ip_pool
+        return tuple(Usage(name, pool.used, pool.slots, pool.window_seconds) for name, pool in pools.items())
 
     def restore(self, spent: Mapping[str, object]) -> None:
         """Windows of at most 10 s are waited out; longer ones begin with the count of the record."""

@@ -19,14 +19,18 @@ from aiohttp import web
 
 from daemon.config.addresses import is_host, is_loopback
 from daemon.web.guesses import Guesses
+from daemon.web.sessions import Session, Sessions
 
 __all__ = ["Access", "Refusal"]
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """What a probe asks without a token, wherever we listen."""
 
-FORM_PATH = re.compile(r"/alerts/[^/]+/ack", re.ASCII)
+FORM_PATH = re.compile(r"/alerts/[^/]+/(ack|silence)|/login|/logout", re.ASCII)
 """The form of a page brings the token in itself, since a browser sends no header with it."""
+
+_SHOWN_PATH = re.compile(r"/static/[a-z.]+|/login", re.ASCII)
+"""What the form to log in is made of: nothing that is known of anybody."""
 
 _DEFAULT_PORTS = frozenset({None, 80, 443})
 _SCHEMES = frozenset({"http", "https"})
@@ -49,14 +53,21 @@ class Access:
     """
 
     def __init__(
-        self, hosts: Iterable[str], public_url: str, token: str | None, guesses: Guesses, *, remote: bool
+        self,
+        hosts: Iterable[str],
+        public_url: str,
+        token: str | None,
+        kept: tuple[Guesses, Sessions],
+        *,
+        remote: bool,
     ) -> None:
         public = urlsplit(public_url)
         own = [*hosts, public.netloc]
         self._own = frozenset(place for place in map(_place, own) if place is not None)
         self._public = (public.scheme, _place(public.netloc))
         self._token = None if token is None else token.encode()
-        self._guesses = guesses
+        self._text = token
+        self._guesses, self.sessions = kept
         self._remote = remote
 
     @property
@@ -78,9 +89,17 @@ class Access:
             )
         if not all(self._is_own_origin(origin) for origin in headers.getall("Origin", [])):
             return Refusal(HTTPStatus.FORBIDDEN, "requests that come from another site's page are refused")
-        if self._remote and not _is_open(request.method, path.partition("?")[0]):
+        if (
+            self._remote
+            and not _is_open(request.method, path.partition("?")[0])
+            and not self.session(request)
+        ):
             return self.not_allowed(request)
         return None
+
+    def session(self, request: web.BaseRequest) -> Session | None:
+        """The session of somebody who has logged in with the present token."""
+        return self.sessions.of(request, self._text)
 
     def not_allowed(self, request: web.BaseRequest) -> Refusal | None:
         """Why its Authorization does not do, None where it holds the token."""
@@ -136,7 +155,9 @@ class Access:
 
 def _is_open(method: str, path: str) -> bool:
     """Whether it is answered without an Authorization, wherever we listen."""
-    return path in OPEN_PATHS or (method == "POST" and FORM_PATH.fullmatch(path) is not None)
+    if method == "POST":
+        return FORM_PATH.fullmatch(path) is not None
+    return path in OPEN_PATHS or (method in {"GET", "HEAD"} and _SHOWN_PATH.fullmatch(path) is not None)
 
 
 def _place(host: str) -> tuple[str, int | None] | None:

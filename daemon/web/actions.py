@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from daemon import orders
 from daemon.orders import Silenced
 from daemon.silencing import silence_of
+from state.queries import AlertRow
 from state.threaded import AsyncStore
 
 __all__ = ["Actions", "store_actions"]
@@ -17,10 +18,11 @@ __all__ = ["Actions", "store_actions"]
 class Actions:
     """Each is durable when it was awaited; all raise OrderError in words for whoever asked, and StateError.
 
-    `ack` takes the id of an alert and who acks, `silence` the keys of daemon.silencing, `unsilence` the id of a
-    silence and who ends it.
+    `find` tells of the alert with that id. `ack` takes the id of an alert and who acks, `silence` the keys of
+    daemon.silencing, `unsilence` the id of a silence and who ends it.
     """
 
+    find: Callable[[str], Awaitable[AlertRow]]
     ack: Callable[[str, str], Awaitable[None]]
     silence: Callable[[Mapping[str, object]], Awaitable[Silenced]]
     unsilence: Callable[[str, str], Awaitable[None]]
@@ -28,6 +30,9 @@ class Actions:
 
 def store_actions(store: AsyncStore, clock: Callable[[], int]) -> Actions:
     """The actions on a state; `clock` gives UTC milliseconds. The engine folds them in by itself."""
+
+    async def find(alert: str) -> AlertRow:
+        return await store.run(orders.find_alert, alert)
 
     async def ack(alert: str, by: str) -> None:
         await store.run(orders.ack, alert, by, clock())
@@ -39,4 +44,4 @@ def store_actions(store: AsyncStore, clock: Callable[[], int]) -> Actions:
     async def unsilence(ident: str, by: str) -> None:
         await store.run(orders.unsilence, ident, by, clock())
 
-    return Actions(ack, silence, unsilence)
+    return Actions(find, ack, silence, unsilence)

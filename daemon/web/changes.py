@@ -21,14 +21,19 @@ from daemon.silencing import selection_of
 from daemon.web.access import Access, Refusal
 from daemon.web.actions import Actions
 from daemon.web.answers import failure
+from daemon.web.sessions import Session
 from daemon.web.times import Clock
+from rules.facts import Facts
 from state.errors import StateError
 
-__all__ = ["Changes"]
+__all__ = ["Changes", "form_fields"]
 
 log = structlog.get_logger(__name__)
 
 FIELDS_MOST = 8
+UNTIL_RESOLVED = "until_resolved"
+FOR_NO_REASON = "silenced on its page"
+_WILD = str.maketrans({"*": "[*]", "?": "[?]", "[": "[[]"})
 OVER_HTTP = "somebody with the api_token"
 """Who ended a silence, where a DELETE does not say it."""
 
@@ -39,16 +44,22 @@ class Changes:
     def __init__(self, actions: Actions | None, access: Callable[[], Access]) -> None:
         self._actions = actions
         self._access = access
+        self.on_change: Callable[[], None] = lambda: None
 
     @property
     def allowed(self) -> bool:
         """Whether anything can be changed over HTTP at all."""
         return self._actions is not None and self._access().has_token
 
+    def session(self, request: web.Request) -> Session | None:
+        """Who has logged in and asks this."""
+        return self._access().session(request)
+
     def routes(self) -> Iterable[web.RouteDef]:
         """Every path that changes something."""
         return (
             web.post("/alerts/{id}/ack", _answered(self._ack_by_form)),
+            web.post("/alerts/{id}/silence", _answered(self._silence_by_form)),
             web.post("/api/v1/alerts/{id}/ack", _answered(self._ack)),
             web.post("/api/v1/silences", _answered(self._silence)),
             web.delete("/api/v1/silences/{id}", _answered(self._unsilence)),
@@ -56,12 +67,33 @@ class Changes:
 
     async def _ack_by_form(self, request: web.Request) -> web.Response:
         actions = self._open(f"subtally ack {_shown(request)} --by NAME")
+        _, by = await self._ordered_by(request)
+        await actions.ack(request.match_info["id"], by)
+        self.on_change()
+        return _back(request)
+
+    async def _silence_by_form(self, request: web.Request) -> web.Response:
+        actions = self._open(f"subtally silence add --until-resolved {_shown(request)}")
+        fields, by = await self._ordered_by(request)
+        alert = await actions.find(request.match_info["id"])
+        asked = {"reason": fields.get("reason", "").strip() or FOR_NO_REASON, "by": by}
+        if fields.get("for") == UNTIL_RESOLVED:
+            asked[UNTIL_RESOLVED] = alert.alert.id
+        else:
+            asked |= {"for": fields.get("for", ""), **subject_of(alert.alert.facts)}
+        await actions.silence(asked)
+        self.on_change()
+        return _back(request)
+
+    async def _ordered_by(self, request: web.Request) -> tuple[dict[str, str], str]:
+        """The fields of a form, and whose order it is: of the session, or of who gives the token with it."""
         _stop_if(self._access().foreign(request))
-        fields = await _fields(request)
+        fields = await form_fields(request)
+        session = self._access().session(request)
+        if session is not None:
+            return fields, session.by
         _stop_if(self._access().wrong_token(request, fields.get("token", "")))
-        await actions.ack(request.match_info["id"], fields.get("by", ""))
-        # Relative: a proxy may serve us under a path of its own.
-        return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": f"../{_shown(request)}"})
+        return fields, fields.get("by", "")
 
     async def _ack(self, request: web.Request) -> web.Response:
         actions = self._open_to(request)
@@ -141,7 +173,23 @@ def _stop_if(refusal: Refusal | None) -> None:
         raise _Stopped(refusal.status, refusal.text, refusal.headers)
 
 
-async def _fields(request: web.Request) -> dict[str, str]:
+def subject_of(facts: Facts) -> dict[str, str]:
+    """The keys of a silence for what an alert is about, also when it fires anew under another id."""
+    named = {"rule": facts.rule, "exchange": facts.exchange, "account": facts.label, "asset": facts.asset}
+    return {key: _literally(text) for key, text in named.items() if text}
+
+
+def _literally(text: str) -> str:
+    """As a pattern that matches this text alone."""
+    return ("?" if text.startswith("!") else text[:1].translate(_WILD)) + text[1:].translate(_WILD)
+
+
+def _back(request: web.Request) -> web.Response:
+    """To the page of the alert. Relative: a proxy may serve us under a path of its own."""
+    return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": f"../{_shown(request)}"})
+
+
+async def form_fields(request: web.Request) -> dict[str, str]:
     """Of a form as a browser sends it."""
     if request.content_type != "application/x-www-form-urlencoded":
         raise _Stopped(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the form of the page")

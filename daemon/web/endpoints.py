@@ -1,40 +1,36 @@
-"""What is read at which path. Only GET and HEAD: nothing here changes anything."""
+"""Health, metrics and the files that pages are made of. Only GET and HEAD: nothing here changes anything."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from pathlib import Path
 
+import structlog
 from aiohttp import web
 
 from daemon.snapshot import Snapshot
-from daemon.web import pages
-from daemon.web.answers import failure, html, root_of
+from daemon.web.etags import conditional, etag_of
+from daemon.web.exported import read_exported
 from daemon.web.metrics import exposition
-from daemon.web.pages import AlertPage
+from state.errors import StateError
+from state.store import Store
+from state.threaded import AsyncStore
 
 __all__ = ["Endpoints"]
 
+log = structlog.get_logger(__name__)
+
 _STATIC = Path(__file__).parent / "static"
-_STATIC_TYPES = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
-_ALERT_ID = re.compile(r"A[0-9A-Z]{4,8}", re.ASCII | re.IGNORECASE)
+_STATIC_TYPES = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
 class Endpoints:
-    """The handlers, over the two questions that they ask the daemon; `can_ack` tells whether a form may."""
+    """The handlers, over the one question that they ask the daemon."""
 
-    def __init__(
-        self,
-        snapshot: Callable[[], Awaitable[Snapshot]],
-        alert_of: Callable[[str], Awaitable[AlertPage | None]],
-        can_ack: Callable[[], bool],
-    ) -> None:
+    def __init__(self, snapshot: Callable[[], Awaitable[Snapshot]], reads: AsyncStore | None = None) -> None:
         self._snapshot = snapshot
-        self._alert_of = alert_of
-        self._can_ack = can_ack
-        pages.load()
+        self._reads = reads
         self._static = {name: (_STATIC / name).read_bytes() for name in _STATIC_TYPES}
 
     def routes(self) -> Iterable[web.RouteDef]:
@@ -43,8 +39,6 @@ class Endpoints:
             web.get("/healthz", self._healthz),
             web.get("/readyz", self._readyz),
             web.get("/metrics", self._metrics),
-            web.get("/", self._status),
-            web.get("/alerts/{id}", self._alert),
             web.get("/static/{name}", self._file),
         )
 
@@ -64,23 +58,26 @@ class Endpoints:
         )
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        body, content_type = exposition(await self._snapshot(), request.headers.get("Accept", ""))
+        body, content_type = await self._exposition(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
-    async def _status(self, request: web.Request) -> web.Response:
-        return html(pages.status_page(await self._snapshot(), root=root_of(request)))
+    async def _exposition(self, accept: str) -> tuple[bytes, str]:
+        snapshot = await self._snapshot()
+        if self._reads is None:
+            return exposition(snapshot, accept)
 
-    async def _alert(self, request: web.Request) -> web.Response:
-        ident = request.match_info["id"]
-        page = await self._alert_of(ident.upper()) if _ALERT_ID.fullmatch(ident) else None
-        if page is None:
-            return failure(
-                request, HTTPStatus.NOT_FOUND, "there is no alert of that id, or it is too long ago"
-            )
-        return html(pages.alert_page(page, root=root_of(request), can_ack=self._can_ack()))
+        def make(store: Store) -> tuple[bytes, str]:
+            return exposition(snapshot, accept, read_exported(store) if snapshot.export_balances else None)
+
+        try:
+            return await self._reads.run(make)
+        except StateError as error:
+            log.warning("http.unreadable", path="/metrics", reason=str(error))
+            return exposition(snapshot, accept)
 
     async def _file(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
         if name not in self._static:
             raise web.HTTPNotFound
-        return web.Response(body=self._static[name], content_type=_STATIC_TYPES[name], charset="utf-8")
+        body = self._static[name]
+        return conditional(request, body, f"{_STATIC_TYPES[name]}; charset=utf-8", etag_of(body))

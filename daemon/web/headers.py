@@ -1,4 +1,4 @@
-"""The headers of every answer: nothing is run, framed, guessed, cached or sent to other sites."""
+"""The headers of every answer: nothing foreign is run, nothing framed, guessed, cached or sent to other sites."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["SECURITY", "secure"]
 
 SECURITY = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; "
+        "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
@@ -22,5 +22,7 @@ SECURITY = {
 
 async def secure(_: web.BaseRequest, response: web.StreamResponse) -> None:
     """For `on_response_prepare`, which sees errors too; a middleware would miss those."""
+    kept = response.headers.get(hdrs.CACHE_CONTROL, SECURITY[hdrs.CACHE_CONTROL])  # where there is an ETag
     response.headers.update(SECURITY)
+    response.headers[hdrs.CACHE_CONTROL] = kept
     response.headers.popall(hdrs.SERVER, None)

@@ -1,4 +1,6 @@
-"""A Snapshot as Prometheus metrics. The labels come from the file, never from what venues name."""
+"""A Snapshot as Prometheus metrics. The labels come from the file, and from what venues name only with
+`export_balances`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from daemon.snapshot import ExchangeView, Snapshot
+from daemon.web.exported import BALANCE_LABELS, Balances
 from rules.world import Alert
 
 __all__ = ["exposition"]
@@ -28,11 +31,11 @@ _PROCESS = ProcessCollector(registry=None)
 Samples = Iterable[tuple[Sequence[str], float | None]]
 
 
-def exposition(snapshot: Snapshot, accept: str) -> tuple[bytes, str]:
+def exposition(snapshot: Snapshot, accept: str, balances: Balances | None = None) -> tuple[bytes, str]:
     """The text and its content type: OpenMetrics where it is asked for, else Prometheus' own."""
     registry = CollectorRegistry()
     registry.register(_PROCESS)
-    registry.register(_Collector(snapshot))
+    registry.register(_Collector(snapshot, balances))
     encode, content_type = choose_encoder(accept)
     return encode(registry), content_type
 
@@ -40,8 +43,9 @@ def exposition(snapshot: Snapshot, accept: str) -> tuple[bytes, str]:
 class _Collector(Collector):
     """Counts nothing itself: every figure is the daemon's."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, balances: Balances | None) -> None:
         self._snapshot = snapshot
+        self._balances = balances
 
     def collect(self) -> Iterator[Metric]:
         now = self._snapshot
@@ -50,6 +54,12 @@ class _Collector(Collector):
         yield from _exchange_work(now.exchanges)
         yield from _alerts(now)
         yield from _notifiers(now)
+        if self._balances is not None:
+            yield _gauge(
+                "balance", "The last known figure of one field.", self._balances.samples, BALANCE_LABELS
+            )
+            left_out = [((), self._balances.left_out)]
+            yield _gauge("balances_left_out", "Balances beyond the bound, which have no series.", left_out)
 
 
 def _daemon(now: Snapshot) -> Iterator[Metric]:
@@ -61,6 +71,16 @@ def _daemon(now: Snapshot) -> Iterator[Metric]:
         "subtally_rules", "The digest of the rules in force.", {"digest": now.rules_digest}
     )
     yield _gauge("rules_in_force", "Rules in force.", [((), now.rules)])
+    yield _gauge(
+        "rules_last_reload_successful",
+        "1 where the rules file, as it was last read, was accepted.",
+        [((), 1 if now.reload_ok else 0)],
+    )
+    yield _gauge(
+        "rules_last_reload_success_timestamp_seconds",
+        "When the rules file was last accepted, as Unix time.",
+        [((), _seconds(now.reloaded_ms))],
+    )
     yield _gauge("ready", "1 while /readyz says ready.", [((), 0 if now.unready else 1)])
     yield _gauge("warnings", "Warnings that /readyz tells.", [((), len(now.warnings))])
 
@@ -112,6 +132,22 @@ def _exchange_work(views: Sequence[ExchangeView]) -> Iterator[Metric]:
     yield _gauge(
         "sweep_duration_seconds", "How long the last whole sweep over all accounts took.", sweeps, label
     )
+    swept = [((x.name,), _seconds(x.swept_ms)) for x in views]
+    yield _gauge(
+        "last_sweep_timestamp_seconds", "When the last whole sweep ended, as Unix time.", swept, label
+    )
+    recently = [((x.name,), x.recently_read) for x in views]
+    yield _gauge(
+        "accounts_read_recently",
+        "Accounts all of whose wallets were read within stale_after.",
+        recently,
+        label,
+    )
+    complete = [
+        ((x.name,), None if x.last_listing_ms is None else int(not x.listing_incomplete)) for x in views
+    ]
+    yield _gauge("listing_complete", "1 where the last listings of accounts can be trusted.", complete, label)
+    yield from _limits(views)
     for name, text, counts in (
         ("reads", "Calls that told something.", [((x.name,), x.reads) for x in views]),
         ("read_failures", "Calls that told nothing.", [((x.name,), x.failures) for x in views]),
@@ -123,6 +159,19 @@ def _exchange_work(views: Sequence[ExchangeView]) -> Iterator[Metric]:
         ("glitches", "Readings that the next one contradicted.", [((x.name,), x.glitches) for x in views]),
     ):
         yield _counter(name, text, counts, label)
+
+
+def _limits(views: Sequence[ExchangeView]) -> Iterator[Metric]:
+    label = ("exchange", "endpoint")
+    every = [(x.name, usage) for x in views for usage in x.usage]
+    used = [((name, usage.endpoint), usage.used) for name, usage in every]
+    yield _gauge("limit_used_slots", "Slots of the venue's limit that are not free now.", used, label)
+    slots = [((name, usage.endpoint), usage.slots) for name, usage in every]
+    yield _gauge(
+        "limit_slots", "Slots that the budget grants of the venue's limit, per window.", slots, label
+    )
+    windows = [((name, usage.endpoint), usage.window_seconds) for name, usage in every]
+    yield _gauge("limit_window_seconds", "After how long a slot is free again.", windows, label)
 
 
 def _alerts(now: Snapshot) -> Iterator[Metric]:

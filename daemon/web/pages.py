@@ -1,33 +1,51 @@
-"""The pages: what is watched and what is wrong, and everything known of one alert. Plain HTML."""
+"""The pages as HTML: pure, from plain values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from daemon.exchanges.base import Usage
 from daemon.snapshot import Snapshot
+from daemon.web.alerts import AlertPage, acked, chart_of, silenced
+from daemon.web.board import AccountPage, Accounts, Board, RuleLine, Told
+from daemon.web.timeline import steps_of
 from daemon.web.times import Clock
 from notifiers.figures import figure
 from notifiers.message import Item
 from notifiers.text import clean, tidy
 from notifiers.times import duration, zone
 from notifiers.view import Reader, View, view
-from rules.outcome import NotificationKind, Transition
+from rules.outcome import NotificationKind
 from rules.world import Alert
-from state.orders import Order
-from state.queries import AlertRow, NotificationRow
+from state.queries import BREAK_TYPE, AlertRow
 
-__all__ = ["AlertPage", "alert_page", "error_page", "load", "status_page"]
+__all__ = [
+    "Viewer",
+    "account_page",
+    "accounts_page",
+    "alert_page",
+    "error_page",
+    "load",
+    "login_page",
+    "rules_page",
+    "status_page",
+    "told_page",
+]
 
 ALERTS_MOST = 300
 """Alerts on the status page, the gravest first; the others are counted. It is loaded every few seconds."""
 
 STEPS_MOST = 200
+BREAKS_MOST = 50
+RULES_SHOWN = 20
+LIMITS_SHOWN = 3
 TEXT_UNITS = 300
 _ENDS = {"resolved": NotificationKind.RESOLVED, "closed": NotificationKind.CLOSED}
 _STATE_ORDER = {"firing": 0, "pending": 1}
@@ -35,47 +53,56 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
-class AlertPage:
-    """All that the page of one alert shows. `transitions` and `orders` are in their order, `notifications` in any."""
+class Viewer:
+    """Who looks: `root` is the relative link to the status page, `by` who has logged in."""
 
-    now_ms: int
-    row: AlertRow
-    transitions: tuple[Transition, ...] = ()
-    notifications: tuple[NotificationRow, ...] = ()
-    orders: tuple[Order, ...] = ()
-    timezone: str = "UTC"
+    root: str
+    can_change: bool = False
+    by: str = ""
 
 
 def load() -> None:
     """Compile the pages now: the first reader would otherwise hold up the watch for a tenth of a second."""
-    for name in ("status", "alert", "error"):
+    for name in ("status", "alert", "error", "accounts", "account", "notifications", "rules", "login"):
         _template(name)
 
 
-def status_page(snapshot: Snapshot, *, root: str) -> str:
-    """Exchanges, alerts and notifiers. `root` is the relative link to this page."""
+def status_page(snapshot: Snapshot, viewer: Viewer, board: Board | None = None) -> str:
+    """What fires, and everything that is watched; `board` is None where the state cannot be read."""
     reader = Reader(zone(snapshot.timezone), snapshot.now_ms)
     ordered = sorted(snapshot.alerts, key=_gravity)
+    unseen = [alert for alert in ordered if alert.state == "firing" and alert.acked_ms is None]
     return _template("status").render(
-        root=root,
+        viewer=viewer,
+        root=viewer.root,
+        here="status",
         now=snapshot,
         clock=Clock(snapshot.now_ms, snapshot.timezone),
         alerts=[(alert, _view(alert, alert.state, reader)) for alert in ordered[:ALERTS_MOST]],
         more=len(ordered[ALERTS_MOST:]),
+        breaks=[(alert, _view(alert, alert.state, reader)) for alert in ordered if alert.type == BREAK_TYPE][
+            :BREAKS_MOST
+        ],
         counts={state: sum(alert.state == state for alert in ordered) for state in _STATE_ORDER},
+        gravest=unseen[0].severity.value if unseen else "",
+        dead=sum(one.dead for one in snapshot.notifiers),
+        board=board,
+        rules_most=RULES_SHOWN,
     )
 
 
-def alert_page(page: AlertPage, *, root: str, can_ack: bool = False) -> str:
-    """The facts, the life and the telling of one alert, and how to ack it; `can_ack` puts a form there."""
+def alert_page(page: AlertPage, viewer: Viewer) -> str:
+    """The facts, the course, the life and the telling of one alert, and what can be ordered about it."""
     row = page.row
-    acked_ms, acked_by = _acked(page)
-    unseen = row.state == "firing" and acked_ms is None
+    acked_ms, acked_by = acked(page)
+    facts = page.facts
     reader = Reader(zone(page.timezone), page.now_ms, name_units=TEXT_UNITS)
-    facts = row.ending or row.alert.facts
     runbook = clean(facts.runbook)
+    firing = row.state == "firing"
     return _template("alert").render(
-        root=root,
+        viewer=viewer,
+        root=viewer.root,
+        here="alert",
         clock=Clock(page.now_ms, page.timezone),
         alert=row.alert,
         a=_view(row.alert, row.state, reader, row),
@@ -86,29 +113,60 @@ def alert_page(page: AlertPage, *, root: str, can_ack: bool = False) -> str:
         linked=runbook.casefold().startswith(("https://", "http://")),
         acked_ms=acked_ms,
         acked_by=acked_by,
-        form=unseen and can_ack,
-        hint=unseen and not can_ack,
-        # A page that renews itself would take away what is being typed.
-        renewed=row.ended_ms is None and not (unseen and can_ack),
-        steps=page.transitions[-STEPS_MOST:],
+        silences=silenced(page),
+        can_ack=firing and acked_ms is None,
+        can_silence=row.ended_ms is None,
+        chart=chart_of(page),
+        steps=steps_of(page)[:STEPS_MOST],
         told=sorted(page.notifications, key=lambda row: (row.notification.created_ms, row.id))[-STEPS_MOST:],
     )
 
 
+def accounts_page(snapshot: Snapshot, viewer: Viewer, accounts: Accounts) -> str:
+    """One page of accounts."""
+    return _template("accounts").render(**_frame(snapshot, viewer, "accounts"), accounts=accounts)
+
+
+def account_page(snapshot: Snapshot, viewer: Viewer, page: AccountPage) -> str:
+    """One account with all that it holds and what is wrong with it."""
+    reader = Reader(zone(snapshot.timezone), snapshot.now_ms)
+    key = page.line.account.key
+    alerts = sorted((one for one in snapshot.alerts if one.key.subject.account == key), key=_gravity)
+    return _template("account").render(
+        **_frame(snapshot, viewer, "account"),
+        page=page,
+        line=page.line,
+        account=page.line.account,
+        alerts=[(alert, _view(alert, alert.state, reader)) for alert in alerts[:ALERTS_MOST]],
+    )
+
+
+def told_page(snapshot: Snapshot, viewer: Viewer, told: Told) -> str:
+    """One page of notifications, the dead ones first."""
+    return _template("notifications").render(**_frame(snapshot, viewer, "notifications"), told=told)
+
+
+def rules_page(snapshot: Snapshot, viewer: Viewer, rules: Sequence[RuleLine]) -> str:
+    """Every rule with its subjects and when it fired last."""
+    return _template("rules").render(**_frame(snapshot, viewer, "rules"), rules=rules, rules_most=len(rules))
+
+
+def login_page(*, root: str, wanted: str = "", fault: str = "") -> str:
+    """The form to log in with; `wanted` is the page that follows."""
+    return _template("login").render(root=root, wanted=wanted, fault=fault, viewer=Viewer(root), here="login")
+
+
 def error_page(status: HTTPStatus, text: str, *, root: str) -> str:
     """What went wrong, in one sentence."""
-    return _template("error").render(root=root, status=int(status), phrase=status.phrase, text=text)
+    return _template("error").render(
+        root=root, status=int(status), phrase=status.phrase, text=text, viewer=Viewer(root), here="error"
+    )
 
 
-def _acked(page: AlertPage) -> tuple[int | None, str]:
-    """When and by whom it was acked; also where the engine has yet to hear of it."""
-    alert = page.row.alert
-    acks = [order for order in page.orders if order.kind == "ack"]
-    if alert.acked_ms is not None or not acks:
-        return alert.acked_ms, alert.acked_by
-    last_ms = max((step.at_ms for step in page.transitions), default=0)
-    # A raise after it was acked undoes the ack: that nobody has seen.
-    return (acks[-1].at_ms, acks[-1].by) if acks[-1].at_ms >= last_ms else (None, "")
+def _frame(snapshot: Snapshot, viewer: Viewer, here: str) -> dict[str, Any]:
+    """What every page about the daemon needs."""
+    clock = Clock(snapshot.now_ms, snapshot.timezone)
+    return {"viewer": viewer, "root": viewer.root, "here": here, "now": snapshot, "clock": clock}
 
 
 def _gravity(alert: Alert) -> tuple[int, int, int, str]:
@@ -127,6 +185,12 @@ def _view(alert: Alert, state: str, reader: Reader, row: AlertRow | None = None)
 
 def _subject(parts: Iterable[str]) -> str:
     return " ".join(part for part in parts if part)
+
+
+def _busiest(usage: Sequence[Usage]) -> list[Usage]:
+    """The limits of which most is in use."""
+    used = [one for one in usage if one.used]
+    return sorted(used, key=lambda one: (-one.used / max(one.slots, 1), one.endpoint))[:LIMITS_SHOWN]
 
 
 @cache
@@ -149,6 +213,7 @@ def _environment() -> Environment:
         "figure": figure,
         "duration": duration,
         "subject": _subject,
+        "busiest": _busiest,
         "tidy": lambda text: tidy(text, TEXT_UNITS),
     }
     return environment

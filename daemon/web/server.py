@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from http import HTTPStatus
 
 import structlog
@@ -11,17 +11,20 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from daemon.config.addresses import is_loopback
-from daemon.snapshot import Snapshot
 from daemon.web.access import Access
-from daemon.web.actions import Actions
 from daemon.web.answers import failure
+from daemon.web.api import Api
 from daemon.web.changes import Changes
 from daemon.web.connection import connections
 from daemon.web.endpoints import Endpoints
 from daemon.web.errors import WebError
 from daemon.web.guesses import Guesses
 from daemon.web.headers import secure
-from daemon.web.pages import AlertPage
+from daemon.web.login import Login, asks_to_log_in, login_form
+from daemon.web.openapi import document_text
+from daemon.web.screen import Pages
+from daemon.web.sessions import Sessions
+from daemon.web.sources import Sources
 
 __all__ = ["WebServer"]
 
@@ -35,22 +38,19 @@ BACKLOG = 64
 
 
 class WebServer:
-    """Health, metrics and pages on one address, inside the loop of the daemon.
+    """Health, metrics, pages and the API on one address, inside the loop of the daemon.
 
     `host` is a name or an address without brackets, `port` 0 takes a free one. `hosts` and `public_url` are
     further Hosts to answer to. `token` must be given beyond loopback, where reading needs it; whatever changes
-    something needs it everywhere. `snapshot` tells how things are now; `alert_of` tells of the alert with that
-    id, open or ended, None without one. `actions` do what is ordered; without them all of it is refused.
+    something needs it everywhere.
     """
 
     def __init__(
         self,
         host: str,
         port: int,
+        sources: Sources,
         *,
-        snapshot: Callable[[], Awaitable[Snapshot]],
-        alert_of: Callable[[str], Awaitable[AlertPage | None]],
-        actions: Actions | None = None,
         hosts: Iterable[str] = (),
         public_url: str = "",
         token: str | None = None,
@@ -60,12 +60,17 @@ class WebServer:
         self._remote = not is_loopback(host)
         self._has_token = bool(token)
         self._guesses = Guesses()
+        self._sessions = Sessions()
         self.admit(hosts=hosts, public_url=public_url, token=token)
         app = web.Application(middlewares=[self._answer], client_max_size=REQUEST_BYTES_MOST)
         app.on_response_prepare.append(secure)
-        changes = Changes(actions, lambda: self._access)
-        app.add_routes(Endpoints(snapshot, alert_of, lambda: changes.allowed).routes())
+        changes = Changes(sources.actions, lambda: self._access)
+        app.add_routes(Endpoints(sources.snapshot, sources.reads).routes())
+        app.add_routes(Pages(sources, changes).routes())
         app.add_routes(changes.routes())
+        app.add_routes(Login(lambda: self._access).routes())
+        if sources.reads is not None:
+            app.add_routes(Api(sources.snapshot, sources.reads, document_text().encode()).routes())
         self._runner = web.AppRunner(app, shutdown_timeout=STOP_SECONDS)
         self._listening: asyncio.Server | None = None
 
@@ -79,7 +84,9 @@ class WebServer:
 
     def admit(self, *, hosts: Iterable[str], public_url: str, token: str | None) -> None:
         """From now on answer these, as after a reload. Without a token nobody reads beyond loopback."""
-        self._access = Access(hosts, public_url, token or None, self._guesses, remote=self._remote)
+        self._access = Access(
+            hosts, public_url, token or None, (self._guesses, self._sessions), remote=self._remote
+        )
 
     async def start(self) -> None:
         """Listen. Raises WebError where that is not possible, or not safe."""
@@ -128,6 +135,8 @@ class WebServer:
     async def _response(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         refusal = self._access.refusal(request)
         if refusal is not None:
+            if asks_to_log_in(request, refusal):
+                return login_form(request, refusal.status, refusal.headers)
             return failure(request, refusal.status, refusal.text, refusal.headers)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):

@@ -58,6 +58,9 @@ class OneAtATime:
 
     def restore(self, spent: object) -> None: ...
 
+    def usage(self) -> tuple[()]:
+        return ()
+
     async def until(self, count: int) -> None:
         async with self.moved, asyncio.timeout(10):
             await self.moved.wait_for(lambda: len(self.asked) >= count)

@@ -194,7 +194,7 @@ def test_a_state_without_checkpoints_is_brought_up_to_date_and_keeps_what_it_kno
         store.save_rules((("rules.toml", "# text"),), "digest", 1_000)
     with sqlite3.connect(tmp_path / "subtally.db") as db:  # as version 1 left it
         db.execute("DROP TABLE checkpoints")
-        db.execute("DELETE FROM _sqlite_migrations WHERE name = '2 checkpoints'")
+        db.execute("DELETE FROM _sqlite_migrations WHERE name = '3 checkpoints'")
         db.execute("PRAGMA user_version = 1")
     with fresh(tmp_path) as store:
         assert store.checkpointed_ms() is None

@@ -452,7 +452,7 @@ def test_balances_come_in_pages_that_lose_and_repeat_nothing(tmp_path: Path) -> 
         assert len(rows) == len(set(rows)) == 21
         assert all(len(rows) <= 4 for rows in pages)
         assert [row.account for row in store.balances(asset="c3").rows] == [1, 2, 3]
-        assert {row.label for row in store.balances(account=2).rows} == {"mm-1@x"}
+        assert {row.label for row in store.balances(accounts=[2]).rows} == {"mm-1@x"}
         assert store.balances(exchange="binance-main").rows == ()
         assert [account.key for account in store.accounts("okx-main", after="1").rows] == [2, 3]
 

@@ -48,4 +48,9 @@ async def test_errors_arrive_where_they_are_awaited(tmp_path: Path) -> None:
 
 def test_every_method_of_the_store_is_there() -> None:
     public = {name for name, _ in inspect.getmembers(Store, inspect.isfunction) if not name.startswith("_")}
-    assert public - set(dir(AsyncStore)) == {"commit", "log"}  # of tools that have a thread of their own
+    assert public - set(dir(AsyncStore)) == {
+        "commit",
+        "log",
+        "log_span",
+        "origin",
+    }  # of tools that have a thread of their own

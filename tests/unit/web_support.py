@@ -9,8 +9,9 @@ from typing import Any
 import aiohttp
 
 from daemon.snapshot import ExchangeView, NotifierView, Snapshot
-from daemon.web.pages import AlertPage
+from daemon.web.alerts import AlertPage
 from daemon.web.server import WebServer
+from daemon.web.sources import Sources
 from rules.facts import Facts
 from rules.model import Severity
 from rules.outcome import Notification, NotificationKind, Transition
@@ -207,7 +208,8 @@ async def serving(
     daemon: Daemon | None = None, host: str = "127.0.0.1", **options: Any
 ) -> AsyncIterator[Browser]:
     daemon = daemon or Daemon()
-    server = WebServer(host, 0, snapshot=daemon.now, alert_of=daemon.alert_of, **options)
+    asked = {name: options.pop(name) for name in ("actions", "reads", "rules") if name in options}
+    server = WebServer(host, 0, Sources(daemon.now, daemon.alert_of, **asked), **options)
     await server.start()
     try:
         async with aiohttp.ClientSession() as session:
