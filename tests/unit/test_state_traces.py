@@ -86,8 +86,8 @@ def test_a_state_of_the_schema_before_is_migrated_and_remembers_from_then_on(tmp
         feed(store, "1")
     with sqlite3.connect(tmp_path / "subtally.db") as db:  # as the program before left it
         db.execute("DROP TABLE past")
-        db.execute("DELETE FROM _sqlite_migrations WHERE name = '4 past'")
-        db.execute("PRAGMA user_version = 3")
+        db.execute("DELETE FROM _sqlite_migrations WHERE name = '5 past'")
+        db.execute("PRAGMA user_version = 4")
     db.close()
     with Store.open(tmp_path / "subtally.db", migrate=True) as store:
         assert course(store) == [(1_000, "1")]
