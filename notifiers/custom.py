@@ -79,9 +79,16 @@ class TemplateFault(ValueError):  # noqa: N818 - as BadUrl: it is what the user 
 
 
 def check_template(text: str) -> TemplateFault | None:
-    """What is wrong with a template before any alert; None where nothing is."""
-    made = _compiled(text)
-    return made if isinstance(made, TemplateFault) else None
+    """What is wrong with a template before any alert; None where nothing is.
+
+    It is tried with every value there and with none: the two sides of most conditions.
+    """
+    for word in ("x", ""):
+        try:
+            _rendered(text, dict.fromkeys(_TEXTS, word) | dict.fromkeys(_LISTS, [word] if word else []))
+        except TemplateFault as fault:
+            return fault.with_traceback(None)
+    return None
 
 
 def values_of(
@@ -210,6 +217,9 @@ def _check(tree: nodes.Template) -> None:
                 raise TemplateFault(f".{word} is not possible here: all values are plain text", node.lineno)
             case nodes.Filter(name=name) if name not in _FILTERS:
                 raise TemplateFault(f"there is no filter {name!r}; known: {', '.join(_FILTERS)}", node.lineno)
+            case nodes.Filter(name=name) if _argument_count(node) not in _ARGUMENTS.get(name, (0,)):
+                counts = " or ".join(map(str, _ARGUMENTS.get(name, (0,))))
+                raise TemplateFault(f"the filter {name!r} takes {counts} arguments", node.lineno)
             case nodes.Test(name=name) if name not in _TESTS:
                 raise TemplateFault(f"there is no test {name!r}", node.lineno)
     _check_names(tree, frozenset())
@@ -220,6 +230,10 @@ def _walk(node: nodes.Node, loops: int) -> Iterable[tuple[nodes.Node, int]]:
     inner = loops + isinstance(node, nodes.For)
     for child in node.iter_child_nodes():
         yield from _walk(child, inner)
+
+
+def _argument_count(node: nodes.Filter) -> int:
+    return len(node.args) + len(node.kwargs)
 
 
 def _check_names(node: nodes.Node, known: frozenset[str]) -> None:
@@ -279,6 +293,9 @@ _FILTERS: Final = {
     "length": len,
     "replace": _replace,
 }
+
+_ARGUMENTS: Final[Mapping[str, tuple[int, ...]]] = {"default": (1,), "join": (0, 1), "replace": (2,)}
+"""How many arguments a filter takes; the others take none."""
 
 __all__ = [
     "BUILT_IN",

@@ -141,6 +141,13 @@ def _warnings(context: click.Context, store: Store, made: Silence) -> Iterator[s
     built_in = any(pattern.startswith("subtally/") for pattern in made.rule.wanted)
     if names and not built_in and not any(map(made.rule.match, names)):
         yield f"no rule in force matches {made.rule}"
+    if not (made.account.all or _knows(store, made)):
+        yield f"no known account matches {made.account}: `subtally accounts` lists them"
+
+
+def _knows(store: Store, made: Silence) -> bool:
+    known = every_row(lambda after: store.accounts(None, after=after, limit=PAGE_ROWS))
+    return any(made.account.match(*one.identity.identifiers) for one in known)
 
 
 def _rows(store: Store, of_file: tuple[Silence, ...]) -> Iterator[SilenceRow]:

@@ -16,6 +16,7 @@ import click
 from daemon.commands.options import config_path
 from daemon.commands.output import note
 from daemon.config import ConfigError, parse
+from daemon.config.wording import suggestion
 from daemon.errors import CannotRun
 from daemon.startup import state_path_of
 from rules.ruleset import Ruleset
@@ -81,9 +82,9 @@ def accounts_called(store: Store, exchange: str | None, text: str) -> list[Accou
     found = found or [one for one in known if str(one.key) == text]
     if not found:
         where = f" of exchange {exchange!r}" if exchange else ""
-        raise click.BadParameter(
-            f"there is no account {text!r}{where}; `subtally accounts` lists them", param_hint="--account"
-        )
+        names = (name for one in known for name in one.identity.identifiers)
+        hint = suggestion(text, names) or "`subtally accounts` lists them"
+        raise click.BadParameter(f"there is no account {text!r}{where}; {hint}", param_hint="--account")
     return found
 
 

@@ -207,7 +207,8 @@ class Drill:
     def _sum_up(self) -> None:
         told = ", ".join(f"{count} to {name}" for name, count in sorted(self._told.items()))
         self._print(
-            f"{self._happened} incidents; messages: {told or 'none: no rule of the file tells of this'}."
+            f"{self._happened} incident{'' if self._happened == 1 else 's'}; messages: "
+            f"{told or 'none: no rule of the file tells of this'}."
         )
 
 

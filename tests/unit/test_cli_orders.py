@@ -185,6 +185,9 @@ def test_what_names_nothing_that_there_is_is_warned_of(file: Path) -> None:
     assert (result.exit_code, result.stderr) == (0, "no rule in force matches USTD*\n")
     result = subtally("-c", file, "silence", "add", "--exchange", "kraken", "--for", "1h", *WHO)
     assert (result.exit_code, result.stderr) == (0, "no exchange of the rules in force matches kraken\n")
+    result = subtally("-c", file, "silence", "add", "--account", "mm-99*", "--for", "1h", *WHO)
+    said = "no known account matches mm-99*: `subtally accounts` lists them\n"
+    assert (result.exit_code, result.stderr) == (0, said)
     result = subtally("-c", file, "silence", "add", "--rule", "subtally/*", "--for", "1h", *WHO)
     assert (result.exit_code, result.stderr) == (0, "")
 

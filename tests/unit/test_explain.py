@@ -172,6 +172,7 @@ def test_wrong_names_are_usage_errors_with_what_was_meant(file: Path) -> None:
         (("--rule", "USDT floor"), "name it with --account"),
         ((), "name an alert"),
         (("--rule", "USDT floor", "--account", "mm-9"), "there is no account"),
+        (("--rule", "USDT floor", "--account", "arb@desk.exmple"), 'did you mean "arb@desk.example"?'),
     ):
         result = subtally("-c", file, "explain", *args)
         assert result.exit_code == 2

@@ -138,6 +138,11 @@ BROKEN = {
     "doubling": ("{% set a = builtin ~ builtin %}{{ a }}", "assign is not possible here"),
     "include": ("{% include '/etc/passwd' %}", "include is not possible here"),
     "import": ("{% import '/etc/passwd' as p %}", "import is not possible here"),
+    "an argument too many": ("{{ severity|upper(3) }}", "the filter 'upper' takes 0 arguments"),
+    "an argument too few": ("{{ severity|default }}", "the filter 'default' takes 1 arguments"),
+    "an argument of another kind": ("{{ severity|replace(1, 2) }}", "TypeError"),
+    "a value of another kind": ("{{ details|replace('a', 'b') }}", "AttributeError"),
+    "of no value": ("{% if not runbook %}{{ runbook < 5 }}{% endif %}", "TypeError"),
     "too long to read": ("x" * (MOST_LETTERS + 1), "at most 4000"),
     "too deep": ("{{ " + "(" * 1900 + "id" + ")" * 1900 + " }}", "nested too deeply"),
 }
@@ -163,7 +168,6 @@ FAILING = {
     "multiplied": ("{{ builtin|replace('e', builtin)|replace('e', builtin) }}", "longer than 8000"),
     "joined": ("{{ details|join(" + "~".join(["builtin"] * 40) + ") }}", "longer than 8000"),
     "nothing": ("{% if not rule %}x{% endif %}", "it gives nothing"),
-    "of another kind": ("{{ details|replace('a', 'b') }}", "AttributeError"),
     "longer than a message": ("{{ builtin }}" + "x" * 3_600, "longer than a message may be"),
 }
 
