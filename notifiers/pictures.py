@@ -40,7 +40,7 @@ def charts_of(service: NotifyBase, url: str, *, wanted: bool | None) -> Charts:
 
 
 class Pictures:
-    """Sends pictures to the chat that `url` names, silently where it can. Raises BadUrl.
+    """Sends pictures to the chat that `url` names. Raises BadUrl.
 
     One at a time, in a daemon thread: one that hangs costs later messages their picture and nothing else.
     """
@@ -49,8 +49,6 @@ class Pictures:
         from apprise import Apprise  # noqa: PLC0415 - slow to load, and `check --help` needs none
 
         self._service = build(url)
-        if hasattr(self._service, "silent"):
-            self._service.silent = True  # the message itself has just rung
         self._apprise = Apprise(asset=self._service.asset)
         self._apprise.add(self._service)
         self._busy = threading.Lock()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from decimal import Decimal
 from typing import Final
 
 from notifiers.drawing.canvas import Canvas, Ink, text_width
-from notifiers.drawing.scale import Axis, axis_of, time_marks
+from notifiers.drawing.scale import FIRST_MS, LAST_MS, Axis, axis_of, day_of, time_marks
 from notifiers.figures import figure
 from notifiers.text import clean, clip
 from notifiers.times import moment
@@ -33,6 +33,11 @@ _LABEL_UNITS: Final = 48
 _BY_NAME: Final = {"critical": Ink.CRITICAL, "warning": Ink.WARNING, "info": Ink.INFO, "good": Ink.GOOD}
 
 Point = tuple[int, Decimal | None]
+Step = tuple[int, int, Decimal]
+"""From when to when it was which figure."""
+
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,7 @@ class Chart:
 
 def draw(chart: Chart) -> bytes | None:
     """The chart as a PNG of WIDTH × HEIGHT; None where nothing is known in its time."""
+    chart = replace(chart, start_ms=_told(chart.start_ms), end_ms=_told(chart.end_ms))
     steps = _steps(chart)
     if not steps:
         return None
@@ -86,7 +92,7 @@ def draw(chart: Chart) -> bytes | None:
     sheet.head()
     sheet.paper()
     sheet.course(steps)
-    sheet.limits()
+    sheet.limits(steps)
     sheet.events(steps)
     sheet.foot(values)
     return sheet.canvas.png()
@@ -105,9 +111,14 @@ class _Sheet:
     def head(self) -> None:
         """Who, what, and the figure that is told: as large as it fits, whole or not at all."""
         chart, ink = self._chart, _BY_NAME.get(self._chart.says_ink, Ink.TEXT)
-        self._fitting(_LEFT, 22, clip(clean(chart.who), _LABEL_UNITS), 17, Ink.MUTED)
+        day = day_of(chart.end_ms, chart.where)
+        begin = _RIGHT - text_width(day, _SMALL)
+        self.canvas.text(begin, 25, day, _SMALL, Ink.MUTED)
+        self._fitting(_LEFT, 22, clip(clean(chart.who), _LABEL_UNITS), 17, Ink.MUTED, begin - 20)
         end = self._fitting(_LEFT, 56, clean(chart.what), _SIZES[0], Ink.TEXT, _RIGHT - 240)
-        self._fitting(end + 18 if end > _LEFT else _LEFT, 56, clean(chart.says), _SIZES[0], ink)
+        begin, says = end + 18 if end > _LEFT else _LEFT, clean(chart.says)
+        if self._fitting(begin, 56, says, _SIZES[0], ink) == begin:
+            self._fitting(begin, 56, says.partition(" ")[0], _SIZES[0], ink)
 
     def paper(self) -> None:
         """Gaps, the lines of the scale and their figures, times and their zone."""
@@ -138,7 +149,7 @@ class _Sheet:
             middle = (left + right - text_width(words, _SMALL)) // 2
             self._label(middle, _BOTTOM - 26, words, Ink.MUTED)
 
-    def course(self, steps: Sequence[tuple[int, int, Decimal]]) -> None:
+    def course(self, steps: Sequence[Step]) -> None:
         """The line, over a wash down to the bottom."""
         last: tuple[int, int] | None = None
         for start_ms, end_ms, value in steps:
@@ -164,29 +175,46 @@ class _Sheet:
             ]
         return parts
 
-    def limits(self) -> None:
-        """Broken lines with their figure at the left, the alert's end below the line where it would cover another."""
-        taken: list[int] = []
-        for limit in self._chart.limits:
-            if not _fits(limit.value):
-                continue
-            y, ink = self._axis.y(limit.value), _BY_NAME.get(limit.ink, Ink.TEXT)
-            self.canvas.dashes(self._left, y, _RIGHT, 3, ink)
+    def limits(self, steps: Sequence[Step]) -> None:
+        """Broken lines with their figure, where it covers neither the course nor another one."""
+        taken = self._course_boxes(steps)
+        taken += [(x - 2, _TOP, x + 2, _BOTTOM) for x in (self._x(event.at_ms) for event in self._shown())]
+        levels = [(limit, self._axis.y(limit.value)) for limit in self._chart.limits if _fits(limit.value)]
+        for limit, y in levels:
+            self.canvas.dashes(self._left, y, _RIGHT, 3, _BY_NAME.get(limit.ink, Ink.TEXT))
+            taken.append((self._left, y - 2, _RIGHT, y + 2))
+        for limit, y in levels:
+            ink = _BY_NAME.get(limit.ink, Ink.TEXT)
             words = f"{limit.words} {figure(format(limit.value, 'f'))}"
-            if text_width(words, _SMALL) > _RIGHT - self._left - 20:
-                continue
-            places = [place for place in (y - _SMALL - 9, y + 9) if _TOP - 6 <= place < _BOTTOM - _SMALL]
-            free = [place for place in places if all(abs(place - other) > _SMALL + 6 for other in taken)]
-            if free:
-                taken.append(free[0])
-                self._label(self._left + 10, free[0], words, ink)
+            width = text_width(words, _SMALL)
+            lefts = [left for left in (self._left + 10, _RIGHT - width - 10) if left >= self._left]
+            tops = [top for top in (y - _SMALL - 9, y + 9) if _TOP - 6 <= top < _BOTTOM - _SMALL]
+            boxes = [
+                (left - 5, top - 4, left + width + 5, top + _SMALL + 6) for top in tops for left in lefts
+            ]
+            free = next((box for box in boxes if not any(_meet(box, other) for other in taken)), None)
+            if free is not None:
+                taken.append(free)
+                self._label(free[0] + 5, free[1] + 4, words, ink)
 
-    def events(self, steps: Sequence[tuple[int, int, Decimal]]) -> None:
+    def _course_boxes(self, steps: Sequence[Step]) -> list[Box]:
+        """What the line covers, with its rises and falls."""
+        boxes: list[Box] = []
+        before: tuple[int, int] | None = None
+        for start_ms, end_ms, value in steps:
+            left, right, y = self._x(start_ms), self._x(end_ms), self._axis.y(value)
+            boxes.append((left, y - 2, right + 1, y + 3))
+            if before is not None and before[0] >= left - 1:
+                low, high = sorted((before[1], y))
+                boxes.append((left - 2, low, left + 3, high + 1))
+            before = (right, y)
+        return boxes
+
+    def events(self, steps: Sequence[Step]) -> None:
         """An upright line and a dot on the course; the words of the last ones above, as far as there is room."""
         chart = self._chart
-        shown = [one for one in chart.events if chart.start_ms <= one.at_ms <= chart.end_ms][-EVENTS_MOST:]
         free = _RIGHT + 1
-        for event in reversed(shown):
+        for event in reversed(self._shown()):
             x, ink = self._x(event.at_ms), _BY_NAME.get(event.ink, Ink.MUTED)
             self.canvas.dots(x, _TOP - 8, _BOTTOM, ink)
             value = next(
@@ -200,6 +228,10 @@ class _Sheet:
             if begin >= self._left:
                 self._label(begin, _TOP - 8 - _SMALL - 6, words, ink)
                 free = begin - 16
+
+    def _shown(self) -> list[Event]:
+        chart = self._chart
+        return [one for one in chart.events if chart.start_ms <= one.at_ms <= chart.end_ms][-EVENTS_MOST:]
 
     def foot(self, values: Sequence[Decimal]) -> None:
         """The exact figures in two columns; each is whole or not there."""
@@ -233,16 +265,25 @@ class _Sheet:
         self.canvas.text(x, y, words, _SMALL, ink)
 
 
-def _steps(chart: Chart) -> list[tuple[int, int, Decimal]]:
+def _steps(chart: Chart) -> list[Step]:
     """From when to when which figure, of what is known within the chart's time."""
     points = sorted(chart.points[-POINTS_MOST:], key=lambda point: point[0])
-    ends = [at_ms for at_ms, _ in points[1:]] + [chart.end_ms]
+    ends = [*(at_ms for at_ms, _ in points[1:]), chart.end_ms] if points else []
     found = []
     for (at_ms, value), until_ms in zip(points, ends, strict=True):
         start_ms, end_ms = max(at_ms, chart.start_ms), min(until_ms, chart.end_ms)
         if value is not None and _fits(value) and (start_ms < end_ms or start_ms == end_ms == chart.end_ms):
             found.append((start_ms, end_ms, value))
     return found
+
+
+def _meet(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def _told(at_ms: int) -> int:
+    """A time that can be told, whatever the clock was."""
+    return min(max(at_ms, FIRST_MS), LAST_MS)
 
 
 def _fits(value: Decimal) -> bool:

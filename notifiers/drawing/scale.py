@@ -10,7 +10,7 @@ from typing import Final
 
 from notifiers.figures import figure
 
-__all__ = ["Axis", "axis_of", "time_marks"]
+__all__ = ["FIRST_MS", "LAST_MS", "Axis", "axis_of", "day_of", "time_marks"]
 
 _PLACES: Final = Context(prec=80, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
 """Of places on the sheet: figures themselves are told in full, as text."""
@@ -31,8 +31,9 @@ _TIME_STEPS: Final = (
     *(days * _DAY_MS for days in (1, 2, 7, 14, 30, 90, 365, 3650, 36_500)),
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_MS: Final = 253_402_128_000_000
-"""A day before the last that a datetime can hold."""
+FIRST_MS: Final = _DAY_MS
+LAST_MS: Final = 253_402_128_000_000
+"""A day before the last that a datetime can hold, so that every zone can tell it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def _short(value: Decimal) -> str:
 
 def time_marks(start_ms: int, end_ms: int, where: tzinfo) -> list[tuple[int, str]]:
     """Round times of the reader's clock between, at midnight with the day."""
-    start_ms, end_ms = max(start_ms, 0), min(end_ms, _LAST_MS)
+    start_ms, end_ms = max(start_ms, 0), min(end_ms, LAST_MS)
     if end_ms <= start_ms:
         return []
     span_ms = end_ms - start_ms
@@ -104,6 +105,13 @@ def time_marks(start_ms: int, end_ms: int, where: tzinfo) -> list[tuple[int, str
         found.append((at_ms, _clock(at_ms, step_ms, where)))
         at_ms += step_ms
     return found
+
+
+def day_of(at_ms: int, where: tzinfo) -> str:
+    """`2026-11-20 UTC`: the day, and the zone of all times."""
+    at = _at(at_ms, where)
+    name = at.tzname() or "UTC"
+    return f"{at:%Y-%m-%d} {name if name[:1].isalpha() else 'UTC' + name}"
 
 
 def _clock(at_ms: int, step_ms: int, where: tzinfo) -> str:
@@ -121,4 +129,4 @@ def _offset_ms(at_ms: int, where: tzinfo) -> int:
 
 
 def _at(at_ms: int, where: tzinfo) -> datetime:
-    return (_EPOCH + timedelta(milliseconds=min(max(at_ms, _DAY_MS), _LAST_MS))).astimezone(where)
+    return (_EPOCH + timedelta(milliseconds=min(max(at_ms, FIRST_MS), LAST_MS))).astimezone(where)
