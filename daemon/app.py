@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from daemon.errors import CannotRun
 from daemon.exchanges.shared import Shared
 from daemon.poll import Poller
 from daemon.schedule import Job, Schedule
+from daemon.showing import Showing, no_chart
 from daemon.startup import Started, check_secrets, credentials_of, first_problem, make_sender
 from rules.builtin_names import NOTIFICATION
 from rules.model import DeliveryDied, DeliveryWorks, Failure, FailureKind, Start, Tick
@@ -63,6 +65,7 @@ class App:
         self.lanes: dict[str, Lane] = {}
         self.engine = Engine(started.world, self.store)
         self.shelf = Shelf(self.engine.take, self.engine.clock)
+        self.chart_of: Callable[[str], Awaitable[bytes | None]] = no_chart
         self.reload_fault = ""
         self.reloaded_ms: int | None = None  # when the file was last accepted
         self.last_edit: Edit | None = None
@@ -251,8 +254,9 @@ class App:
 
     def _open_lane(self, notifier: NotifierConfig) -> None:
         name = notifier.settings.name
-        sender = make_sender(name, notifier.url.resolve())
+        sender = make_sender(name, notifier.url.resolve(), charts=notifier.charts)
         lane = Lane(name, sender, self.store, self.engine, lambda: self.settings)
+        lane.showing = Showing(name, sender, self._chart)
         lane.silences = lambda: self.engine.world.ruleset.silences
         lane.on_dead, lane.on_delivered = self._died, self._works
         self.lanes[name] = lane
@@ -261,13 +265,21 @@ class App:
     async def _swap_lanes(
         self, before: tuple[NotifierConfig, ...], after: tuple[NotifierConfig, ...]
     ) -> None:
-        old = {notifier.settings.name: notifier.url for notifier in before}
+        old = {one.settings.name: (one.url, one.charts) for one in before}
         new = {notifier.settings.name: notifier for notifier in after}
-        for name in [name for name in self.lanes if name not in new or old.get(name) != new[name].url]:
+        for name in [
+            name
+            for name in self.lanes
+            if name not in new or old.get(name) != (new[name].url, new[name].charts)
+        ]:
             await self.lanes.pop(name).close(DRAIN_SECONDS)
         for name, notifier in new.items():
             if name not in self.lanes:
                 self._open_lane(notifier)
+
+    async def _chart(self, alert: str) -> bytes | None:
+        """By whom it is drawn is known only once all can be read."""
+        return await self.chart_of(alert)
 
     def _heed(self, outcome: Outcome) -> None:
         """What an outcome asks of the pollers."""

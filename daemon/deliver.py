@@ -15,9 +15,11 @@ from typing import TypeVar
 import structlog
 
 from daemon.engine import Engine
+from daemon.showing import Showing
 from notifiers.custom import BUILT_IN, Templates
 from notifiers.message import Item, Message, Wording
 from notifiers.outcome import Result, SendOutcome
+from notifiers.pictures import Charts
 from notifiers.way import Reminded, Way
 from notifiers.wording import fitting, is_first_look, word
 from rules.model import DeliveryDied
@@ -65,6 +67,7 @@ class Lane:
         self.counters = LaneCounters()
         self.wording_fault = ""  # why the user's own words failed in the last message that was to use them
         self.silences: Callable[[], Sequence[Silence]] = tuple
+        self.showing: Showing | None = None
         self.on_dead: Callable[[DeliveryDied], None] = _ignored
         self.on_delivered: Callable[[str], None] = _ignored
         self._store = store
@@ -97,6 +100,8 @@ class Lane:
             await asyncio.wait({self._task}, timeout=seconds if self._sending else 0.5)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        if self.showing is not None:
+            await self.showing.close()
         self.sender.close()
 
     async def _run(self) -> None:
@@ -198,6 +203,8 @@ class Lane:
             await self._store.unknown(message.id, now, reason, now)
             raise
         await self._settle(message, result)
+        if result.outcome is SendOutcome.DELIVERED and self.showing is not None:
+            self.showing.after(as_message(message))
 
     async def _worded(self, message: outbox.Message) -> tuple[outbox.Message, Wording]:
         """The message in words, with no more alerts than it names: the rest follows at once (law 7).
@@ -228,7 +235,13 @@ class Lane:
         zone, url = settings.timezone, settings.public_url
         own = Templates(settings.title_template, settings.body_template)
         wording = word(
-            as_message(message), timezone=zone, public_url=url, now_ms=at_ms, limit_units=most, templates=own
+            as_message(message),
+            timezone=zone,
+            public_url=url,
+            now_ms=at_ms,
+            limit_units=most,
+            templates=own,
+            charts=self.sender.charts is Charts.LINKED,
         )
         if wording.fault and wording.fault != self.wording_fault:
             log.error("message.wording_failed", notifier=self.name, message=message.id, reason=wording.fault)

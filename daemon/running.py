@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -15,7 +16,7 @@ from daemon.heartbeat import EVERY_SECONDS, Heartbeat
 from daemon.matching import Matching
 from daemon.notify_systemd import reloading, tell_systemd
 from daemon.snapshot import Snapshot
-from daemon.snapshots import alert_page, rule_views, snapshot
+from daemon.snapshots import alert_chart, alert_page, rule_views, snapshot
 from daemon.startup import Started, preload, start_up
 from daemon.vitals import Vitals
 from daemon.watch import LOOK_SECONDS, RulesWatch
@@ -53,6 +54,7 @@ async def run_daemon(
         await app.start()
         # Pages and programs read on a connection and a thread of their own: they delay no commit.
         reads = await AsyncStore.open(app.store.path, readonly=True)
+        app.chart_of = partial(alert_chart, app, reads)
         web = await _serve(app, reads, matching)
         _keep_beating(app)
 

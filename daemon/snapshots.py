@@ -10,6 +10,7 @@ from daemon.poll import Poller
 from daemon.snapshot import ExchangeView, NotifierView, RuleView, Snapshot
 from daemon.version import VERSION
 from daemon.web.alerts import AlertPage, read_alert
+from daemon.web.picture import read_picture
 from notifiers.custom import check_template
 from rules.builtin_names import STALE_EXCHANGE
 from rules.plan import is_read
@@ -73,6 +74,11 @@ def rule_views(app: App, counts: Mapping[str, int] | None) -> tuple[RuleView, ..
 async def alert_page(app: App, reads: AsyncStore, alert_id: str) -> AlertPage | None:
     """Everything known of one alert; None where no alert ever had this id."""
     return await reads.run(read_alert, alert_id, app.engine.clock(), app.settings.timezone)
+
+
+async def alert_chart(app: App, reads: AsyncStore, alert_id: str) -> bytes | None:
+    """The chart of one alert as a PNG; None where it has no figure. All on the reader's thread."""
+    return await reads.run(read_picture, alert_id, app.engine.clock(), app.settings.timezone)
 
 
 def _exchange(app: App, name: str, poller: Poller) -> ExchangeView:

@@ -109,10 +109,10 @@ def _unfit_keys(config: Config) -> Iterator[str]:
             yield f'{config.file}: exchange "{settings.name}": {error}'
 
 
-def make_sender(name: str, url: str) -> Way:
+def make_sender(name: str, url: str, *, charts: bool | None = None) -> Way:
     """A notifier's way out; raises CannotRun naming it, never the URL."""
     try:
-        return open_way(name, url)
+        return open_way(name, url, charts=charts)
     except BadUrl as error:
         raise CannotRun(f'notifier "{name}": url: {error}') from error
 

@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 from notifiers.address import printable, schema_of
 from notifiers.message import Item, Message, Wording
 from notifiers.outcome import Result, SendOutcome
+from notifiers.pictures import Charts
 from notifiers.service import BadUrl
 from notifiers.summary import words_of
 from notifiers.templating import render
@@ -47,6 +48,7 @@ class AlertmanagerWay:
     """Posts to the one Alertmanager that `url` names. Raises BadUrl."""
 
     limit_units = LIMIT_UNITS
+    charts = Charts.NONE
     keep_every_seconds = KEEP_EVERY_SECONDS
 
     def __init__(self, name: str, url: str) -> None:

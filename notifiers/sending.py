@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from notifiers.address import Redactor, printable
 from notifiers.message import Message, Wording
 from notifiers.outcome import Result, SendOutcome, failure
+from notifiers.pictures import Charts, Pictures, charts_of
 from notifiers.service import BadUrl, build, check_url, preload
 from notifiers.text import tidy
 from notifiers.wording import LIMIT_UNITS
@@ -31,10 +32,11 @@ class Sender:
     """Sends to the one chat that `url` names. Raises BadUrl.
 
     A send runs in a daemon thread of its own, of which there are at most MOST_THREADS: a host that hangs
-    takes nothing from other notifiers and does not hold up the end of the process.
+    takes nothing from other notifiers and does not hold up the end of the process. `charts` is as the file says,
+    None where it says nothing.
     """
 
-    def __init__(self, name: str, url: str) -> None:
+    def __init__(self, name: str, url: str, *, charts: bool | None = None) -> None:
         self.name = name
         self._redactor = Redactor(url)
         self._service: NotifyBase = build(url)
@@ -44,6 +46,8 @@ class Sender:
         self._apprise.add(self._service)
         self.address = printable(url, host_is_public=_host_is_public(self._service))
         self.limit_units = _limit_units(self._service)
+        self.charts = charts_of(self._service, url, wanted=charts)
+        self._pictures = Pictures(url) if self.charts is Charts.ATTACHED else None
         self._threads = threading.BoundedSemaphore(MOST_THREADS)
         self._guard = _guard(self._redactor)
         for logger in map(logging.getLogger, _LOGGERS):
@@ -95,6 +99,10 @@ class Sender:
                 return await done
         except TimeoutError:
             return Result(SendOutcome.UNKNOWN, f"no answer within {timeout_seconds:g} s: perhaps delivered")
+
+    async def show(self, png: bytes, caption: str, timeout_seconds: float) -> bool:
+        """Send a picture after a message was delivered; whether it arrived."""
+        return self._pictures is not None and await self._pictures.send(png, caption, timeout_seconds)
 
     def _attempt(self, wording: Wording, timeout_seconds: float) -> Result:
         """The blocking part, in a thread."""

@@ -25,12 +25,16 @@ _MOST_SHOWN = 8  # of wallets, identifiers, other figures and details
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """For whom a message is worded: where and when it is read, and how long one name in it may be."""
+    """For whom a message is worded: where and when it is read, and how long one name in it may be.
+
+    `charts` says that links lead to charts, because the message cannot carry one.
+    """
 
     where: tzinfo
     now_ms: int
     public_url: str = ""
     name_units: int = LABEL_UNITS
+    charts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class View:
     happened: str
     delayed: str
     link: str
+    chart: str = ""
     earlier: tuple[View, ...] = ()
 
     @property
@@ -133,6 +138,7 @@ def view(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
         happened=at(item.created_ms),
         delayed=duration(age_ms) if age_ms > DELAYED_AFTER_MS else "",
         link=f"{reader.public_url}/alerts/{item.alert_id}" if reader.public_url else "",
+        chart=f"{reader.public_url}/alerts/{item.alert_id}/chart.png" if _has_chart(item, reader) else "",
         earlier=tuple(view(x, reader) for x in earlier),
     )
 
@@ -140,6 +146,16 @@ def view(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
 def severity_of(name: str) -> Severity:
     """The severity that a view shows as `name`."""
     return Severity(name.lower())
+
+
+def _has_chart(item: Item, reader: Reader) -> bool:
+    """Whether there is one, and the reader is to be led to it."""
+    return bool(reader.charts and reader.public_url) and is_charted(item)
+
+
+def is_charted(item: Item) -> bool:
+    """Whether it tells of a figure that has a course."""
+    return item.facts.value is not None and bool(item.facts.field) and item.kind is not NotificationKind.TEST
 
 
 def _difference(facts: Facts) -> str:

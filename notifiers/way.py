@@ -9,15 +9,20 @@ from notifiers import alertmanager, service
 from notifiers.address import schema_of
 from notifiers.message import Item, Message, Wording
 from notifiers.outcome import Result
+from notifiers.pictures import Charts
 from notifiers.sending import Sender
 
 
 class Way(Protocol):
-    """Sends to one destination. `address` shows no secret; a body has at most `limit_units`."""
+    """Sends to one destination. `address` shows no secret; a body has at most `limit_units`.
+
+    `charts` says how a chart gets there.
+    """
 
     name: str
     address: str
     limit_units: int
+    charts: Charts
 
     async def send(self, wording: Wording, timeout_seconds: float, message: Message | None = None) -> Result:
         """Send once and say what became of it. Never raises for what the service does."""
@@ -36,11 +41,19 @@ class Reminded(Protocol):
         """Say that these alerts still fire."""
 
 
-def open_way(name: str, url: str) -> Way:
+@runtime_checkable
+class Shown(Protocol):
+    """A way to a service that takes pictures."""
+
+    async def show(self, png: bytes, caption: str, timeout_seconds: float) -> bool:
+        """Send one after its message; whether it arrived."""
+
+
+def open_way(name: str, url: str, *, charts: bool | None = None) -> Way:
     """The way to whatever `url` names: an Alertmanager, or any service of Apprise. Raises BadUrl."""
     if schema_of(url) in alertmanager.SCHEMAS:
         return alertmanager.AlertmanagerWay(name, url)
-    return Sender(name, url)
+    return Sender(name, url, charts=charts)
 
 
 def check_url(url: str) -> str | None:

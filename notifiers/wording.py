@@ -42,15 +42,17 @@ def word(
     now_ms: int,
     limit_units: int = LIMIT_UNITS,
     templates: Templates = BUILT_IN,
+    charts: bool = False,
 ) -> Wording:
     """The words of `message` as read at `now_ms`; the body has at most `limit_units`.
 
+    With `charts` it links to the chart of its alert.
     `templates` are the user's own words. Where they fail the built-in ones stand in, and the message says so.
     Raises ValueError for a message without items: there is nothing to say.
     """
     if not message.items:
         raise ValueError("a message carries at least one alert")
-    reader = Reader(zone(timezone), now_ms, public_url.rstrip("/"))
+    reader = Reader(zone(timezone), now_ms, public_url.rstrip("/"), charts=charts)
     phrasing = Phrasing(templates)
     wording = _worded(message, reader, phrasing, limit_units)
     room = limit_units - units(phrasing.note) - 1

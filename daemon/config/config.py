@@ -52,10 +52,14 @@ class ExchangeConfig:
 
 @dataclass(frozen=True, slots=True)
 class NotifierConfig:
-    """One `[[notifier]]`. What `url` resolves to is checked where Apprise is (`notifiers`)."""
+    """One `[[notifier]]`. What `url` resolves to is checked where Apprise is (`notifiers`).
+
+    `charts` is None where the file leaves it to the kind of service.
+    """
 
     settings: NotifierSettings
     url: Secret
+    charts: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def exchange_of(
 def notifier_of(notifier: Notifier, scope: Scope, folder: Path) -> NotifierConfig:
     """Convert; what the URL resolves to is checked by whoever sends."""
     settings = NotifierSettings(notifier.name, Severity(notifier.min_severity), notifier.send_resolved)
-    return NotifierConfig(settings, secret_of(notifier.url, scope, "url", folder))
+    return NotifierConfig(settings, secret_of(notifier.url, scope, "url", folder), notifier.charts)
 
 
 def _settings(

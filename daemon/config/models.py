@@ -265,3 +265,9 @@ class Notifier(Table):
         description="Whether the end of an alert is told here.",
         examples=[True],
     )
+    charts: bool | None = Field(
+        default=None,
+        description="Whether the chart of the figure follows a message, or is linked in it where the service takes no "
+        "pictures and `public_url` is set. Default: on for tgram:// and slack://, else off.",
+        examples=[True, False],
+    )

@@ -18,7 +18,7 @@ from state.queries import AlertRow, NotificationRow
 from state.store import Store
 from state.traces import Trace
 
-__all__ = ["AlertPage", "acked", "chart_of", "points_of", "read_alert", "silenced"]
+__all__ = ["AlertPage", "Course", "acked", "chart_of", "course_of", "points_of", "read_alert", "silenced"]
 
 TOLD_MOST: Final = 200
 _MINUTE_MS: Final = 60_000
@@ -103,8 +103,32 @@ def points_of(page: AlertPage) -> list[Point]:
     return sorted(found, key=lambda point: point[0])
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A figure from `start_ms` to `end_ms`, with threshold and end of its alert, and what happened as (when, what)."""
+
+    points: list[Point]
+    start_ms: int
+    end_ms: int
+    limits: tuple[Decimal | None, Decimal | None]
+    marks: list[tuple[int, str]]
+
+
 def chart_of(page: AlertPage) -> Chart | None:
     """The figure around the event with its threshold; None where the alert has no figure."""
+    course = course_of(page)
+    return (
+        None
+        if course is None
+        else chart(course.points, course.start_ms, course.end_ms, course.limits, course.marks)
+    )
+
+
+def course_of(page: AlertPage) -> Course | None:
+    """What charts of the alert are drawn from; None where it has no figure."""
+    points = points_of(page)
+    if not points:
+        return None
     facts, row = page.facts, page.row
     end_ms = min(
         page.now_ms, page.now_ms if row.ended_ms is None else row.ended_ms + _lead_ms(row, page.now_ms)
@@ -113,7 +137,7 @@ def chart_of(page: AlertPage) -> Chart | None:
         end_ms = max(trace.read_ms for trace in page.traces)
     limits = (_number(facts.threshold), _number(facts.clear_at))
     marks = [(step.at_ms, step.after) for step in page.transitions if step.after in _MARKED]
-    return chart(points_of(page), _start_ms(row, page.now_ms), end_ms, limits, marks)
+    return Course(points, _start_ms(row, page.now_ms), end_ms, limits, marks)
 
 
 def _start_ms(row: AlertRow, now_ms: int) -> int:

@@ -18,8 +18,10 @@ from daemon.web.board import read_account, read_accounts, read_board, read_rules
 from daemon.web.changes import Changes
 from daemon.web.etags import conditional, etag_of
 from daemon.web.pages import Viewer
+from daemon.web.picture import gaps_of, picture
 from daemon.web.recent import Recent
 from daemon.web.sources import Sources
+from notifiers.pictures import PNG_TYPE
 from state.errors import StateError
 from state.store import Store
 
@@ -57,6 +59,7 @@ class Pages:
         yield web.get("/", self._handler(self._status, ()))
         yield web.get("/alerts/{id}", self._handler(self._alert, ()))
         if self._sources.reads is not None:
+            yield web.get("/alerts/{id}/chart.png", self._chart)
             exchange, name = text("exchange", "of this exchange"), text("name", "a part of a name")
             yield web.get("/accounts", self._handler(self._accounts, (_blank(exchange), _blank(name), AFTER)))
             yield web.get("/accounts/{id}", self._handler(self._account, ()))
@@ -113,6 +116,28 @@ class Pages:
         if self._sources.reads is None:
             return pages.alert_page(found, viewer)
         return await self._sources.reads.run(lambda _: pages.alert_page(found, viewer))
+
+    async def _chart(self, request: web.Request) -> web.Response:
+        """What messages link to where no picture can be attached."""
+        try:
+            key = (request.rel_url.raw_path, (), None)
+            png, etag = await self._recent.get(key, lambda: self._drawn(request.match_info["id"]))
+        except _NotThere as error:
+            return failure(request, HTTPStatus.NOT_FOUND, str(error))
+        except StateError as error:
+            log.warning("http.unreadable", path=request.rel_url.raw_path, reason=str(error))
+            return failure(request, HTTPStatus.SERVICE_UNAVAILABLE, "the state cannot be read: try again")
+        return conditional(request, png, PNG_TYPE, etag)
+
+    async def _drawn(self, ident: str) -> Page:
+        page = await self._sources.alert_of(ident.upper()) if _ALERT_ID.fullmatch(ident) else None
+        reads, png = self._sources.reads, None
+        if page is not None and reads is not None:
+            found: AlertPage = page
+            png = await reads.run(lambda store: picture(found, gaps_of(store, found)))
+        if png is None:
+            raise _NotThere("there is no alert of that id, or it has no figure to draw")
+        return png, etag_of(png)
 
     async def _accounts(self, request: web.Request, viewer: Viewer, asked: dict[str, str | None]) -> str:
         snapshot = await self._sources.snapshot()

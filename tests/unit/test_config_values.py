@@ -116,6 +116,12 @@ def test_notifier_defaults_are_those_of_the_contract() -> None:
     assert config_of(ONCALL).ruleset.notifiers == {"oncall": expected}
 
 
+@pytest.mark.parametrize("written, charts", [("", None), ("charts = true", True), ("charts = false", False)])
+def test_charts_are_as_written_or_left_to_the_kind_of_service(written: str, charts: bool | None) -> None:  # noqa: FBT001
+    (notifier,) = config_of(f"{ONCALL}\n{written}").notifiers
+    assert notifier.charts is charts
+
+
 def test_rule_defaults_are_those_of_the_contract() -> None:
     assert rule_of('type = "low_balance"\nbelow = 5') == Rule(
         name="r",
