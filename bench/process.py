@@ -1,0 +1,67 @@
+"""Processes that are measured: started, looked at in /proc, and ended by their own id."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+TICKS = os.sysconf("SC_CLK_TCK")
+MEBI = 1024 * 1024
+
+
+@contextmanager
+def started(command: Sequence[str], env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A process until the end of the block; its output is nobody's business."""
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, **(env or {})},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask it to end, and wait for it; one that does not is killed."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def cpu_of(process: int) -> float:
+    """CPU seconds of a process so far, user and system, of all its threads."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def resident_of(process: int) -> int:
+    """Resident bytes of a process now."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
+
+@contextmanager
+def venue(accounts: int, assets: int, *, scale: float = 1, churn: float = 0) -> Iterator[dict[str, Any]]:
+    """`python -m bench.venue`, and what it told of itself."""
+    command = [sys.executable, "-m", "bench.venue", "--accounts", str(accounts), "--assets", str(assets)]
+    command += ["--scale", str(scale), "--churn", str(churn)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None  # noqa: S101  for the type checker
+        yield json.loads(process.stdout.readline())
+    finally:
+        stop(process)

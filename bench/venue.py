@@ -1,0 +1,190 @@
+"""The venue that is measured against, as a process: `python -m bench.venue` prints its addresses as one line of JSON.
+
+It is the simulator's Binance, and beside it, on the same balances: an exporter for Prometheus at `/metrics`, a sink
+for webhooks at `/hook/SIDE` that keeps when each arrived, and orders of the benchmark. Times are of the monotonic
+clock, which all processes of a machine share.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import random
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from aiohttp import web
+
+from daemon.simulator import Key, Simulator
+from daemon.simulator.binance import ASSETS_V4, Binance
+from daemon.simulator.clock import SystemClock
+from daemon.simulator.seeding import seed_binance
+
+SAMPLE = 'balance{{account="{account}",asset="{asset}"}} {free:f}\n'
+CROSSED = Decimal("0.25")
+CHURN_EVERY_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Sink:
+    """What arrived, with the monotonic second of each arrival."""
+
+    arrived: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
+
+    async def take(self, request: web.Request) -> web.Response:
+        at = time.monotonic()
+        side = request.match_info["side"]
+        body = (await request.read()).decode()
+        if side != "nobody":
+            self.arrived.setdefault(side, []).append((at, body))
+        return web.Response()
+
+
+class Desk(Binance):
+    """A Binance of which some accounts cross a threshold just when they are read."""
+
+    def begin(self, key: Key) -> None:
+        """What the class's own constructor leaves to its user."""
+        self.use_key(key)
+        self.planned: dict[str, float] = {}  # account → seconds that its next answer takes
+        self.crossed: dict[str, float] = {}  # account → when
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        email = request.query.get("email", "")
+        delay = self.planned.pop(email, None) if self.planned else None
+        if delay is not None:
+            await asyncio.sleep(delay)
+            self.set_balance(email, "USDT", free=CROSSED)
+            self.crossed[email] = time.monotonic()
+        return await super().handle(request)
+
+
+@dataclass(slots=True)
+class Exporter:
+    """The balances in the text format; only what changed is written anew, for that is not what is measured."""
+
+    venue: Binance
+    lines: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        told = []
+        for account in self.venue.accounts:
+            held = account.holdings("spot")
+            version = hash(tuple(held.values()))
+            known = self.lines.get(account.name)
+            if known is None or known[0] != version:
+                text = "".join(
+                    SAMPLE.format(account=account.name, asset=asset, free=balance.free)
+                    for asset, balance in held.items()
+                )
+                known = self.lines[account.name] = (version, text)
+            told.append(known[1])
+        return web.Response(text="".join(told), content_type="text/plain")
+
+
+@dataclass(slots=True)
+class Orders:
+    """What the benchmark may ask for."""
+
+    venue: Desk
+    sink: Sink
+
+    async def plan(self, request: web.Request) -> web.Response:
+        """`{account: seconds}`: at its next reading it crosses, after so many seconds."""
+        self.venue.planned.update(await request.json())
+        return web.Response()
+
+    async def restore(self, _request: web.Request) -> web.Response:
+        """Every account that crossed has enough again."""
+        for email in self.venue.crossed:
+            self.venue.set_balance(email, "USDT", free=50_000)
+        self.venue.crossed.clear()
+        self.sink.arrived.clear()
+        return web.Response()
+
+    async def seen(self, _request: web.Request) -> web.Response:
+        """When accounts crossed, what arrived since, and how often accounts were read."""
+        reads = self.venue.records.paths[ASSETS_V4]
+        refused = self.venue.records.rate_limited
+        return web.json_response(
+            {"crossed": self.venue.crossed, "arrived": self.sink.arrived, "reads": reads, "refused": refused}
+        )
+
+
+async def churn(venue: Binance, share_per_second: float) -> None:
+    """Move that share of all balances every second, spread at random."""
+    chance, owed = random.Random(3), 0.0
+    places = [
+        (one.name, asset) for one in venue.accounts for asset in one.holdings("spot") if asset != "USDT"
+    ]
+    while True:
+        await asyncio.sleep(CHURN_EVERY_SECONDS)
+        owed += share_per_second * CHURN_EVERY_SECONDS * len(places)
+        while owed >= 1:
+            owed -= 1
+            email, asset = chance.choice(places)
+            venue.set_balance(email, asset, free=Decimal(chance.randrange(10**8, 10**14)).scaleb(-8))
+
+
+async def serve(accounts: int, assets: int, scale: float, share: float) -> None:
+    """Until it is cancelled."""
+    simulator = Simulator(0, 0, 0, limits_scale=scale)
+    desk = Desk(SystemClock(), simulator.binance.key, "sliding", scale)
+    desk.begin(simulator.binance.key)
+    seed_binance(desk, accounts, assets, 1)
+    simulator.binance = desk
+    sink = Sink()
+    orders, exporter = Orders(desk, sink), Exporter(desk)
+    app = web.Application(client_max_size=64 * 1024 * 1024)
+    app.add_routes(
+        [
+            web.get("/metrics", exporter.metrics),
+            web.post("/hook/{side}", sink.take),
+            web.post("/plan", orders.plan),
+            web.post("/restore", orders.restore),
+            web.get("/seen", orders.seen),
+        ]
+    )
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await simulator.start()
+    changing = asyncio.create_task(churn(desk, share))
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        told: Mapping[str, str] = simulator.credentials()["binance"]
+        names = [one.name for one in desk.accounts]
+        beside = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        print(json.dumps({**told, "beside": beside, "accounts": names}), flush=True)
+        await asyncio.Event().wait()
+    finally:
+        changing.cancel()
+        await runner.cleanup()
+        await simulator.stop()
+
+
+async def until_signalled(accounts: int, assets: int, scale: float, share: float) -> None:
+    """SIGTERM and SIGINT end it."""
+    serving = asyncio.ensure_future(serve(accounts, assets, scale, share))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="The venue that is measured against.")
+    parser.add_argument("--accounts", type=int, default=20)
+    parser.add_argument("--assets", type=int, default=4)
+    parser.add_argument("--scale", type=float, default=1, help="times the documented limits")
+    parser.add_argument(
+        "--churn", type=float, default=0, help="share of the balances that change in a second"
+    )
+    given = parser.parse_args()
+    asyncio.run(until_signalled(given.accounts, given.assets, given.scale, given.churn))
+    sys.exit(0)
