@@ -70,20 +70,20 @@ class Exporter:
     """The balances in the text format; only what changed is written anew, for that is not what is measured."""
 
     venue: Binance
-    lines: dict[str, tuple[int, str]] = field(default_factory=dict)
+    lines: dict[str, tuple[tuple[Decimal, ...], str]] = field(default_factory=dict)
 
     async def metrics(self, _request: web.Request) -> web.Response:
         told = []
         for account in self.venue.accounts:
             held = account.holdings("spot")
-            version = hash(tuple(held.values()))
+            amounts = tuple(balance.free for balance in held.values())
             known = self.lines.get(account.name)
-            if known is None or known[0] != version:
+            if known is None or known[0] != amounts:
                 text = "".join(
                     SAMPLE.format(account=account.name, asset=asset, free=balance.free)
                     for asset, balance in held.items()
                 )
-                known = self.lines[account.name] = (version, text)
+                known = self.lines[account.name] = (amounts, text)
             told.append(known[1])
         return web.Response(text="".join(told), content_type="text/plain")
 
