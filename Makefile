@@ -13,7 +13,7 @@ UNITS := systemd/subtally.service systemd/subtally-failed@.service
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all demo test test-on lint format types layers unit demo-check setup lock portable install soak fuzz clean help
+.PHONY: all demo test test-on lint format types layers unit demo-check setup lock portable install soak fuzz bench clean help
 
 all: lint types layers unit test demo-check ## everything CI runs
 
@@ -81,6 +81,9 @@ soak: $(DEV) ## days of incidents in minutes: what the daemon holds levels off (
 
 fuzz: $(DEV) ## rules files, payloads and requests, fifty times as long as in the tests (FUZZ=50)
 	FUZZ=$(or $(FUZZ),50) $(BIN)/python -m pytest -o timeout=86400 tests/fuzz
+
+bench: $(DEV) ## the goals of speed beside what people use, half an hour (BENCH_ARGS="--accounts 200 6 7", --write)
+	$(BIN)/python -m bench $(BENCH_ARGS)
 
 install: ## as root: install or upgrade the service (systemd/install)
 	systemd/install
