@@ -79,6 +79,8 @@ def measured(wanted: set[int], accounts: int, rounds: int) -> tuple[dict[int, Re
             faults |= dict.fromkeys(measure.numbers, str(error))
             continue
         results |= {result.number: result for result in found}
+        for result in found:
+            print(f"  {result.number}: {result.value:.3g} {result.verdict}; {result.note}", file=sys.stderr)
     return results, faults
 
 

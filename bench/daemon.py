@@ -93,11 +93,11 @@ def seconds_to_import() -> float:
 
 
 def switches(process: int) -> int:
-    """Voluntary and other context switches of all threads of a process so far."""
+    """Context switches of all threads of a process so far, those left out that other work forced on it."""
     total = 0
     for status in Path(f"/proc/{process}/task").glob("*/status"):
         lines = status.read_text().splitlines()
-        total += sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
     return total
 
 

@@ -143,7 +143,7 @@ async def test_a_database_that_is_read_only(
     @contextlib.contextmanager
     def readonly() -> Iterator[None]:
         # What SQLite itself says of a file that became read-only, whoever runs the tests: root may write anything.
-        (db,) = stores
+        db = stores[0]  # the writer; what pages read comes by a connection of its own
         db.execute("PRAGMA query_only = ON")
         yield
         db.execute("PRAGMA query_only = OFF")
@@ -159,7 +159,7 @@ async def test_a_database_that_may_not_grow(
 
     @contextlib.contextmanager
     def full() -> Iterator[None]:
-        (db,) = stores
+        db = stores[0]  # the writer; what pages read comes by a connection of its own
         db.execute("PRAGMA max_page_count = 1")  # as many as there are: it never cuts
         yield
         db.execute("PRAGMA max_page_count = 1000000000")
