@@ -56,6 +56,7 @@ def plain_alert(row: AlertRow) -> dict[str, Any]:
         "clear_at": facts.clear_at,
         "before": facts.before,
         "window_ms": facts.window_ms,
+        "outlook": None if facts.outlook is None else asdict(facts.outlook),
         "since": iso(alert.since_ms),
         "fired": iso(alert.fired_ms),
         "read": iso(facts.read_ms),
