@@ -103,7 +103,7 @@ def _escalation(table: RuleTable, scope: Scope, around: Surroundings) -> tuple[i
     return table.escalate_after, names or ()
 
 
-def _spec(table: RuleTable, scope: Scope, around: Surroundings, quote: str) -> Spec:
+def _spec(table: RuleTable, scope: Scope, around: Surroundings, quote: str) -> Spec:  # noqa: C901  one case a type
     spec: Spec
     match table:
         case LowBalance():
