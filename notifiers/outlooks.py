@@ -43,7 +43,7 @@ def _empty(outlook: Outlook) -> str:
         return "empty now" if below == "0" else f"at or below {below} now"
     what = "empty" if below == "0" else f"down to {below}"
     if outlook.left_ms is None:
-        return f"not {what} at any time: nothing falls"
+        return "not falling"
     if outlook.left_ms >= LEFT_MOST_MS:
         return f"{what} in more than {duration(LEFT_MOST_MS)}"
     return f"{what} in about {duration(outlook.left_ms)}"
