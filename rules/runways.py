@@ -145,10 +145,11 @@ def _needed(stretches: list[TrailPoint], over_ms: int) -> Sequence[TrailPoint]:
 
 
 def _joined(stretches: list[TrailPoint]) -> list[TrailPoint]:
-    """Quiet neighbours are one stretch: only what fell needs a place of its own."""
+    """Quiet neighbours without a gap between are one stretch: only what fell needs a place of its own."""
     kept: list[TrailPoint] = []
     for stretch in stretches:
-        if kept and kept[-1].value == stretch.value == "0":
+        follows = bool(kept) and kept[-1].last_ms == stretch.last_ms - stretch.seen_ms
+        if follows and kept[-1].value == stretch.value == "0":
             kept[-1] = _one(kept[-1], stretch)
         else:
             kept.append(stretch)

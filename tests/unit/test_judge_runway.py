@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from rules.facts import Outlook
-from rules.runways import STRETCHES_MOST
+from rules.runways import STRETCHES_MOST, rate
 from rules.types.runway import LEFT_MOST_MS, Rate, empties_within, left_ms
 from rules.why import why
 from tests.engine import Engine, binance, bitget, okx, runway
@@ -107,6 +107,17 @@ def test_a_gap_in_which_nobody_is_stale_counts_with_what_fell_in_it() -> None:
     engine.after("4m")
     watched(9_000, engine=engine)
     assert stretches(engine) == [("1000", 299)]
+
+
+def test_a_top_up_after_a_gap_makes_what_was_before_the_gap_no_younger() -> None:
+    rates = []
+    for last in (1_000, 1_001):
+        engine = Engine(runway("soon empty", "5m", "1h", confirm=1))
+        for at, amount in ((0, 1_000), (1, 1_000), (303, 1_000), (602, last)):
+            engine.at(at * 1_000).reads("a@x", USDT=str(amount))
+        (trail,) = engine.world.trails.values()
+        rates.append(rate(trail, engine.now_ms - 1_000, 5 * MINUTE_MS))
+    assert rates[0] == rates[1] == Rate(Decimal(0), 299_000)
 
 
 def test_a_failed_or_unknown_reading_changes_nothing() -> None:
