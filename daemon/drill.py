@@ -17,6 +17,7 @@ from rules.types.balance_change import BalanceChange, Step
 from rules.types.base import Family, LevelSpec, Verdict, Zone
 from rules.types.low_balance import LowBalance
 from rules.types.presence import Presence
+from rules.types.runway import Rate, Runway
 from rules.types.stale import Stale
 from rules.values import EXACT
 from state.queries import BalanceRow
@@ -138,6 +139,8 @@ def _figured(facts: Facts, rule: Rule, subject: About) -> Facts:
 
 def _level(rule: Rule, subject: About, facts: Facts) -> Facts:
     facts = _figured(facts, rule, subject)
+    if isinstance(rule.spec, Runway):
+        return _runway(rule, rule.spec, facts)
     spec = cast("LevelSpec", rule.spec)
     verdict = _worst_verdict(spec, rule.severity, subject.identifiers)
     return replace(
@@ -148,6 +151,18 @@ def _level(rule: Rule, subject: About, facts: Facts) -> Facts:
         threshold=_text(verdict.threshold),
         clear_at=_text(verdict.clear_at),
     )
+
+
+def _runway(rule: Rule, spec: Runway, facts: Facts) -> Facts:
+    """Half of the shortest limit is left: 1,000 fell in every part of so long."""
+    half_ms = int(min(tier.threshold for tier in spec.tiers)) // 2 or 1
+    fell = EXACT.multiply(Decimal(1_000), Decimal(-(-spec.over_ms // half_ms)))
+    verdict = spec.verdict(
+        EXACT.add(spec.below, Decimal(1_000)),
+        rule.severity,
+        Rate(fell, half_ms * -(-spec.over_ms // half_ms)),
+    )
+    return replace(facts, severity=verdict.severity, value=_text(verdict.value), outlook=verdict.outlook)
 
 
 def _worst_verdict(spec: LevelSpec, severity: Severity, identifiers: tuple[str, ...]) -> Verdict:

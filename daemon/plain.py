@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -56,6 +57,7 @@ def plain_alert(row: AlertRow) -> dict[str, Any]:
         "clear_at": facts.clear_at,
         "before": facts.before,
         "window_ms": facts.window_ms,
+        "outlook": None if facts.outlook is None else asdict(facts.outlook),
         "since": iso(alert.since_ms),
         "fired": iso(alert.fired_ms),
         "read": iso(facts.read_ms),

@@ -8,6 +8,7 @@ from datetime import tzinfo
 
 from notifiers.figures import difference, figure
 from notifiers.message import Item
+from notifiers.outlooks import words_of
 from notifiers.relation import Relation, relation
 from notifiers.text import tidy
 from notifiers.times import duration, moment
@@ -59,6 +60,10 @@ class View:
     relation: Relation
     step: str
     within: str
+    empty: str
+    empty_limit: str
+    empty_ends: str
+    rate: str
     before: str
     before_at: str
     difference: str
@@ -97,6 +102,7 @@ def view(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
     def at(time_ms: int | None) -> str:
         return "" if time_ms is None else moment(time_ms, reader.now_ms, reader.where)
 
+    outlook = words_of(facts.outlook)
     firing = item.kind not in {NotificationKind.RESOLVED, NotificationKind.CLOSED}
     age_ms = reader.now_ms - item.created_ms
     return View(
@@ -118,6 +124,10 @@ def view(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
         relation=relation(facts, ended=not firing) if facts.window_ms is None else Relation(),
         step="" if facts.window_ms is None or not facts.threshold else figure(facts.threshold),
         within="" if facts.window_ms is None else duration(facts.window_ms),
+        empty=outlook.empty,
+        empty_limit=outlook.limit,
+        empty_ends=outlook.ends if firing and outlook.ends != outlook.limit else "",
+        rate=outlook.rate,
         before="" if facts.before is None else figure(facts.before),
         before_at=at(facts.before_ms),
         difference=_difference(facts),

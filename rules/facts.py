@@ -8,6 +8,23 @@ from rules.model import Severity
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a `runway` expects of a figure, by what was seen of it: it `fell` by so much in `seen_ms`, rises left out.
+
+    `left_ms` is the time until it is at `below`, rounded down: 0 where it is there, None where nothing falls.
+    `within_ms` is the limit that it is held against; the alert ends above `ends_ms`.
+    """
+
+    below: str
+    over_ms: int
+    within_ms: int
+    ends_ms: int
+    fell: str
+    seen_ms: int
+    left_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Figures are exact decimal text, never rounded or grouped; times are UTC milliseconds.
 
@@ -40,6 +57,7 @@ class Facts:
     since_ms: int | None = None
     held_ms: int = 0
     window_ms: int | None = None  # of a change; `threshold` is then the step, as "5000" or "10%"
+    outlook: Outlook | None = None  # of a runway
     read_ms: int | None = None
     until_ms: int | None = None  # of a ban
     readings: int = 0

@@ -189,6 +189,7 @@ _WRITTEN = {
     "repeat_every_ms": "repeat_every",
     "escalate_after_ms": "escalate_after",
     "within_ms": "within",
+    "over_ms": "over",
     "after_ms": "after",
     "floors": "below_by",
     "tiers": "threshold",

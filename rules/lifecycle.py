@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from rules import telling, withdrawing
 from rules.evidence import Evidence, confirmed, cut, grown, is_fresh, later, only_mixed
-from rules.facts import Facts
+from rules.facts import Facts, Outlook
 from rules.ids import derive
 from rules.model import Severity
 from rules.outcome import Recheck
@@ -22,6 +22,7 @@ from rules.records import Alert, AlertKey, Course
 from rules.ruleset import Rule
 from rules.step import Step
 from rules.types.base import Verdict, Zone
+from rules.types.runway import Rate, empties_within
 from rules.values import EXACT
 
 FEW_PARTS = 32
@@ -196,6 +197,8 @@ def _course_of(alert: Alert, evidence: Evidence) -> Course | None:
 def _only_the_edit(facts: Facts, verdict: Verdict) -> bool:
     """Whether the figure would not be clear by the limits under which the alert last qualified."""
     value = verdict.value
+    if facts.outlook is not None and value is not None:
+        return _still_empties(facts.outlook, value, verdict)
     if value is None or facts.clear_at is None:
         return False
     limit = Decimal(facts.clear_at)
@@ -203,6 +206,15 @@ def _only_the_edit(facts: Facts, verdict: Verdict) -> bool:
         # The same allows: how much of them is used may differ, and that is no edit.
         limit, value = EXACT.subtract(limit, Decimal(facts.granted)), EXACT.subtract(value, verdict.granted)
     return value < limit if facts.sign == "<" else value > limit
+
+
+def _still_empties(old: Outlook, value: Decimal, verdict: Verdict) -> bool:
+    """As `_only_the_edit`, of a runway. By another `over` it is another rate: what the old one said is not known."""
+    new = verdict.outlook
+    if new is None or new.over_ms != old.over_ms:
+        return True
+    rate = Rate(Decimal(new.fell), new.seen_ms)
+    return empties_within(value, Decimal(old.below), rate, old.ends_ms)
 
 
 def withdraw(step: Step, rule: Rule, alert: Alert) -> None:
@@ -254,9 +266,17 @@ def _figures(facts: Facts, evidence: Evidence) -> Facts:
         read_ms=new.read_ms,
         also=new.also,
         details=new.details,
+        outlook=_outlook(facts.outlook, new.outlook),
         label=new.label,
         identifiers=new.identifiers,
     )
+
+
+def _outlook(old: Outlook | None, new: Outlook | None) -> Outlook | None:
+    """The new one under the old limits, as long as both speak of the same."""
+    if old is None or new is None or (old.below, old.over_ms) != (new.below, new.over_ms):
+        return old
+    return replace(new, within_ms=old.within_ms, ends_ms=old.ends_ms)
 
 
 def _keep(step: Step, alert: Alert) -> Alert:

@@ -16,6 +16,7 @@ from rules.types.account_status import AccountStatus
 from rules.types.balance_change import BalanceChange
 from rules.types.base import Family
 from rules.types.low_balance import LowBalance
+from rules.types.runway import Runway
 
 FIGURES = frozenset({Family.LEVEL, Family.CHANGE})
 
@@ -27,6 +28,7 @@ class AccountPlan:
     `by_key` finds the rules on figures; `read` tells whether the account's names are among those read;
     `allows` are the standing exceptions that speak of the account; `reconciled` and `composed` are the rules of
     those types.
+    `rated` tells that some rule judges how a quantity moves in time, so that an unchanged one is news as well.
     """
 
     read: bool
@@ -38,6 +40,7 @@ class AccountPlan:
     allows: tuple[Allow, ...] = ()
     reconciled: list[Rule] = field(default_factory=list)
     composed: list[Rule] = field(default_factory=list)
+    rated: bool = False
 
     def for_asset(self, asset: str, *, held: bool) -> Iterator[Rule]:
         """The rules that judge this asset, each once; one never held is seen only by those that name it (law 4)."""
@@ -151,6 +154,7 @@ def _compile(step: Step, account: Account) -> AccountPlan:
         elif rule.spec.family in FIGURES:
             plan.by_key[rule.key] = rule
             _file(plan, rule)
+            plan.rated |= isinstance(rule.spec, Runway) and not is_valued(rule)
     plan.allows = tuple(
         allow
         for allow in step.ruleset.allows

@@ -12,6 +12,7 @@ from rules import (
     changes,
     health,
     presence,
+    runways,
     staleness,
     status,
     withdrawing,
@@ -30,6 +31,7 @@ from rules.ruleset import MINUTE_MS, ExchangeSettings, Rule
 from rules.step import Step
 from rules.sweep import gap_cap_ms
 from rules.types.base import Family, Verdict, Zone
+from rules.types.runway import Runway
 
 OVERTAKEN_MS = MINUTE_MS
 """No answer is slower than this: what is older still tells of a clock that was set back."""
@@ -87,6 +89,10 @@ def judge_assets(
             for key in subjects(rule, arrival.account, arrival.wallet, asset):
                 done.add(key)
                 judge_subject(step, settings, rule, key, arrival)
+    if plan.rated:
+        every = _all_assets(step, plan, arrival, whole=whole) - assets
+        for asset in sorted(one for one in every if named is None or one in named):
+            _judge_rated(step, settings, plan, arrival, asset, done)
     _judge_open(step, settings, plan, arrival, named, done)
     if plan.drained and (assets or first or arrival.account.emptied_ms is not None):
         status.drained(step, settings, plan, arrival, whole=whole)
@@ -98,6 +104,9 @@ def judge_subject(
     """One look at one subject of one rule."""
     if rule.spec.family is Family.CHANGE:
         changes.judge(step, settings, rule, key, arrival)
+        return
+    if isinstance(rule.spec, Runway):
+        runways.judge(step, settings, rule, key, arrival)
         return
     seen = look_at(step, rule, key, arrival)
     blindness.seen(step, rule, key, arrival, seen)
@@ -138,7 +147,7 @@ def _judge_quantities(
     whole = reading.covers is Covers.ALL
     follow.read(step, settings, plan, arrival, changed, whole=whole)
     if (
-        not changed
+        not (changed or plan.rated)
         and (account.key, reading.wallet) in step.world.index.judged
         and not _needs_a_look(step, account)
     ):
@@ -170,6 +179,23 @@ def _all_assets(step: Step, plan: AccountPlan, arrival: Arrival, *, whole: bool)
         held = {asset.casefold() for asset in rows}
         assets |= {asset.upper() for asset in plan.literal if asset not in held}
     return assets
+
+
+def _judge_rated(
+    step: Step,
+    settings: ExchangeSettings,
+    plan: AccountPlan,
+    arrival: Arrival,
+    asset: str,
+    done: set[AlertKey],
+) -> None:
+    """An asset that did not change: time passed, and of that some rules judge."""
+    held = asset in step.world.holdings[arrival.account.key, arrival.wallet].rows
+    for rule in plan.for_asset(asset, held=held):
+        if isinstance(rule.spec, Runway):
+            for key in subjects(rule, arrival.account, arrival.wallet, asset):
+                done.add(key)
+                judge_subject(step, settings, rule, key, arrival)
 
 
 def _judge_open(

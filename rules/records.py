@@ -218,10 +218,16 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class TrailPoint:
-    """A past figure and the end of the last reading that showed it."""
+    """A past figure and the end of the last reading that showed it.
+
+    Of a `runway` only the first is a figure, made of so many `parts`; the others are what fell in a stretch of
+    time that ended at `last_ms` and was observed for `seen_ms`.
+    """
 
     value: str
     last_ms: int
+    seen_ms: int = 0
+    parts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from rules import runways
 from rules.allows import verdict_of
 from rules.figures import Arrival, Look, Part, look_at
 from rules.model import MASTER
@@ -19,6 +20,7 @@ from rules.step import Step
 from rules.types.base import Family, Verdict
 from rules.types.levels import UNKNOWN
 from rules.types.low_balance import LowBalance
+from rules.types.runway import Rate, Runway
 from rules.values import figure, valued
 from rules.world import World
 
@@ -171,7 +173,11 @@ def _of_wallet(
         text = f"{name} was never held here, and only a rule that names an asset literally sees it at zero"
         conditions = [*conditions, Condition("held", met=False, text=text)]
     verdict = None
-    if rule.spec.family is Family.LEVEL:
+    if isinstance(rule.spec, Runway):
+        verdict = UNKNOWN if look.value is None else runways.verdict_of(step, rule, key, look)
+        if look.value is not None and verdict is UNKNOWN:
+            conditions = [*conditions, _accumulating(rule.spec, runways.rate_of(step, rule, key, look))]
+    elif rule.spec.family is Family.LEVEL:
         verdict = verdict_of(step, rule, key, look, account) if look.value is not None else UNKNOWN
     alert = world.alerts.get(key)
     return Why(tuple(conditions), key, figures, look, verdict, alert)
@@ -198,6 +204,11 @@ def _unknown(rule: Rule, unknown: list[Figure]) -> Condition:
     said = "was never read" if never else f"was read, and the venue does not give {field_of(rule)}"
     named = ", ".join(f"{one.label} {one.part[1]}" for one in (never or unknown)[:5])
     return Condition("known", met=False, text=f"the figure is unknown, which is no zero: {named} {said}")
+
+
+def _accumulating(spec: Runway, rate: Rate) -> Condition:
+    said = f"accumulating: {rate.seen_ms // 1000} s of the {spec.over_ms // 1000} s of over were observed"
+    return Condition("history", met=False, text=said)
 
 
 def _figure(world: World, rule: Rule, asset: str, part: Part) -> Figure:

@@ -55,6 +55,7 @@ from rules.types.levels import Floor, Tier
 from rules.types.low_balance import LowBalance
 from rules.types.presence import Presence
 from rules.types.reconciliation import Check, Reconciliation, Tell, Tolerance
+from rules.types.runway import Runway
 from rules.types.stale import Stale
 from rules.types.unexpected import Unexpected
 from rules.world import Account, Alert, World
@@ -158,6 +159,25 @@ def change(name: str, within: str, drop: str = "", rise: str = "", field: str = 
 
     spec = BalanceChange(ms(within), step(drop), step(rise), field)
     return _rule(name, "balance_change", spec, {"asset": "USDT", **more})
+
+
+def runway(
+    name: str,
+    over: str,
+    within: str | dict[str, str],
+    *,
+    below: str = "0",
+    field: str = "free",
+    quote: str = "",
+    **more: Any,
+) -> Rule:
+    limits = (
+        (Tier(Decimal(ms(within))),)
+        if isinstance(within, str)
+        else tuple(Tier(Decimal(ms(text)), Severity(who)) for who, text in within.items())
+    )
+    spec = Runway(ms(over), limits, Decimal(below), field, quote)
+    return _rule(name, "runway", spec, {"asset": "*" if field == "value" else "USDT", **more})
 
 
 def appeared(name: str = "appeared", **more: Any) -> Rule:

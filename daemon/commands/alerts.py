@@ -14,6 +14,7 @@ from daemon.commands.watching import shown, watch_option
 from daemon.plain import plain_alert, told_facts
 from daemon.web.alerts import points_of, read_alert
 from notifiers.figures import difference, figure
+from notifiers.outlooks import words_of
 from notifiers.relation import relation
 from notifiers.times import duration
 from rules.facts import Facts
@@ -110,5 +111,7 @@ def _limit(row: AlertRow, facts: Facts) -> str:
     if facts.window_ms is not None:
         change = difference(facts.before or "", facts.value or "")
         return f"{change or figure(facts.threshold or '')} within {duration(facts.window_ms)}"
+    if facts.outlook is not None:
+        return words_of(facts.outlook).empty
     found = relation(facts, ended=row.ended_ms is not None)
     return f"{found.sign} {found.limit}".strip()

@@ -5,4 +5,4 @@ from __future__ import annotations
 NOT_YET = "not supported yet by this version"
 
 LATER_SECTIONS: tuple[str, ...] = ()
-LATER_TYPES = ("runway",)
+LATER_TYPES: tuple[str, ...] = ()

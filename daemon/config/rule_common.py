@@ -38,6 +38,24 @@ class Tiers(Table):
         return self
 
 
+class DurationTiers(Table):
+    """One duration per severity: one alert, raised from one to the next."""
+
+    info: Duration | None = Field(default=None, description="Told as info.", examples=["2d"])
+    warning: Duration | None = Field(default=None, description="Told as a warning.", examples=["24h"])
+    critical: Duration | None = Field(default=None, description="Told as critical.", examples=["6h"])
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if not self.model_fields_set:
+            fault("has no duration", 'as in { warning = "24h", critical = "6h" }')
+        return self
+
+
+def _duration_or_tiers(value: Any) -> str:  # noqa: ANN401  whatever stands in the file
+    return TIERS if isinstance(value, dict | DurationTiers) else AMOUNT
+
+
 def _amount_or_tiers(value: Any) -> str:  # noqa: ANN401  whatever stands in the file
     return TIERS if isinstance(value, dict | Tiers) else AMOUNT
 
@@ -68,6 +86,10 @@ def _check_csv(path: str) -> str:
 Threshold = Annotated[
     Annotated[Amount, Tag(AMOUNT)] | Annotated[Tiers, Tag(TIERS)],
     Discriminator(_amount_or_tiers),
+]
+DurationThreshold = Annotated[
+    Annotated[Duration, Tag(AMOUNT)] | Annotated[DurationTiers, Tag(TIERS)],
+    Discriminator(_duration_or_tiers),
 ]
 Floors = Annotated[
     Annotated[

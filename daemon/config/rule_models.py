@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from daemon.config.reconcile_models import CompositionShift, Reconciliation
-from daemon.config.rule_common import Floors, RuleTable, Threshold
+from daemon.config.rule_common import DurationThreshold, Floors, RuleTable, Threshold
 from daemon.config.scalars import Amount, Duration, StepField
 
 Field_ = Literal[
@@ -139,6 +139,24 @@ class BalanceChange(RuleTable):
     quote: str | None = Field(default=None, description=QUOTE, examples=["BTC"])
 
 
+class Runway(RuleTable):
+    """At the rate of the past a figure gets down to `below` in time; too little history is no verdict."""
+
+    type: Literal["runway"] = Field(description="Soon empty.", examples=["runway"])
+    field: Field_ = Field(default="free", description="Which figure.", examples=["free"])
+    over: Duration = Field(
+        description="How much of the past tells the rate: what fell in it, top-ups left out.", examples=["6h"]
+    )
+    empties_within: DurationThreshold = Field(
+        description="Told when the time left is this or less: a duration, or one per severity.",
+        examples=["12h", {"warning": "24h", "critical": "6h"}],
+    )
+    below: Amount = Field(
+        default=0, validate_default=True, description="What counts as empty.", examples=[5_000]
+    )
+    quote: str | None = Field(default=None, description=QUOTE, examples=["BTC"])
+
+
 class Stale(RuleTable):
     """An account gave no reading for a time of your own; the built-in rules use `stale_after`."""
 
@@ -158,6 +176,7 @@ RULE_MODELS: dict[str, type[RuleTable]] = {
     "account_disappeared": AccountDisappeared,
     "account_status": AccountStatus,
     "balance_change": BalanceChange,
+    "runway": Runway,
     "stale": Stale,
     "reconciliation": Reconciliation,
     "composition_shift": CompositionShift,
@@ -173,6 +192,7 @@ AnyRule = Annotated[
     | AccountDisappeared
     | AccountStatus
     | BalanceChange
+    | Runway
     | Stale
     | Reconciliation
     | CompositionShift,

@@ -11,24 +11,34 @@ from daemon.config.reach import Need, check_exchange_names, check_reach, quotes_
 from daemon.config.reconcile_models import CompositionShift, Reconciliation
 from daemon.config.reconcile_table import composition_shift_of, reconciliation_of
 from daemon.config.report import Scope
-from daemon.config.rule_common import RuleTable, Tiers
+from daemon.config.rule_common import DurationTiers, RuleTable, Tiers
 from daemon.config.rule_models import (
     AccountStatus,
     BalanceChange,
     HighBalance,
     LowBalance,
+    Runway,
     Stale,
     UnexpectedFrozen,
     UnexpectedLocked,
     UnexpectedWithdrawing,
 )
 from daemon.config.sources import normal
-from daemon.config.thresholds import check_clear_at, tiers_of
+from daemon.config.thresholds import check_clear_at, limits_of, tiers_of
 from daemon.config.wording import plain, shown
 from rules.model import Severity
 from rules.patterns import EVERYTHING, Patterns
 from rules.ruleset import ExchangeSettings, Rule
-from rules.types import account_status, balance_change, high_balance, low_balance, presence, stale, unexpected
+from rules.types import (
+    account_status,
+    balance_change,
+    high_balance,
+    low_balance,
+    presence,
+    runway,
+    stale,
+    unexpected,
+)
 from rules.types.base import Spec
 from rules.types.levels import Floor, Tier
 
@@ -93,7 +103,7 @@ def _escalation(table: RuleTable, scope: Scope, around: Surroundings) -> tuple[i
     return table.escalate_after, names or ()
 
 
-def _spec(table: RuleTable, scope: Scope, around: Surroundings, quote: str) -> Spec:
+def _spec(table: RuleTable, scope: Scope, around: Surroundings, quote: str) -> Spec:  # noqa: C901  one case a type
     spec: Spec
     match table:
         case LowBalance():
@@ -109,6 +119,9 @@ def _spec(table: RuleTable, scope: Scope, around: Surroundings, quote: str) -> S
             spec = unexpected.Unexpected(_needed_field(table), tiers)
         case BalanceChange():
             spec = _balance_change(table, scope, quote)
+        case Runway():
+            limits = limits_of(table.empties_within, scope, ("empties_within",))
+            spec = runway.Runway(table.over, limits, table.below, table.field, quote)
         case AccountStatus():
             spec = account_status.AccountStatus(frozenset(table.on))
         case Stale():
@@ -214,6 +227,7 @@ def _warn_of_idle_keys(table: RuleTable, scope: Scope) -> None:
             key = name.rstrip("_")
             hint = "confirm of its [[exchange]] counts" if key == "confirm" and table.type != "stale" else ""
             scope.warning((key,), f"has no effect on a rule of type {table.type}", hint)
-    graded = isinstance(getattr(table, "below", getattr(table, "above", None)), Tiers)
+    limits = (getattr(table, key, None) for key in ("below", "above", "empties_within"))
+    graded = any(isinstance(limit, Tiers | DurationTiers) for limit in limits)
     if graded and "severity" in table.model_fields_set:
         scope.warning(("severity",), "has no effect: each threshold has its own")

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from daemon.config.errors import Problem
 from daemon.config.report import Report, Scope
-from daemon.config.rule_common import Tiers
+from daemon.config.rule_common import DurationTiers, Tiers
 from daemon.config.scalars import check_pattern, read_amount
 from daemon.config.wording import shown
 from rules.model import Severity
@@ -36,6 +36,19 @@ def tiers_of(
         if not reached_first:
             side = "above" if floor else "below"
             message = f"{mild.severity} must be {side} {grave.severity}, or it is never told"
+            scope.problem((*key, str(mild.severity)), message)
+    return tiers
+
+
+def limits_of(limit: int | DurationTiers, scope: Scope, key: tuple[str, ...]) -> tuple[Tier, ...]:
+    """As `tiers_of`, of durations in milliseconds: the graver, the less time is left."""
+    if isinstance(limit, int):
+        return (Tier(Decimal(limit)),)
+    given = {severity: getattr(limit, severity) for severity in _MILD_FIRST}
+    tiers = tuple(Tier(Decimal(ms), severity) for severity, ms in given.items() if ms is not None)
+    for mild, grave in pairwise(tiers):
+        if mild.threshold <= grave.threshold:
+            message = f"{mild.severity} must be longer than {grave.severity}, or it is never told"
             scope.problem((*key, str(mild.severity)), message)
     return tiers
 

@@ -22,7 +22,7 @@ from daemon.config.wording import either, kind_of, nearest, one_of, shown, sugge
 Model = TypeVar("Model", bound=BaseModel)
 
 _SECRET_KEYS = frozenset({"api_key", "api_secret", "passphrase", "url", "api_token", "heartbeat_url"})
-_UNIONS = frozenset({"below", "below_by", "above", "env"})
+_UNIONS = frozenset({"below", "below_by", "above", "empties_within", "env"})
 _TAGS = frozenset({AMOUNT, TIERS, TABLE, CSV, PLAIN, REFERENCE, "[key]"})
 _NESTED: Mapping[str, type[BaseModel]] = {
     "tolerance": Tolerance,

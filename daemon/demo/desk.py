@@ -16,6 +16,7 @@ from rules.ruleset import ExchangeSettings, Rule, Ruleset
 from rules.types.base import Family
 from rules.types.high_balance import HighBalance
 from rules.types.low_balance import LowBalance
+from rules.types.runway import Runway
 
 ACCOUNTS_MOST = 24
 """Of one exchange: a drill is to be read, and venues limit how fast so many can be."""
@@ -159,6 +160,8 @@ def _limits(rule: Rule, account: Account) -> tuple[Decimal | None, Decimal | Non
         return max([tier.threshold for tier in tiers] + [spec.clear_at or Decimal(0)]), None
     if isinstance(spec, HighBalance) and field_of(rule) in ("free", "total", "value", "eq"):
         return None, min([tier.threshold for tier in spec.tiers] + ([spec.clear_at] if spec.clear_at else []))
+    if isinstance(spec, Runway) and spec.field in ("free", "total", "value", "eq"):
+        return max(spec.below, Decimal(0)), None
     return None, None
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from daemon.explain.place import RulePlace
 from daemon.explain.record import Heard
 from notifiers.figures import figure
+from notifiers.outlooks import words_of
 from notifiers.relation import relation
 from notifiers.times import duration, moment, zone
 from rules.facts import Facts
@@ -180,6 +181,11 @@ def muted_lines(alert: Alert, silences: Iterable[Silence], clock: Clock) -> Iter
 
 def _comparison(verdict: Verdict) -> str:
     value = figure(format(verdict.value, "f")) if verdict.value is not None else "unknown"
+    if verdict.outlook is not None:
+        words = words_of(verdict.outlook)
+        holds = verdict.zone is Zone.QUALIFIES
+        kind = verdict.severity.value if holds else "the condition does not hold"
+        return f"{value}, {words.empty}, limit {words.limit}: {kind}; {words.rate}"
     limit = figure(format(verdict.threshold, "f")) if verdict.threshold is not None else "?"
     end = figure(format(verdict.clear_at, "f")) if verdict.clear_at is not None else limit
     if verdict.zone is Zone.QUALIFIES:
@@ -197,6 +203,9 @@ def _judged(facts: Facts, row: AlertRow, clock: Clock) -> str:
     if facts.window_ms is not None:
         compared = f"from {figure(facts.before or '')}: a step of {facts.threshold} within {duration(facts.window_ms)}"
         said = f"{facts.field} {figure(facts.value or '')} {compared}"
+    elif facts.outlook is not None:
+        words = words_of(facts.outlook)
+        said = f"{facts.field} {figure(facts.value or '')}, {words.empty}, limit {words.limit}; {words.rate}"
     else:
         said = f"{facts.field} {figure(facts.value or '')} {found.sign} {found.limit}".strip()
     parts = [

@@ -10,6 +10,7 @@ from rules.types.high_balance import HighBalance
 from rules.types.low_balance import LowBalance
 from rules.types.presence import Presence
 from rules.types.reconciliation import Reconciliation
+from rules.types.runway import Runway
 from rules.types.stale import Stale
 from rules.types.unexpected import Unexpected
 
@@ -23,6 +24,7 @@ TYPES: dict[str, type[Spec]] = {
     "account_disappeared": Presence,
     "account_status": AccountStatus,
     "balance_change": BalanceChange,
+    "runway": Runway,
     "stale": Stale,
     "reconciliation": Reconciliation,
     "composition_shift": CompositionShift,

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
+from rules.facts import Outlook
 from rules.model import Severity
 
 
@@ -46,6 +47,7 @@ class Verdict:
     sign: str = ""
     granted: Decimal = Decimal(0)
     allowed: tuple[tuple[str, Decimal], ...] = ()
+    outlook: Outlook | None = None  # of a runway
 
     @property
     def allowed_texts(self) -> tuple[tuple[str, str], ...]:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from notifiers.message import Item, Message, Wording
 from notifiers.wording import word
-from rules.facts import Facts
+from rules.facts import Facts, Outlook
 from rules.model import Severity
 from rules.outcome import NotificationKind as Kind
 
 FOLDER = Path(__file__).parent / "wording"
 ONSET_MS = 1_763_607_520_000  # 2025-11-20 02:58:40 UTC
 NOW_MS = ONSET_MS + 134_000
+HOUR_MS = 3_600_000
 LATER_MS = ONSET_MS + 725_000
 WARNING, CRITICAL, INFO = Severity.WARNING, Severity.CRITICAL, Severity.INFO
 
@@ -100,6 +101,21 @@ DROP = replace(
     also=(),
     details=(),
     runbook="",
+)
+RUNWAY = replace(
+    FLOOR,
+    rule="fees run dry",
+    type="runway",
+    sign="",
+    threshold=None,
+    clear_at=None,
+    before=None,
+    before_ms=None,
+    value="40000",
+    also=(),
+    details=(),
+    not_watched=(),
+    outlook=Outlook("0", 6 * HOUR_MS, 6 * HOUR_MS, 24 * HOUR_MS, "12000", 6 * HOUR_MS, 12_000_000),
 )
 EVENT = Facts(
     rule="accounts",
@@ -337,6 +353,32 @@ CASES: dict[str, Callable[[], Wording]] = {
     "balance_change_rise": told(
         item(Kind.EVENT, replace(DROP, headline="rose", value="60000", threshold="5000"))
     ),
+    "runway": told(item(Kind.FIRING, RUNWAY)),
+    "runway_down_already": told(
+        item(
+            Kind.FIRING,
+            replace(
+                RUNWAY,
+                value="5000",
+                outlook=Outlook("5000", 6 * HOUR_MS, 6 * HOUR_MS, 6 * HOUR_MS, "0", 0, 0),
+            ),
+        )
+    ),
+    "runway_raised": told(item(Kind.RAISED, replace(RUNWAY, raised_from=WARNING))),
+    "runway_reminder": told(item(Kind.REMINDER, RUNWAY)),
+    "runway_resolved": told(
+        item(
+            Kind.RESOLVED,
+            replace(
+                RUNWAY,
+                value="250000.5",
+                outlook=Outlook(
+                    "0", 6 * HOUR_MS, 6 * HOUR_MS, 24 * HOUR_MS, "12000", 6 * HOUR_MS, 450_000_900
+                ),
+            ),
+        )
+    ),
+    "runway_closed": told(item(Kind.CLOSED, replace(RUNWAY, reason="rule changed"))),
     "account_appeared": told(
         item(Kind.EVENT, replace(EVENT, type="account_appeared", headline="appeared: a new sub-account"))
     ),

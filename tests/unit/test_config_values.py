@@ -16,6 +16,7 @@ from rules.types.high_balance import HighBalance
 from rules.types.levels import Floor, Tier
 from rules.types.low_balance import LowBalance
 from rules.types.presence import Presence
+from rules.types.runway import Runway
 from rules.types.stale import Stale
 from rules.types.unexpected import Unexpected
 
@@ -158,6 +159,18 @@ def test_rule_defaults_are_those_of_the_contract() -> None:
         (
             'type = "balance_change"\nwithin = "10m"\ndrop = "10%"\nrise = 5',
             BalanceChange(600_000, Step(Decimal(10), percent=True), Step(Decimal(5)), field="total"),
+        ),
+        (
+            'type = "runway"\nover = "6h"\nempties_within = "12h"',
+            Runway(21_600_000, (Tier(Decimal(43_200_000)),), Decimal(0), field="free"),
+        ),
+        (
+            'type = "runway"\nover = "6h"\nbelow = "0.5"\nempties_within = { warning = "24h", critical = "6h" }',
+            Runway(
+                21_600_000,
+                (Tier(Decimal(86_400_000), Severity.WARNING), Tier(Decimal(21_600_000), Severity.CRITICAL)),
+                Decimal("0.5"),
+            ),
         ),
         ('type = "stale"\nafter = "15m"', Stale(900_000)),
     ],

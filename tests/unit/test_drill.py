@@ -39,7 +39,13 @@ def test_the_figures_of_a_drill_make_the_condition_of_its_rule_true(name: str) -
     assert rule.account.match(*subject.identifiers)
     assert rule.exchange.match(subject.exchange)
     facts = drill_facts(rule, subject, NOW_MS)
-    if rule.spec.family is Family.LEVEL:
+    if rule.type == "runway":
+        assert facts.outlook is not None
+        assert facts.outlook.left_ms is not None
+        assert 0 < facts.outlook.left_ms <= facts.outlook.within_ms
+        assert facts.outlook.seen_ms >= facts.outlook.over_ms
+        assert facts.severity.value == "critical"
+    elif rule.spec.family is Family.LEVEL:
         spec: LevelSpec = rule.spec  # type: ignore[assignment]
         assert facts.value is not None
         verdict = spec.verdict(Decimal(facts.value), rule.severity, subject.identifiers)

@@ -36,6 +36,7 @@ from tests.engine import (
     high,
     low,
     okx,
+    runway,
     stale,
     status,
     unexpected,
@@ -201,6 +202,29 @@ def people() -> Teller:
     return engine
 
 
+def runways() -> Teller:
+    limits = {"warning": "1h", "critical": "10m"}
+    engine = Teller(
+        runway("soon", "5m", limits, below="10", keep_firing="1m", **KNOWN),
+        runway("all", "5m", "20m", sum_over=["account"], confirm=1, **KNOWN),
+        exchanges=[okx()],
+    )
+    engine.lists("a@x", "b@x")
+    held = [900, 850, 850, 2_000, 1_950, 1_900, 1_850, 700, 650, 600, 9_000, 9_000, 9_000, 8_990]
+    for minute, amount in enumerate(held):
+        engine.at(f"{minute}m").reads("a@x", "funding", USDT=str(amount - 100 * (minute % 3)))
+        engine.reads("a@x", "trading", USDT=str(100 * (minute % 3)))
+        engine.reads("a@x", "trading", USDT=str(100 * (minute % 3)))
+        engine.reads("b@x", "funding", USDT="5")
+        engine.fails("b@x", reason="HTTP 502") if minute == 8 else engine.reads("b@x", "trading", USDT="10")
+    engine.edits(runway("soon", "10m", "2h", below="10", **KNOWN))
+    engine.at("40m").reads("a@x", "funding", USDT="100")
+    engine.reads("a@x", "trading", USDT="0")
+    engine.at("41m").reads("a@x", "funding", USDT="7")
+    engine.reads("a@x", "trading", USDT="0")
+    return engine
+
+
 def walks() -> Teller:
     rules = (low("floor", "100", **KNOWN), status(**KNOWN), appeared(), disappeared())
     engine = Teller(*rules, exchanges=[bitget(read_us=2_000)])
@@ -292,7 +316,7 @@ def sums() -> Teller:
     return engine
 
 
-STORIES: tuple[Callable[[], Teller], ...] = (levels, changes, people, walks, health, sums)
+STORIES: tuple[Callable[[], Teller], ...] = (levels, changes, people, walks, runways, health, sums)
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)

@@ -158,6 +158,18 @@ def level(story: Story) -> None:
         story.reads(broken)
 
 
+def runway(story: Story) -> None:
+    """A quiet `over`, then falls by a tenth of what is there with each reading."""
+    over_ms: int = getattr(story.rule.spec, "over_ms")  # noqa: B009  of this type alone
+    amount = Decimal(1_000_000)
+    for _ in range(over_ms // POLL_MS + 3):
+        story.reads(amount)
+    assert not story.fired
+    for _ in range(200):
+        amount -= amount / 10
+        story.reads(amount)
+
+
 def change(story: Story) -> None:
     for _ in range(3):
         story.reads(Decimal(1_000_000))
@@ -219,7 +231,7 @@ def test_every_rule_of_the_examples_fires_in_its_world(name: str, block: str) ->
     ruleset = accepted(block)
     rule = next(one for one in ruleset.rules if one.name == name)
     story = Story(ruleset, rule)
-    STORIES[rule.spec.family](story)
+    (runway if rule.type == "runway" else STORIES[rule.spec.family])(story)
     assert story.fired
 
 
