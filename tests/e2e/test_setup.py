@@ -72,10 +72,11 @@ async def test_from_nothing_to_a_watch_that_tells(house: House, fresh: Path, ven
     (rule,) = config.ruleset.rules
     assert (rule.name, rule.type, config.exchanges[0].settings.kind) == ("USDT floor", "low_balance", venue)
     name = house.simulator.venues[venue].accounts[0].name
-    for wallet in ("funding", "trading") if venue == "okx" else (None,):
+    wallets = ("funding", "trading") if venue == "okx" else (None,)
+    for wallet in wallets:
         house.simulator.venues[venue].set_balance(name, "USDT", free="1", wallet=wallet)
     async with subtally(fresh, "run"):
-        await house.recorder.until(lambda told: "USDT free 1 < 1,000" in told.text, 60)
+        await house.recorder.until(lambda told: f"USDT free {len(wallets)} < 1,000" in told.text, 60)
 
 
 async def test_law_12_secrets_are_neither_shown_nor_in_the_file_and_their_files_are_the_owners_alone(
