@@ -20,21 +20,23 @@ all: lint types layers unit test demo-check ## everything CI runs
 demo: $(RUNTIME) ## show the main job: no keys and no network needed (DEMO_ARGS="--for 30s" ends by itself)
 	$(BIN)/subtally demo $(DEMO_ARGS)
 
+ALONE := tests/faults tests/soak tests/systemd
+
 test: $(DEV) ## run the tests (TEST_ARGS="-k name" chooses)
 ifeq ($(strip $(TEST_ARGS)),)
-	# Mostly they wait for real servers: four at once take a third of the time. The machines of systemd boot one by one.
-	$(BIN)/python -m pytest -n 4 --ignore=tests/systemd
-	$(BIN)/python -m pytest tests/systemd
+	# Mostly they wait for real servers: four at once take a third of the time. Those that load the machine by themselves,
+	# twenty-seven daemons at a time or machines that boot, come one by one.
+	$(BIN)/python -m pytest -n 4 $(ALONE:%=--ignore=%)
+	$(BIN)/python -m pytest $(ALONE)
 else
 	$(BIN)/python -m pytest $(TEST_ARGS)
 endif
 
 # The rest of the suite talks to systemd, browsers and other programs, which are the same under every Python.
-PORTABLE := tests/unit tests/properties tests/e2e/test_reload.py tests/e2e/test_restart.py
+PORTABLE := tests/unit tests/e2e/test_reload.py tests/e2e/test_restart.py
 
-test-on: ## the portable part of the tests, and the demo, on another Python: make test-on PYTHON=python3.13
+test-on: ## the portable part of the tests on another Python: make test-on PYTHON=python3.13
 	@$(PYTHON) --version >/dev/null || { echo "There is no such Python here: make test-on PYTHON=/path/to/python3" >&2; exit 1; }
-	$(MAKE) VENV=.venv-on-$(notdir $(PYTHON)) demo DEMO_ARGS="--for 15s"
 	$(MAKE) VENV=.venv-on-$(notdir $(PYTHON)) portable
 
 portable: $(DEV)
