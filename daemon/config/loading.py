@@ -16,7 +16,6 @@ from daemon.config.config import BooksConfig, Config, DaemonConfig, ExchangeConf
 from daemon.config.daemon_table import daemon_of, settings_of
 from daemon.config.doubts import doubt
 from daemon.config.exchange_table import exchange_of, notifier_of
-from daemon.config.later import LATER_TYPES, NOT_YET
 from daemon.config.models import EXCHANGE_MODELS, Daemon, Notifier, UnknownKind
 from daemon.config.report import Report, Scope, in_order
 from daemon.config.rule_common import UnknownType
@@ -220,8 +219,6 @@ def _chosen(models: Mapping[str, type[Model]], key: str, entry: Entry) -> type[M
         entry.scope.problem_of_key((key,), "is required and missing", one_of(models))
     elif not isinstance(word, str):
         entry.scope.problem((key,), f"must be text, not {kind_of(word)}", one_of(models))
-    elif key == "type" and word in LATER_TYPES:
-        entry.scope.problem((key,), f"{shown(word)} is {NOT_YET}")
     elif word not in models:
         entry.scope.problem((key,), f"{shown(word)} is not known here", either(word, models))
     else:

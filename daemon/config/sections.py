@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from daemon.config.later import LATER_SECTIONS, NOT_YET
 from daemon.config.report import Document, Report, Scope
 from daemon.config.wording import kind_of, one_of, shown, suggestion
 
@@ -33,14 +32,11 @@ def check_top_level(document: Document, report: Report, *, main: bool) -> None:
     """Refuse what does not belong at the top of this text."""
     scope = Scope(report, document)
     allowed = (*MAIN_ONLY, *EVERYWHERE) if main else EVERYWHERE
-    now = [key for key in allowed if key not in LATER_SECTIONS]
     for key, value in document.table.items():
         if key in MAIN_ONLY and not main:
-            scope.problem_of_key((key,), "only the main file may hold this", one_of(now))
+            scope.problem_of_key((key,), "only the main file may hold this", one_of(allowed))
         elif key not in allowed:
-            scope.problem_of_key((key,), "unknown key", suggestion(key, allowed) or one_of(now))
-        elif key in LATER_SECTIONS:
-            scope.problem_of_key((key,), NOT_YET)
+            scope.problem_of_key((key,), "unknown key", suggestion(key, allowed) or one_of(allowed))
         elif key in LISTS and not isinstance(value, list):
             scope.problem_of_key(
                 (key,), f"must be a list of tables, not {kind_of(value)}", f"write [[{key}]]"

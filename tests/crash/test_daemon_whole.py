@@ -70,7 +70,7 @@ async def test_laws_6_and_7_the_whole_daemon_killed_between_wire_and_notifier_te
             ran = await asyncio.gather(*(work(tmp_path / "points", worker, 2) for worker in range(WORKERS)))
             died = {point: dead for one in ran for point, dead in one.items()}
             assert sorted(died) == names
-            assert sum(died.values()) >= 20
+            assert sum(died.values()) >= POINTS // 2  # a busy machine may be done before its kill comes
             for name in names:
                 with Store.open(tmp_path / "points" / name / "subtally.db") as store:
                     for notifier in NOTIFIERS:
