@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 import tree_sitter_toml
 from tree_sitter import Language, Node, Parser
@@ -78,7 +79,7 @@ class _Walk:
         )
         if header is None:
             return
-        names = list(_names(header))
+        names = list(islice(_names(header), DEEPEST))
         if node.type == "table":
             path = self._resolved(names)
         else:
@@ -106,7 +107,7 @@ class _Walk:
             return
         key, value = parts[0], parts[-1]
         path = prefix
-        for name in _names(key):
+        for name in islice(_names(key), DEEPEST):
             path = (*path, name)
             self._places.keys.setdefault(path, self._place(key))
         self._value(value, path)
@@ -137,9 +138,11 @@ def _characters(line: bytes, offset: int) -> int:
 
 
 def _names(node: Node) -> Iterator[str]:
-    if node.type == "dotted_key":
-        for child in node.named_children:
-            yield from _names(child)
-    elif node.type in {"bare_key", "quoted_key"}:
-        written = (node.text or b"").decode("utf-8", "replace")
-        yield written if node.type == "bare_key" else next(iter(tomllib.loads(f"{written}=0")))
+    waiting = [node]  # a dotted key holds another, as deep as it has names
+    while waiting:
+        one = waiting.pop()
+        if one.type == "dotted_key":
+            waiting.extend(reversed(one.named_children))
+        elif one.type in {"bare_key", "quoted_key"}:
+            written = (one.text or b"").decode("utf-8", "replace")
+            yield written if one.type == "bare_key" else next(iter(tomllib.loads(f"{written}=0")))

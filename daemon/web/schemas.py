@@ -75,6 +75,7 @@ _ALERT: Final[Schema] = record(
     clear_at=maybe(AMOUNT),
     before=maybe(AMOUNT),
     window_ms=maybe(COUNT),
+    outlook=maybe(ref("Outlook")),
     since=maybe(TIME),
     fired=maybe(TIME),
     read=maybe(TIME),
@@ -86,6 +87,17 @@ _ALERT: Final[Schema] = record(
     acked_by=maybe(TEXT),
     runbook=maybe(TEXT),
     description=maybe(TEXT),
+)
+
+_OUTLOOK: Final[Schema] = record(
+    "What a rule of type runway expects: `fell` in `seen_ms`, and so `left_ms` until it is at `below`.",
+    below=AMOUNT,
+    over_ms=COUNT,
+    within_ms=COUNT,
+    ends_ms=COUNT,
+    fell=AMOUNT,
+    seen_ms=COUNT,
+    left_ms=maybe(COUNT),
 )
 
 _HAPPENED: Final[Schema] = {
@@ -201,6 +213,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         read=maybe(TIME),
     ),
     "Alert": _ALERT,
+    "Outlook": _OUTLOOK,
     "Notification": record(
         "One alert event for one notifier.",
         id=COUNT,

@@ -14,7 +14,7 @@ from tests.e2e.house import House, a_house
 
 FLOOR = '[[rule]]\nname = "floor"\ntype = "low_balance"\nasset = "USDT"\nbelow = 1000\n'
 BROKEN = 'templates = { title = "{{ status }} of {{ account }}", body = "{{ account " }'
-FAILING = "templates = { body = \"{{ details|replace('a', 'b') }}\" }"
+FAILING = 'templates = { title = "{{ account }} is not as it should be, says the desk that watches over it" }'
 
 
 @pytest.fixture
@@ -30,9 +30,11 @@ async def warnings(port: int) -> list[str]:
         return told
 
 
-@pytest.mark.parametrize("templates, when", [(BROKEN, "always"), (FAILING, "with an alert")])
+@pytest.mark.parametrize(
+    "templates, key, when", [(BROKEN, "body", "always"), (FAILING, "title", "with an alert")]
+)
 async def test_words_that_fail_are_told_by_log_readyz_and_message_until_they_are_mended(
-    house: House, unused_tcp_port: int, templates: str, when: str
+    house: House, unused_tcp_port: int, templates: str, key: str, when: str
 ) -> None:
     def write(daemon: str) -> None:
         house.write(FLOOR, venues=("binance",), daemon=daemon)
@@ -49,9 +51,9 @@ async def test_words_that_fail_are_told_by_log_readyz_and_message_until_they_are
             house.simulator.binance.set_balance(names[0], "USDT", free="1.5")
             await house.recorder.until(lambda r: bool(r.blocks("floor", names[0], "1.5")))
             (told,) = house.recorder.messages
-            assert "custom wording failed, these are the built-in words: templates.body: " in told.body
+            assert f"custom wording failed, these are the built-in words: templates.{key}: " in told.body
             assert (told.title == f"WARNING of {names[0]}") == (when == "always")
-            assert any("templates.body: " in one for one in await warnings(unused_tcp_port))
+            assert any(f"templates.{key}: " in one for one in await warnings(unused_tcp_port))
             assert len([one for one in logged if one["event"] == "message.wording_failed"]) == 1
             assert bool([one for one in logged if one["event"] == "rules.warning"]) == (when == "always")
 
