@@ -96,9 +96,10 @@ def put_parameters(told: Notification) -> Parameters:
 def anything(db: sqlite3.Connection, notifier: str, now_ms: int) -> bool:
     """Whether a claim for this notifier may find something: asked every second, so it takes no lock."""
     found = db.execute(
-        "SELECT EXISTS (SELECT 1 FROM notifications WHERE notifier = ?1 AND state = 'queued') OR EXISTS"
-        " (SELECT 1 FROM messages WHERE notifier = ?1 AND state = 'waiting' AND not_before_ms <= ?2)",
-        (notifier, now_ms),
+        "SELECT EXISTS (SELECT 1 FROM notifications WHERE notifier = :notifier AND state = 'queued') OR EXISTS"
+        " (SELECT 1 FROM messages WHERE notifier = :notifier AND state = 'waiting'"
+        " AND not_before_ms <= :now_ms)",
+        {"notifier": notifier, "now_ms": now_ms},
     ).fetchone()
     return bool(found[0])
 
