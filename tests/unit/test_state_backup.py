@@ -196,6 +196,7 @@ def test_a_state_without_checkpoints_is_brought_up_to_date_and_keeps_what_it_kno
         db.execute("DROP TABLE checkpoints")
         db.execute("DELETE FROM _sqlite_migrations WHERE name = '3 checkpoints'")
         db.execute("PRAGMA user_version = 1")
+    db.close()
     with fresh(tmp_path) as store:
         assert store.checkpointed_ms() is None
         accepted = store.accepted_rules()
