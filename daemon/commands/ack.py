@@ -7,7 +7,8 @@ import click
 from daemon import orders
 from daemon.commands.options import wants_json
 from daemon.commands.ordering import by_option, open_for_order
-from daemon.commands.output import iso, now_ms, print_json
+from daemon.commands.output import now_ms, print_json
+from daemon.plain import iso
 from notifiers.text import clean
 
 

@@ -15,7 +15,6 @@ from daemon.commands.output import (
     age,
     amount,
     counted,
-    iso,
     note,
     now_ms,
     print_json,
@@ -24,6 +23,7 @@ from daemon.commands.output import (
 from daemon.commands.state_file import daemon_of, rules_in_force
 from daemon.config import Config
 from daemon.errors import CannotRun
+from daemon.plain import iso
 from notifiers.times import duration
 from rules.foresight import Foresight, RuleChange, foresee
 from rules.records import Alert

@@ -11,7 +11,6 @@ from typing import Final
 
 import click
 
-from daemon.plain import iso
 from notifiers.figures import figure
 from notifiers.text import clean
 from notifiers.times import duration
@@ -22,7 +21,6 @@ __all__ = [
     "age",
     "amount",
     "counted",
-    "iso",
     "note",
     "now_ms",
     "print_json",

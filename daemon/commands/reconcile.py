@@ -16,7 +16,6 @@ from daemon.commands.output import (
     age,
     amount,
     counted,
-    iso,
     note,
     now_ms,
     print_json,
@@ -24,6 +23,7 @@ from daemon.commands.output import (
 )
 from daemon.commands.state_file import open_state, require_exchange, rules_in_force
 from daemon.errors import CannotRun, FoundFault
+from daemon.plain import iso
 from notifiers.figures import difference
 from rules.reconciling.finding import Finding, Standing
 from rules.reconciling.report import findings

@@ -11,9 +11,10 @@ import click
 
 from daemon.commands.instants import Moment
 from daemon.commands.options import config_path, wants_json
-from daemon.commands.output import Column, amount, counted, iso, note, now_ms, print_json, print_table
+from daemon.commands.output import Column, amount, counted, note, now_ms, print_json, print_table
 from daemon.commands.state_file import open_state, rules_in_force
 from daemon.errors import CannotRun
+from daemon.plain import iso
 
 if TYPE_CHECKING:
     from daemon.replay.fold import Judged, Replay, Window

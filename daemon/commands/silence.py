@@ -10,7 +10,7 @@ import click
 from daemon import orders
 from daemon.commands.options import config_path, wants_json
 from daemon.commands.ordering import by_option, in_words, open_for_order
-from daemon.commands.output import Column, age, counted, iso, note, now_ms, print_json, print_table
+from daemon.commands.output import Column, age, counted, note, now_ms, print_json, print_table
 from daemon.commands.state_file import (
     PAGE_ROWS,
     every_row,
@@ -19,6 +19,7 @@ from daemon.commands.state_file import (
     open_state,
     rules_in_force,
 )
+from daemon.plain import iso
 from daemon.silencing import PATTERNS, end_of, selection_of, silence_of, stage_of, written
 from rules.model import Severity
 from rules.ruleset import Silence

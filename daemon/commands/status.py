@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from daemon.commands.options import config_path, wants_json
-from daemon.commands.output import Column, age, counted, iso, now_ms, print_json, print_table
+from daemon.commands.output import Column, age, counted, now_ms, print_json, print_table
 from daemon.commands.state_file import PAGE_ROWS, Running, daemon_of, every_row, open_state, rules_in_force
 from daemon.commands.watching import shown, watch_option
+from daemon.plain import iso
 from notifiers.times import moment, zone
 from rules.builtin_names import STALE_EXCHANGE
 from rules.model import Severity

@@ -12,8 +12,8 @@ import pytest
 
 from daemon import app as composition
 from daemon.app import App
-from daemon.commands.output import iso
 from daemon.demo.show import write_files
+from daemon.plain import iso
 from daemon.simulator import DEMO, load_script
 from tests.e2e.house import House, a_house
 from tests.unit.test_cli_support import subtally

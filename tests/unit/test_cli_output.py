@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from daemon.commands.output import Column, age, iso, print_table
+from daemon.commands.output import Column, age, print_table
+from daemon.plain import iso
 
 COLUMNS = (Column("account"), Column("free", right=True))
 LABEL = "[red]a\x1b[31m\nb" + "x" * 60
