@@ -8,6 +8,7 @@ again. The client repeats nothing by itself, but for one call after a clock erro
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -17,7 +18,6 @@ from daemon.exchanges.base import Task
 from daemon.exchanges.clock import VenueClock
 from daemon.exchanges.endpoint import Endpoint, Said, Setup
 from daemon.exchanges.errors import (
-    LOCAL,
     MALFORMED,
     TRANSIENT,
     VENUE_DOWN,
@@ -34,10 +34,10 @@ from daemon.exchanges.http import Http, Response, Timeouts
 from daemon.exchanges.limits import Limit, Pool, Ticket, opened
 from daemon.exchanges.reply import (
     OK,
-    REFUSED_STATUS,
     WAIT_MOST_SECONDS,
     by_status,
     code_and_words,
+    locally,
     retry_after_seconds,
 )
 from daemon.exchanges.shared import Shared
@@ -58,7 +58,7 @@ _HELD = frozenset({FailureKind.LIMITED, FailureKind.BANNED, FailureKind.MAINTENA
 _OF_ALL = _HELD | {FailureKind.CLOCK, FailureKind.ENDPOINT}
 
 
-class Caller:
+class Caller(ABC):
     """What the three venues have in common below the Protocol. A venue fills the slots."""
 
     TITLE: ClassVar[str]
@@ -108,19 +108,19 @@ class Caller:
 
     # Slots that a venue fills.
 
+    @abstractmethod
     def _request(self, endpoint: Endpoint, params: Params) -> tuple[str, Mapping[str, str]]:
         """The target as it is signed and sent, and its headers."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _time(self, body: bytes) -> int:
         """The venue's time in ms, out of the answer of its endpoint "time"."""
-        raise NotImplementedError
 
     def _classify(self, code: str, words: str, status: int) -> Verdict | None:
         """The verdict on a code; None where it is not known."""
         return self.CODES.get(code) or self.CODES.get(code.partition("_")[0])
 
-    def _observe(self, pool: Pool, endpoint: Endpoint, response: Response) -> None:
+    def _observe(self, pool: Pool, endpoint: Endpoint, response: Response) -> None:  # noqa: B027  most send none
         """Obey the usage headers, where the venue sends them."""
 
     def _banned_until_venue_ms(self, words: str) -> int | None:
@@ -227,7 +227,7 @@ class Caller:
         refusal = self._refusal(response)
         if refusal is None:
             raise malformed
-        raise Refused(_locally(refusal, response.status) if endpoint.local else refusal)
+        raise Refused(locally(refusal, response.status) if endpoint.local else refusal)
 
     def _refusal(self, response: Response) -> Refusal | None:
         """Why the venue refused: its code decides; the status does where there is none, or an unknown one."""
@@ -387,14 +387,6 @@ class Caller:
                 return now_ms + self._clock.offset_ms, now_ms, now_ms
             raise
         return said.value, said.began_ms, said.ended_ms
-
-
-def _locally(refusal: Refusal, status: int) -> Refusal:
-    """What a refusal means where it concerns nothing but this endpoint: no right is asked for, nothing stops."""
-    unknown = refusal.unknown_code and status in REFUSED_STATUS
-    if refusal.verdict.kind is FailureKind.KEY or unknown:
-        return replace(refusal, verdict=LOCAL, unknown_code=False)
-    return refusal
 
 
 def _outcome(kind: FailureKind, *, again: bool) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -21,19 +22,19 @@ class Client(Caller):
 
     ACCOUNTS_POOLS: ClassVar[frozenset[str]]  # with one task per account: many go at once
 
-    def _perform(self, task: Task, *, urgent: bool) -> AsyncGenerator[Answer, None]:
-        raise NotImplementedError
+    @abstractmethod
+    def _perform(self, task: Task, *, urgent: bool) -> AsyncGenerator[Answer, None]: ...
 
-    def _listing(self) -> AsyncGenerator[Answer, None]:
-        raise NotImplementedError
+    @abstractmethod
+    def _listing(self) -> AsyncGenerator[Answer, None]: ...
 
+    @abstractmethod
     def _examine(self) -> AsyncGenerator[Answer, None]:
         """After the clock: the status of the venue, and the key."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _history(self, span: Span) -> AsyncGenerator[Answer, None]:
         """One `Transfers` per history, each by `_walked`."""
-        raise NotImplementedError
 
     async def open(self) -> None:
         await self._http.open()

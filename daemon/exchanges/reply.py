@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from daemon.exchanges.decode import exact
-from daemon.exchanges.errors import BANNED, LIMITED, TRANSIENT, Malformed, Verdict, fatal
+from daemon.exchanges.errors import BANNED, LIMITED, LOCAL, TRANSIENT, Malformed, Refusal, Verdict, fatal
 from daemon.exchanges.http import Headers
 from rules.model import FailureKind
 
@@ -69,3 +70,11 @@ _BY_STATUS = {
 def by_status(status: int) -> Verdict:
     """The verdict on an answer that is no success, where no known code tells."""
     return _BY_STATUS.get(status, TRANSIENT)
+
+
+def locally(refusal: Refusal, status: int) -> Refusal:
+    """What a refusal means where it concerns nothing but this endpoint: no right is asked for, nothing stops."""
+    unknown = refusal.unknown_code and status in REFUSED_STATUS
+    if refusal.verdict.kind is FailureKind.KEY or unknown:
+        return replace(refusal, verdict=LOCAL, unknown_code=False)
+    return refusal
