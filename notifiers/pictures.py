@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -42,13 +43,16 @@ def charts_of(service: NotifyBase, url: str, *, wanted: bool | None) -> Charts:
 class Pictures:
     """Sends pictures to the chat that `url` names. Raises BadUrl.
 
-    One at a time, in a daemon thread: one that hangs costs later messages their picture and nothing else.
+    One at a time, in a daemon thread: one that hangs costs later messages their picture and nothing else. Where
+    the service knows pictures that make no sound, they make none.
     """
 
     def __init__(self, url: str) -> None:
         from apprise import Apprise  # noqa: PLC0415 - slow to load, and `check --help` needs none
 
         self._service = build(url)
+        if schema_of(url) == "tgram":
+            _hush(self._service)
         self._apprise = Apprise(asset=self._service.asset)
         self._apprise.add(self._service)
         self._busy = threading.Lock()
@@ -100,6 +104,19 @@ class Pictures:
         except Exception:  # noqa: BLE001 - a plugin may raise anything, and the words have arrived
             return False
         return result.status.name == "SUCCESS"
+
+
+def _hush(telegram: NotifyBase) -> None:
+    """Let its pictures make no sound: their message has rung already. Apprise's own `silent` leaves them out."""
+    send_media: Callable[..., bool] = telegram.send_media  # type: ignore[attr-defined]  # of this plugin alone
+
+    def send_quietly(
+        target: object, notify_type: object, payload: dict[str, object] | None = None, **more: object
+    ) -> bool:
+        quiet = {**(payload or {}), "disable_notification": "true"}
+        return send_media(target, notify_type, payload=quiet, **more)
+
+    telegram.send_media = send_quietly  # type: ignore[attr-defined]
 
 
 def _unheard(_entry: object, _service: object) -> None:

@@ -71,7 +71,9 @@ async def until(wire: Internet, count: int, host: str = HOST) -> None:
     await asyncio.to_thread(wire.until, host, count)
 
 
-async def test_the_words_arrive_whole_and_the_chart_follows(wire: Internet, tmp_path: Path) -> None:
+async def test_the_words_arrive_whole_and_the_chart_follows_without_a_sound(
+    wire: Internet, tmp_path: Path
+) -> None:
     async with Simulator(1, 0, 0) as simulator:
         simulator.binance.set_balance(simulator.binance.accounts[0].name, "USDT", free="1.5")
         async with running(wire, house(tmp_path, simulator, TELEGRAM)):
@@ -83,6 +85,8 @@ async def test_the_words_arrive_whole_and_the_chart_follows(wire: Internet, tmp_
     assert is_photo(photo)
     pixels = decoded(part(photo, "photo"))
     assert (len(pixels[0]), len(pixels)) == (800, 450)
+    assert words.payload["disable_notification"] is False
+    assert part(photo, "disable_notification").lower() == b"true", "the words have rung: the picture need not"
     alert, message = part(photo, "caption").decode().split()
     assert f"{alert} {message}" in words.payload["text"], "whoever sees the picture finds its message"
 
