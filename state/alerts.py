@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from rules.facts import Facts
-from rules.outcome import NotificationKind, Transition
+from rules.outcome import Transition
 from rules.world import Alert, AlertKey, Table
 from state.codec import to_json
 from state.prepared import Entry, Parameters
@@ -14,7 +14,6 @@ from state.prepared import Entry, Parameters
 Statement = tuple[str, Sequence[Parameters]]
 
 _ENDS: Final = frozenset({"resolved", "closed"})
-_TOLD_ENDS: Final = frozenset({NotificationKind.RESOLVED, NotificationKind.CLOSED})
 
 _PUT_TRANSITION = "INSERT INTO transitions (alert, at_ms, body) VALUES (?, ?, ?)"
 _PUT_ALERT = (
@@ -38,12 +37,7 @@ _CLOSE_ALERT = "UPDATE alerts SET state = 'closed', ended_ms = ? WHERE key = ? A
 
 def alert_statements(batch: Sequence[Entry], alerts: Table[AlertKey, Alert]) -> tuple[Statement, ...]:
     """Every transition; the ends; then the open alerts that were touched, as they are now."""
-    endings = {
-        notification.alert: notification.facts
-        for entry in batch
-        for notification in entry.outcome.notifications
-        if notification.kind in _TOLD_ENDS
-    }
+    endings = {alert.id: alert.facts for entry in batch for alert in entry.outcome.ended}
     transitions = [transition for entry in batch for transition in entry.outcome.transitions]
     now_ms = batch[-1].now_ms if batch else 0
     opened = [alerts[key] for key in alerts.touched if key in alerts]

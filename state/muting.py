@@ -1,7 +1,8 @@
 """What a silence or an ack holds back, asked inside the transaction that claims (DESIGN §2), never cached.
 
 A silenced row waits. When the silence is over, what still fires is told as it now is; what ended meanwhile is
-told to nobody. The end of an alert that was told goes out even under a silence.
+told to nobody. The end of an alert that was told goes out even under a silence. What is told only after its alert
+has ended is told together with the end, also to a notifier that wants no ends: alone it would be untrue.
 """
 
 from __future__ import annotations
@@ -9,16 +10,26 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
+from rules.facts import Facts
 from rules.outcome import Notification, NotificationKind
 from rules.records import Alert
 from rules.ruleset import Silence
 from rules.silences import silenced_by
 from state.codec import from_json, to_json
 from state.orders import acked_since, live_silences
+from state.prepared import Parameters
 
 ENDS = frozenset({NotificationKind.RESOLVED, NotificationKind.CLOSED})
 NUDGES = frozenset({NotificationKind.REMINDER, NotificationKind.ESCALATED})
+WHILE_FIRING = NUDGES | {NotificationKind.FIRING, NotificationKind.RAISED}
+
+Ended = tuple[Facts, NotificationKind, int]
+
+PUT_NOTIFICATION: Final = (
+    "INSERT INTO notifications (alert, notifier, batch, created_ms, body) VALUES (?, ?, ?, ?, ?)"
+)
 
 
 @dataclass(slots=True)
@@ -28,6 +39,16 @@ class Row:
     id: int
     told: Notification
     muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What rows are sifted by: the silences of the file and of people, and the ends of alerts that have one."""
+
+    db: sqlite3.Connection
+    silences: list[Silence]
+    ended: dict[str, Ended]
+    now_ms: int
 
 
 @dataclass(slots=True)
@@ -49,13 +70,13 @@ def sift(db: sqlite3.Connection, ids: Sequence[int], silences: Sequence[Silence]
         (to_json(list(ids)),),
     )
     rows = [Row(number, from_json(Notification, body), bool(muted)) for number, muted, body in found]
-    every = [*silences, *live_silences(db, now_ms)]
+    asked = Asked(db, [*silences, *live_silences(db, now_ms)], _ended(db, ids), now_ms)
     sifted = Sifted()
     by_alert: dict[str, list[Row]] = {}
     for row in rows:
         by_alert.setdefault(row.told.alert, []).append(row)
     for alert, mine in by_alert.items():
-        _sift_alert(db, alert, mine, every, now_ms, sifted)
+        _sift_alert(asked, alert, mine, sifted)
     db.executemany(
         "UPDATE notifications SET muted = 1 WHERE id = ? AND muted = 0", [(one,) for one in sifted.wait]
     )
@@ -68,21 +89,31 @@ def sift(db: sqlite3.Connection, ids: Sequence[int], silences: Sequence[Silence]
     return sifted
 
 
-def _sift_alert(
-    db: sqlite3.Connection, alert: str, rows: list[Row], silences: list[Silence], now_ms: int, sifted: Sifted
-) -> None:
+def all_acked(db: sqlite3.Connection, ids: Sequence[int]) -> bool:
+    """Whether these rows, of which there is one, are all reminders and escalations that an ack made needless."""
+    found = db.execute(
+        "SELECT body FROM notifications WHERE id IN (SELECT value FROM json_each(?))", (to_json(list(ids)),)
+    )
+    return all(_is_acked(db, from_json(Notification, body)) for (body,) in found)
+
+
+def _sift_alert(asked: Asked, alert: str, rows: list[Row], sifted: Sifted) -> None:
     """The rows of one alert stay in their order: one that waits holds back those behind it."""
-    silenced = bool(alert) and silenced_by(silences, alert, rows[-1].told.facts, now_ms) is not None
+    db, last = asked.db, rows[-1].told
+    silenced = bool(alert) and silenced_by(asked.silences, alert, last.facts, asked.now_ms) is not None
     muted = any(row.muted for row in rows)
-    if any(row.told.kind in ENDS for row in rows) and (muted or silenced):
-        # The end goes to whoever was told that it fires, even now; what was held back is told no more.
-        told = _was_told(db, alert, rows[0].told.notifier)
-        sifted.go += [row.id for row in rows if told and row.told.kind in ENDS]
-        sifted.drop += [row.id for row in rows if not told or row.told.kind not in ENDS]
+    if any(row.told.kind in ENDS for row in rows):
+        if muted or silenced:
+            # The end goes to whoever was told that it fires, even now; what was held back is told no more.
+            told = _was_told(db, alert, last.notifier)
+            sifted.go += [row.id for row in rows if told and row.told.kind in ENDS]
+            sifted.drop += [row.id for row in rows if not told or row.told.kind not in ENDS]
+            return
+    elif alert in asked.ended and last.kind in WHILE_FIRING and not _end_follows(db, alert, last):
+        _too_late(asked, alert, rows, sifted, held_back=muted or silenced)
         return
-    acked = acked_since(db, alert)
     for row in rows:
-        if row.told.kind in NUDGES and acked is not None and acked >= row.told.created_ms:
+        if _is_acked(db, row.told):
             sifted.drop.append(row.id)
         elif silenced and row.told.kind not in ENDS:
             sifted.wait.append(row.id)
@@ -90,6 +121,63 @@ def _sift_alert(
             sifted.go.append(row.id)
     if muted and not silenced:
         _renew(db, alert, [row for row in rows if row.id in sifted.go], sifted)
+
+
+def _is_acked(db: sqlite3.Connection, told: Notification) -> bool:
+    """Whether a nudge is needless. The engine may have made it before it heard of the ack, but not after a raise."""
+    acked_ms = acked_since(db, told.alert) if told.kind in NUDGES else None
+    if acked_ms is None:
+        return False
+    raised = db.execute(
+        "SELECT 1 FROM notifications WHERE alert = ? AND created_ms > ? AND created_ms <= ?"
+        " AND json_extract(body, '$.kind') IN ('firing', 'raised') LIMIT 1",
+        (told.alert, acked_ms, told.created_ms),
+    )
+    return raised.fetchone() is None
+
+
+def _end_follows(db: sqlite3.Connection, alert: str, told: Notification) -> bool:
+    """Whether the end is queued for the notifier, beyond the rows that are sifted now."""
+    found = db.execute(
+        "SELECT 1 FROM notifications WHERE alert = ? AND notifier = ? AND state IN ('queued', 'claimed')"
+        " AND json_extract(body, '$.kind') IN ('resolved', 'closed') LIMIT 1",
+        (alert, told.notifier),
+    )
+    return found.fetchone() is not None
+
+
+def _too_late(asked: Asked, alert: str, rows: list[Row], sifted: Sifted, *, held_back: bool) -> None:
+    """Rows of an alert that has ended, for a notifier whose ends are not told (`send_resolved`)."""
+    news = [row for row in rows if row.told.kind not in NUDGES and not held_back]
+    sifted.drop += [row.id for row in rows if row not in news]
+    if not news:
+        return
+    facts, kind, ended_ms = asked.ended[alert]
+    end = replace(news[-1].told, kind=kind, facts=facts, created_ms=ended_ms, batch="")
+    put = asked.db.execute(PUT_NOTIFICATION, put_parameters(end))
+    sifted.go += [*(row.id for row in news), put.lastrowid or 0]
+
+
+def _ended(db: sqlite3.Connection, ids: Sequence[int]) -> dict[str, Ended]:
+    """Of the alerts of these rows, those that have ended, with the facts of their end."""
+    found = db.execute(
+        "SELECT id, state, ended_ms, ending, body FROM alerts WHERE ended_ms IS NOT NULL AND id IN"
+        " (SELECT alert FROM notifications WHERE id IN (SELECT value FROM json_each(?)))",
+        (to_json(list(ids)),),
+    )
+    return {
+        alert: (
+            from_json(Alert, body).facts if ending is None else from_json(Facts, ending),
+            NotificationKind.CLOSED if state == "closed" else NotificationKind.RESOLVED,
+            ended_ms,
+        )
+        for alert, state, ended_ms, ending, body in found
+    }
+
+
+def put_parameters(told: Notification) -> Parameters:
+    """One row as PUT_NOTIFICATION takes it."""
+    return told.alert, told.notifier, told.batch, told.created_ms, to_json(told)
 
 
 def _was_told(db: sqlite3.Connection, alert: str, notifier: str) -> bool:

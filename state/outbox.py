@@ -16,15 +16,20 @@ from rules.ids import derive
 from rules.outcome import Notification
 from rules.ruleset import Silence
 from state.codec import from_json, to_json
-from state.muting import sift
+from state.muting import PUT_NOTIFICATION, all_acked, put_parameters, sift
 from state.prepared import Entry, Parameters
 
 Statement = tuple[str, Sequence[Parameters]]
 
 _NEVER: Final = 2**63 - 1
 
-PUT_NOTIFICATION: Final = (
-    "INSERT INTO notifications (alert, notifier, batch, created_ms, body) VALUES (?, ?, ?, ?, ?)"
+_WAITING: Final = (
+    "SELECT id FROM messages WHERE notifier = ? AND state = 'waiting' AND not_before_ms <= ?"
+    " ORDER BY claimed_ms, id LIMIT 1"
+)
+_WITHDRAW: Final = (
+    "UPDATE messages SET state = 'cancelled', settled_ms = ?, reason = 'nothing of it is to be told now'"
+    " WHERE id = ?"
 )
 _CANCEL_MESSAGES: Final = (
     "UPDATE messages SET state = 'cancelled', settled_ms = ?"
@@ -88,11 +93,6 @@ def outbox_statements(batch: Sequence[Entry]) -> list[Statement]:
     return [*statements, (PUT_NOTIFICATION, rows)]
 
 
-def put_parameters(told: Notification) -> Parameters:
-    """One row as PUT_NOTIFICATION takes it."""
-    return told.alert, told.notifier, told.batch, told.created_ms, to_json(told)
-
-
 def anything(db: sqlite3.Connection, notifier: str, now_ms: int) -> bool:
     """Whether a claim for this notifier may find something: asked every second, so it takes no lock."""
     found = db.execute(
@@ -116,15 +116,11 @@ def claim(
 
     `silences` are those of the file; the ones that people made are read here.
     """
-    waiting = db.execute(
-        "SELECT id FROM messages WHERE notifier = ? AND state = 'waiting' AND not_before_ms <= ?"
-        " ORDER BY claimed_ms, id LIMIT 1",
-        (notifier, now_ms),
-    ).fetchone()
-    if waiting is not None:
-        db.execute("UPDATE messages SET state = 'sending', attempts = attempts + 1 WHERE id = ?", waiting)
-        _take_what_followed(db, waiting[0], silences, now_ms)
-        return _message(db, waiting[0])
+    while (waiting := db.execute(_WAITING, (notifier, now_ms)).fetchone()) is not None:
+        if _choose_anew(db, waiting[0], silences, now_ms):
+            db.execute("UPDATE messages SET state = 'sending', attempts = attempts + 1 WHERE id = ?", waiting)
+            return _message(db, waiting[0])
+        db.execute(_WITHDRAW, (now_ms, waiting[0]))
     if _gathers_until(db, notifier, now_ms, gather_ms) > now_ms:
         return None
     due_rows = _unmuted_rows(db, notifier, now_ms, limit, silences)
@@ -159,24 +155,41 @@ def _one_kind(db: sqlite3.Connection, rows: list[int]) -> list[int]:
     return [row for row in rows if kinds[row] == first]
 
 
-def _take_what_followed(
-    db: sqlite3.Connection, message: str, silences: Sequence[Silence], now_ms: int
-) -> None:
-    """A message that certainly did not arrive takes the later events of its alerts along: one truthful message.
+def _choose_anew(db: sqlite3.Connection, message: str, silences: Sequence[Silence], now_ms: int) -> bool:
+    """Whether a message is still to be sent; what it carries is chosen anew where it certainly did not arrive.
 
-    One that perhaps arrived keeps its members, because under its id the same must be said again.
+    It takes the later events of its alerts along, so that it is one truthful message, and leaves behind what a
+    silence or an ack holds back by now. One that perhaps arrived keeps its members, because under its id the same
+    must be said again: it is only left unsaid where all of it was acked.
     """
+    about = {"message": message}
+    members = [row for (row,) in db.execute("SELECT id FROM notifications WHERE message = :message", about)]
+    if db.execute("SELECT perhaps FROM messages WHERE id = :message", about).fetchone()[0]:
+        if not all_acked(db, members):
+            return True
+        db.execute(
+            "UPDATE notifications SET state = 'cancelled', settled_ms = ? WHERE message = ?",
+            (now_ms, message),
+        )
+        return False
     later = db.execute(
         "SELECT n.id FROM notifications AS n JOIN messages AS m ON m.id = :message"
-        " WHERE m.perhaps = 0 AND n.notifier = m.notifier AND n.state = 'queued' AND n.alert <> ''"
-        " AND n.alert IN (SELECT alert FROM notifications WHERE message = :message) ORDER BY n.id",
-        {"message": message},
+        " WHERE n.notifier = m.notifier AND n.state = 'queued' AND n.alert <> ''"
+        " AND n.alert IN (SELECT alert FROM notifications WHERE message = :message)",
+        about,
     ).fetchall()
-    going = sift(db, [row for (row,) in later], silences, now_ms).go
+    # Back into the queue, so that nothing of it counts as told.
+    db.execute("UPDATE notifications SET state = 'queued', message = NULL WHERE message = :message", about)
+    sifted = sift(db, [*members, *(row for (row,) in later)], silences, now_ms)
     db.executemany(
         "UPDATE notifications SET state = 'claimed', message = ? WHERE id = ?",
-        [(message, row) for row in going],
+        [(message, row) for row in sifted.go],
     )
+    if not sifted.go:
+        # What nobody need hear any more stays on record with the attempts that were made of it.
+        dropped = [(message, row) for row in members if row in sifted.drop]
+        db.executemany("UPDATE notifications SET message = ? WHERE id = ?", dropped)
+    return bool(sifted.go)
 
 
 def shorten(db: sqlite3.Connection, message: str, rows: int) -> Message:

@@ -27,7 +27,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
-    """An alert as last judged. `state` is pending, firing, resolved or closed; `ending` what its end told."""
+    """An alert as last judged. `state` is pending, firing, resolved or closed; `ending` the facts of its end."""
 
     alert: Alert
     state: str

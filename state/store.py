@@ -26,6 +26,7 @@ from state.errors import CorruptError, MissingError, telling
 from state.interned import Interned
 from state.loading import load_meta, load_world
 from state.log import LogDamageError
+from state.muting import PUT_NOTIFICATION, put_parameters
 from state.orders import Order
 from state.outbox import Message
 from state.prepare import PUT_META, PUT_RULES, Preparer
@@ -259,7 +260,7 @@ class Store(Reads):
     def tell(self, notifications: Sequence[Notification]) -> None:
         """Queue what no input of the engine gave rise to, such as a test message."""
         with transaction(self._db, "write", self.path) as db:
-            db.executemany(outbox.PUT_NOTIFICATION, [outbox.put_parameters(told) for told in notifications])
+            db.executemany(PUT_NOTIFICATION, [put_parameters(told) for told in notifications])
 
     def claim(
         self, notifier: str, now_ms: int, gather_ms: int, limit: int, silences: Sequence[Silence] = ()

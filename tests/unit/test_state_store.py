@@ -10,7 +10,7 @@ import pytest
 from sqlite_utils import Database
 
 from rules.model import Identity, Start
-from rules.outcome import NotificationKind, Outcome
+from rules.outcome import Outcome
 from rules.ruleset import RulesAccepted, Ruleset
 from rules.world import Account, Baseline, Blind, ExchangeState, ListingState, TrailPoint, Valuation
 from state import Entry, Store
@@ -139,8 +139,10 @@ def test_an_ended_alert_is_kept_with_the_facts_of_its_end(tmp_path: Path) -> Non
         store.commit([Entry(Start(1), 1, Outcome(transitions=[transition("", "firing")]))], world)
         world.drop_alert(KEY)
         ending = facts(value="9", ended_ms=3_000)
-        told = notification(kind=NotificationKind.RESOLVED, facts=ending)
-        outcome = Outcome(transitions=[transition("firing", "resolved")], notifications=[told])
+        # Whoever is told of it, or nobody.
+        outcome = Outcome(
+            transitions=[transition("firing", "resolved")], ended=[alert(state="resolved", facts=ending)]
+        )
         store.commit([Entry(Start(2), 3_000, outcome)], world)
         row = store.alert("A1B2C")
         assert row is not None
