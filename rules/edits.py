@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rules import baseline, blindness, health
+from rules import baseline, blindness, departed, health
 from rules.builtin_names import NOTIFICATION, PREFIX, STALE_ACCOUNT, UNKNOWN
 from rules.figures import parts_of
 from rules.lifecycle import end
@@ -26,6 +26,7 @@ def accept(step: Step, accepted: RulesAccepted) -> None:
     _close(step, new)
     _forget(step, new)
     follow.edited(step, old)
+    departed.watched(step)
     for name, state in sorted(step.world.exchanges.items()):
         if state.stopped:  # the file changed, and with it perhaps the key: another chance
             step.world.exchanges[name] = replace(state, stopped="")

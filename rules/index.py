@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from rules.records import Account, Alert, AlertKey
@@ -10,6 +11,10 @@ from rules.ruleset import Rule
 
 if TYPE_CHECKING:  # the World owns its index
     from rules.world import World
+
+
+FREED_AT_ONCE = 8
+"""Ids of ended alerts that are freed at each further end: more than are given, and never a long list at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +37,22 @@ class Memory:
     uncovered: dict[tuple[str, str], set[tuple[int, str]]] = field(default_factory=dict)
     priced: dict[str, set[str]] = field(default_factory=dict)
     prices_asked_ms: dict[str, int] = field(default_factory=dict)
+    ended_ids: dict[str, int] = field(default_factory=dict)
 
 
 class Index:
     """Derived from the tables: rebuilt whenever it is asked to, so that a restart and a replay agree.
 
-    `ids` are all alert ids ever given, so that none is given twice; the ended ones come from the database.
-    `judged` holds the (account, wallet) pairs read since the rules last changed, `unread` per exchange those
-    that a first judgement still waits for. `parts` keeps what each sum is made of, and `unknown_part` one of
-    them that was unknown at the last look; `plans` and `filed` are the compiled rules; `contested` tells that
-    some name belonged to two accounts; `read_counts` how many accounts of an exchange were looked at,
-    and how many of these are read; `tracking`, `legs`, `uncovered`, `priced` and `prices_asked_ms` belong to
-    reconciliation: what it follows on each exchange, the legs by amount, the parts that a round has not
-    covered yet, the assets whose prices are asked for, and when that was last done. From `allows_until_ms`
-    on some allow grants nothing any more.
+    `ids` are the alert ids that are given, so that none is given twice: those of open alerts, and of ended ones for
+    as long as `ended_ids`, by their end, holds them; after a start these come from the database. `gone` are the
+    accounts that are to be forgotten in time. `judged` holds the (account, wallet) pairs read since the rules last
+    changed, `unread` per exchange those that a first judgement still waits for. `parts` keeps what each sum is made
+    of, and `unknown_part` one of them that was unknown at the last look; `plans` and `filed` are the compiled rules;
+    `contested` tells that some name belonged to two accounts; `read_counts` how many accounts of an exchange were
+    looked at, and how many of these are read; `tracking`, `legs`, `uncovered`, `priced` and `prices_asked_ms` belong
+    to reconciliation: what it follows on each exchange, the legs by amount, the parts that a round has not covered
+    yet, the assets whose prices are asked for, and when that was last done. From `allows_until_ms` on some allow
+    grants nothing any more.
     """
 
     __slots__ = (
@@ -54,7 +61,9 @@ class Index:
         "by_exchange",
         "by_identifier",
         "contested",
+        "ended_ids",
         "filed",
+        "gone",
         "ids",
         "judged",
         "last_success_ms",
@@ -79,6 +88,7 @@ class Index:
     def __init__(self, world: World) -> None:
         self._world = world
         self.ids: set[str] = set()
+        self.ended_ids: dict[str, int] = {}
         self.rebuild()
 
     def rebuild(self) -> None:
@@ -87,6 +97,7 @@ class Index:
         self.by_identifier: dict[tuple[str, str, str], int] = {}
         self.contested = False
         self.open_of: dict[tuple[str, int | None], set[AlertKey]] = {}
+        self.gone: set[int] = set()
         self.last_success_ms: dict[str, int] = {}
         self.legs: object = None
         self.prices_asked_ms: dict[str, int] = {}
@@ -98,6 +109,8 @@ class Index:
         # Of two accounts with one name the one that is there has it, and of two that are, the newer.
         for account in sorted(self._world.accounts.values(), key=lambda one: (one.present, one.key)):
             self._name(account)
+            if account.gone_ms is not None:
+                self.gone.add(account.key)
         for alert in self._world.alerts.values():
             self.open(alert)
         for table, wallets in ((self._world.holdings, self.wallets), (self._world.valuations, self.valued)):
@@ -136,6 +149,7 @@ class Index:
             uncovered={place: parts.copy() for place, parts in self.uncovered.items()},
             priced={name: assets.copy() for name, assets in self.priced.items()},
             prices_asked_ms=self.prices_asked_ms.copy(),
+            ended_ids=self.ended_ids.copy(),
         )
 
     def remember(self, memory: Memory) -> None:
@@ -153,6 +167,7 @@ class Index:
         self.uncovered = {place: parts.copy() for place, parts in memory.uncovered.items()}
         self.priced = {name: assets.copy() for name, assets in memory.priced.items()}
         self.prices_asked_ms = memory.prices_asked_ms.copy()
+        self.ended_ids = memory.ended_ids.copy()
 
     def look_soon(self) -> None:
         """The next tick must look at everything that time alone brings about."""
@@ -161,6 +176,10 @@ class Index:
 
     def account(self, before: Account | None, account: Account) -> None:
         """Take in a stored account: `before` is what was stored under its key until now."""
+        if account.gone_ms is not None:
+            self.gone.add(account.key)
+        else:
+            self.gone.discard(account.key)
         if before is not None and before.identity == account.identity and before.present == account.present:
             return
         if before is None:
@@ -174,6 +193,28 @@ class Index:
         self._name(account)
         self.plans.pop(account.key, None)
         self._forget_parts()
+
+    def forget(self, account: Account) -> None:
+        """An account is no longer stored. It belonged to no sum any more."""
+        key, exchange = account.key, account.exchange
+        self.gone.discard(key)
+        for wallet in self.wallets.pop(key, set()) | self.valued.pop(key, set()):
+            self.judged.discard((key, wallet))
+            self.unread.get(exchange, set()).discard((key, wallet))
+        self.plans.pop(key, None)
+        self.read_counts.pop(exchange, None)
+        left = [other for other in self.by_exchange[exchange] if other != key]
+        if left:
+            self.by_exchange[exchange] = left
+        else:
+            del self.by_exchange[exchange]
+        for name, value in _identifiers(account):
+            if self.by_identifier.get((exchange, name, value)) == key:
+                del self.by_identifier[exchange, name, value]
+        if self.contested:  # what it was called may be the name of another one that is left
+            others = [self._world.accounts[other] for other in left]
+            for other in sorted(others, key=lambda one: (one.present, one.key)):
+                self._name(other)
 
     def holds(self, account: int, wallet: str) -> None:
         """Quantities of a wallet are stored."""
@@ -203,11 +244,19 @@ class Index:
     def open(self, alert: Alert) -> None:
         """An alert is open."""
         self.ids.add(alert.id)
+        self.ended_ids.pop(alert.id, None)
         subject = alert.key.subject
         self.open_of.setdefault((subject.exchange, subject.account), set()).add(alert.key)
 
-    def ended(self, key: AlertKey) -> None:
-        """An alert is no longer open."""
+    def ended(self, alert: Alert, now_ms: int, keep_ms: int) -> None:
+        """An alert is no longer open. Its id is free again `keep_ms` from now, when its record is forgotten, too."""
+        key = alert.key
+        for ident, ended_ms in list(islice(self.ended_ids.items(), FREED_AT_ONCE)):
+            if ended_ms >= now_ms - keep_ms:
+                break
+            del self.ended_ids[ident]
+            self.ids.discard(ident)
+        self.ended_ids[alert.id] = now_ms
         place = (key.subject.exchange, key.subject.account)
         keys = self.open_of.get(place)
         if keys is not None:

@@ -83,6 +83,7 @@ def _start(step: Step, start: Start) -> None:
     """The daemon started: downtime does not count, and a stopped exchange gets another chance."""
     step.world.started_ms = start.at_ms
     step.world.index.rebuild()
+    orders.forget_silences(step)
     for name, state in sorted(step.world.exchanges.items()):
         if state.stopped:
             step.world.exchanges[name] = replace(state, stopped="")

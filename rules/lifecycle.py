@@ -64,7 +64,7 @@ def end(step: Step, alert: Alert, reason: str, facts: Facts, *, closed: bool) ->
     ended = replace(
         alert, state=after, facts=replace(facts, reason=reason, fired_ms=alert.fired_ms, ended_ms=step.now_ms)
     )
-    step.world.drop_alert(alert.key)
+    step.world.drop_alert(alert.key, step.now_ms)
     step.outcome.ended.append(ended)
     step.moved(ended, alert.state, after, reason)
     if alert.state == "firing" and not alert.held:
@@ -132,7 +132,7 @@ def fire(step: Step, rule: Rule | None, alert: Alert, *, event: bool, held: bool
     key = alert.key
     if event:
         if key in step.world.alerts:
-            step.world.drop_alert(key)
+            step.world.drop_alert(key, step.now_ms)
         key = AlertKey(key.rule, key.subject._replace(event=alert.id))
     fired = replace(alert, key=key, state="firing", fired_ms=step.now_ms)
     step.moved(fired, "pending", "firing")
@@ -223,7 +223,7 @@ def withdraw(step: Step, rule: Rule, alert: Alert) -> None:
         step.note(
             "glitch", alert.key.subject.exchange, f"{rule.name}: {alert.facts.label} {alert.facts.asset}"
         )
-    step.world.drop_alert(alert.key)
+    step.world.drop_alert(alert.key, step.now_ms)
     step.moved(alert, "pending", "inactive")
 
 

@@ -29,7 +29,18 @@ def ack(step: Step, acked: Acked) -> None:
 
 def silence(step: Step, made: SilenceMade) -> None:
     """Remember it: the outbox asks for silences when it claims, the engine only when it would escalate."""
+    forget_silences(step)
     step.world.silences[made.silence.id] = made.silence
+
+
+def forget_silences(step: Step) -> None:
+    """Those that were over `retention` ago concern no alert any more, nor do those of an alert that ended."""
+    open_ids = {alert.id for alert in step.world.alerts.values()}
+    before_ms = step.now_ms - step.settings.retention_ms
+    for ident, one in list(step.world.silences.items()):
+        over = one.until_ms is not None and one.until_ms < before_ms
+        if over or (one.until_resolved and one.until_resolved not in open_ids):
+            del step.world.silences[ident]
 
 
 def unsilence(step: Step, ended: SilenceEnded) -> None:

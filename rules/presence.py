@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rules import accounts, edits, events, health, status
+from rules import accounts, departed, edits, events, health, status
 from rules.lifecycle import end
 from rules.model import Failure, Identity, ListedAccount, Listing, Reading, Severity
 from rules.outcome import Recheck
@@ -107,7 +107,14 @@ def appear(step: Step, account: Account) -> Account:
 def lose(step: Step, account: Account) -> Account:
     """Tell that an account is gone, and close what was open about it: it can no longer be judged."""
     account = replace(
-        account, present=False, missing=0, missing_since_ms=None, unlisted=False, holds=None, emptied_ms=None
+        account,
+        present=False,
+        missing=0,
+        missing_since_ms=None,
+        unlisted=False,
+        holds=None,
+        emptied_ms=None,
+        gone_ms=step.now_ms,
     )
     step.world.put_account(account)
     for trail in [trail for trail in step.world.trails if trail.subject.account == account.key]:
@@ -131,7 +138,7 @@ def _take_in_rows(step: Step, listing: Listing, *, complete: bool) -> set[int]:
     named: set[int] = set()
     judges = listing.source == primary(step.state(listing.exchange).listings)
     for row in listing.accounts:
-        account = known = _known_row(step, listing, row)
+        account = known = departed.spoken_of(step, _known_row(step, listing, row), listing.ended_ms)
         if judges and account.missing:
             account = replace(account, missing=0, missing_since_ms=None, missing_ms=None, unlisted=False)
         if complete:
@@ -171,7 +178,7 @@ def _appear(step: Step, listing: Listing, named: set[int], *, first: bool) -> No
         if not here and not _may_be_unlisted(step, account, listing):
             continue
         listed_by = account.listed_by | source if here else account.listed_by
-        gained = replace(account, present=True, announced=True, listed_by=listed_by)
+        gained = replace(account, present=True, announced=True, listed_by=listed_by, gone_ms=None)
         step.outcome.accounts_changed.add(listing.exchange)
         if first:
             step.world.put_account(gained)

@@ -10,6 +10,7 @@ from rules import (
     baseline,
     blindness,
     changes,
+    departed,
     health,
     presence,
     runways,
@@ -51,6 +52,7 @@ def judge_reading(step: Step, reading: Reading) -> None:
     plan = plan_of(step, account)
     account = presence.answered(step, settings, account, reading, read=plan.read)
     if not (plan.read and account.present):
+        departed.spoken_of(step, account, reading.ended_ms)
         return
     baseline.begin(step, reading.exchange, reading.ended_ms)
     if reading.values is not None:

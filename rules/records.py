@@ -42,7 +42,8 @@ class Account:
     passes in a row without it, the first begun at `absent_since_ms`. `frozen` is what the last listing said,
     `freeze_run` how many listings in a row since it changed (0: it was so from the start). `holds` tells
     whether anything was held at the last complete look that is settled; None is not known; `emptied_ms` is
-    the first look that found nothing held, until that is settled.
+    the first look that found nothing held, until that is settled. `gone_ms` is when an account that is gone, or
+    whose exchange left the file, was last spoken of.
     """
 
     key: int
@@ -67,6 +68,7 @@ class Account:
     emptied_ms: int | None = None
     failing_since_ms: int | None = None
     failing_reason: str = ""
+    gone_ms: int | None = None
 
     @property
     def label(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rules import baseline, blindness, staleness, withdrawing
+from rules import baseline, blindness, departed, staleness, withdrawing
 from rules.lifecycle import end
 from rules.orders import escalate_all
 from rules.reconciling import follow
@@ -30,6 +30,7 @@ def tick(step: Step) -> None:
     follow.due(step)
     remind_all(step)
     escalate_all(step)
+    departed.forget(step)
 
 
 def _kept_firing(step: Step) -> None:

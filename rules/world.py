@@ -133,6 +133,15 @@ class World:
         self.accounts[account.key] = account
         self.index.account(before, account)
 
+    def drop_account(self, account: Account) -> None:
+        """Forget an account and what its wallets hold, and keep the index true."""
+        for wallet in self.index.wallets.get(account.key, ()):
+            del self.holdings[account.key, wallet]
+        for wallet in self.index.valued.get(account.key, ()):
+            del self.valuations[account.key, wallet]
+        del self.accounts[account.key]
+        self.index.forget(account)
+
     def put_holding(self, account: int, wallet: str, holding: Holding) -> None:
         """Store what a wallet holds and keep the index true."""
         self.holdings[account, wallet] = holding
@@ -148,7 +157,8 @@ class World:
         self.alerts[alert.key] = alert
         self.index.open(alert)
 
-    def drop_alert(self, key: AlertKey) -> None:
-        """Forget an alert that ended; the database keeps it."""
-        del self.alerts[key]
-        self.index.ended(key)
+    def drop_alert(self, key: AlertKey, now_ms: int) -> None:
+        """Forget an alert that ended now; the database keeps it for `retention`."""
+        alert = self.alerts.pop(key)
+        self.alerts.touched.add(key)
+        self.index.ended(alert, now_ms, self.ruleset.settings.retention_ms)

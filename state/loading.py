@@ -56,8 +56,15 @@ def load_world(db: sqlite3.Connection, ruleset: Ruleset) -> World:
     )
     world.silences = {ident: from_json(Silence, body) for ident, body in silences}
     world.index.rebuild()
-    world.index.ids.update(row[0] for row in db.execute("SELECT DISTINCT alert FROM transitions"))
-    world.index.ids.update(row[0] for row in db.execute("SELECT id FROM alerts"))
+    # The ids in use, by their end: of a pending alert that was never told only its steps are on record.
+    ended = dict(
+        db.execute(
+            "SELECT alert, max(at_ms) FROM (SELECT alert, at_ms FROM transitions UNION ALL"
+            " SELECT id, ended_ms FROM alerts WHERE ended_ms IS NOT NULL) GROUP BY alert ORDER BY 2, 1"
+        )
+    )
+    world.index.ended_ids = {ident: at_ms for ident, at_ms in ended.items() if ident not in world.index.ids}
+    world.index.ids.update(ended)
     return world
 
 

@@ -29,7 +29,7 @@ def commit(store):
     entries = [absorb(world, reading({"BTC": ("2", "0"), "ETH": ("0.5", "0")}, 2000), 2000)]
     entries += [absorb(world, reading({"BTC": ("1", "0")}, 2000, "new@x"), 2001)]
     world.put_valuation(1, "spot", Valuation({"BTC": "1"}, 1, 2))
-    world.drop_alert(KEY)
+    world.drop_alert(KEY, 0)
     world.put_alert(alert("A0NEW", KEY._replace(rule="other")))
     outcome = Outcome(
         transitions=[transition("firing", "resolved"), transition("", "firing", "A0NEW")],

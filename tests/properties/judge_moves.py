@@ -241,7 +241,8 @@ def _say(engine: Engine, exchange: str, what: str) -> None:
 
 
 def new_engine() -> Engine:
-    return Engine(*RULES, exchanges=EXCHANGES, expects=EXPECTS, first=True)
+    # So short a retention that accounts and ids of alerts are forgotten while a sequence lasts.
+    return Engine(*RULES, exchanges=EXCHANGES, expects=EXPECTS, first=True, retention_ms=300_000)
 
 
 class Watcher:

@@ -137,7 +137,7 @@ def test_an_ended_alert_is_kept_with_the_facts_of_its_end(tmp_path: Path) -> Non
         world = store.load(Ruleset())
         world.put_alert(alert())
         store.commit([Entry(Start(1), 1, Outcome(transitions=[transition("", "firing")]))], world)
-        world.drop_alert(KEY)
+        world.drop_alert(KEY, 0)
         ending = facts(value="9", ended_ms=3_000)
         # Whoever is told of it, or nobody.
         outcome = Outcome(
@@ -168,7 +168,7 @@ def test_a_pending_alert_that_ended_leaves_only_its_transitions(tmp_path: Path) 
         world = store.load(Ruleset())
         world.put_alert(alert(state="pending"))
         store.commit([Entry(Start(1), 1, Outcome(transitions=[transition("", "pending")]))], world)
-        world.drop_alert(KEY)
+        world.drop_alert(KEY, 0)
         store.commit([Entry(Start(2), 2, Outcome(transitions=[transition("pending", "inactive")]))], world)
         assert store.alert("A1B2C") is None
         assert len(store.transitions("A1B2C")) == 2
@@ -179,7 +179,7 @@ def test_an_alert_that_left_the_world_silently_does_not_come_back(tmp_path: Path
         world = store.load(Ruleset())
         world.put_alert(alert())
         store.commit([Entry(Start(1), 1, Outcome())], world)
-        world.drop_alert(KEY)
+        world.drop_alert(KEY, 0)
         store.commit([Entry(Start(2), 2, Outcome())], world)
         assert store.load(Ruleset()).alerts == {}
 
@@ -189,7 +189,7 @@ def test_a_new_alert_of_the_same_subject_follows_the_ended_one(tmp_path: Path) -
         world = store.load(Ruleset())
         world.put_alert(alert("A0001"))
         store.commit([Entry(Start(1), 1, Outcome())], world)
-        world.drop_alert(KEY)
+        world.drop_alert(KEY, 0)
         world.put_alert(alert("A0002"))
         outcome = Outcome(
             transitions=[transition("firing", "resolved", "A0001"), transition("", "firing", "A0002")]
