@@ -2,7 +2,8 @@
 
 Open alerts, what is still to be told, silences in force, orders that the engine has not heard of yet, and everything
 younger than that stay; an order stays with the alert, the silence or the message that it is about. The log is a chain
-of differences: what its deleted beginning amounts to is folded into `log_base`, so that the rest stays readable.
+of differences: what its deleted beginning amounts to is folded into `log_base`, so that the rest stays readable, until
+it begins behind a checkpoint.
 What follows the newest checkpoint that is old enough stays with it, so that all of `retention` can be replayed.
 """
 
@@ -46,8 +47,16 @@ DELETE FROM orders WHERE seq IN (
     SELECT seq FROM orders AS o WHERE at_ms < :before AND seq <= :heard
         AND NOT EXISTS (SELECT 1 FROM alerts WHERE id = o.subject)
         AND NOT EXISTS (SELECT 1 FROM silences WHERE id = o.subject)
-        AND NOT EXISTS (SELECT 1 FROM messages WHERE id = o.subject) LIMIT :batch)
+        AND NOT EXISTS (SELECT 1 FROM messages WHERE id = o.subject) LIMIT :batch);
+DELETE FROM rules WHERE digest IN (
+    SELECT digest FROM rules WHERE accepted_ms < :before AND accepted_ms < :logged
+        AND digest NOT IN (SELECT value FROM meta WHERE key = 'rules')
+        AND digest NOT IN (SELECT digest FROM checkpoints) LIMIT :batch);
+DELETE FROM log_base WHERE :stands_alone AND key IN (SELECT key FROM log_base LIMIT :batch)
 """
+
+_CLOCK_SLACK_MS: Final = 24 * 3_600_000
+"""By so much a clock may once have been set back between an edit of the rules and what the log holds of it."""
 
 
 def forget(
@@ -56,7 +65,17 @@ def forget(
     """One step of at most `batch` rows of each kind; how many went. In a transaction."""
     gone = _forget_log(db, names, identities, before_ms, batch)
     heard = db.execute("SELECT value FROM meta WHERE key = 'orders_seq'").fetchone()
-    given = {"before": before_ms, "batch": batch, "heard": 0 if heard is None else int(heard[0])}
+    first = db.execute("SELECT seq, at_ms FROM log ORDER BY seq LIMIT 1").fetchone() or (0, before_ms)
+    given = {
+        "before": before_ms,
+        "batch": batch,
+        "heard": 0 if heard is None else int(heard[0]),
+        # A text of the rules stays for as long as the log, or a checkpoint, may name it.
+        "logged": first[1] - _CLOCK_SLACK_MS,
+        # What follows a checkpoint is written against nothing before it: then there is no base to keep.
+        "stands_alone": db.execute("SELECT 1 FROM checkpoints WHERE seq = ?", (first[0] - 1,)).fetchone()
+        is not None,
+    }
     for statement in _STEPS.split(";\n"):
         gone += db.execute(statement, given).rowcount
     return gone

@@ -3,8 +3,9 @@ from pathlib import Path
 
 from rules.model import Start
 from rules.outcome import Outcome
-from rules.ruleset import Ruleset, Silence
+from rules.ruleset import RulesAccepted, Ruleset, Silence
 from state import Entry, Store
+from state.checkpoints import encode
 from tests.unit.test_state_support import KEY, absorb, alert, fresh, notification, reading, transition
 
 DAY = 86_400_000
@@ -81,6 +82,59 @@ def test_the_numbers_of_the_log_do_not_come_again(tmp_path: Path) -> None:
         world = store.load(Ruleset())
         store.commit([Entry(Start(4), 4, Outcome())], world)
         assert [seq for seq, _, _ in store.log(lambda digest: Ruleset(digest=digest))] == [3, 4]
+
+
+def test_what_the_log_behind_a_checkpoint_is_written_against_is_kept_no_more(tmp_path: Path) -> None:
+    with fresh(tmp_path) as store:
+        world = store.load(Ruleset())
+        kept = []
+        for day in range(8):
+            read = reading({"BTC": (str(day), "0"), "ETH": ("7", "0")}, day * DAY + 1_000)
+            prepared = store.prepare([absorb(world, read, read.ended_ms)], world)
+            cut = store.cut(world, read.ended_ms) if day == 4 else None
+            store.write(prepared)
+            if cut is not None:
+                store.keep_checkpoint(encode(cut))
+            if day > 4:
+                kept.append(read)
+        forget_all(store, 4 * DAY, batch=1)
+        assert store._db["log_base"].count == 1
+        forget_all(store, 6 * DAY, batch=1)
+        assert store._db["log_base"].count == 0
+        assert [entry for _, _, entry in store.log(lambda digest: Ruleset(digest=digest))] == kept
+
+
+def test_texts_of_rules_go_when_neither_the_log_nor_a_checkpoint_names_them(tmp_path: Path) -> None:
+    with fresh(tmp_path) as store:
+        world = store.load(Ruleset())
+        for day in range(9):
+            accepted = RulesAccepted(
+                day * DAY, Ruleset(digest=f"d{day}", sources=(("rules.toml", str(day)),))
+            )
+            prepared = store.prepare([Entry(accepted, day * DAY, Outcome())], world)
+            world.ruleset = accepted.ruleset
+            cut = store.cut(world, day * DAY) if day == 3 else None
+            store.write(prepared)
+            if cut is not None:
+                store.keep_checkpoint(encode(cut))
+        forget_all(store, 7 * DAY, batch=1)
+        left = [day for day in range(9) if store.rules_of(f"d{day}") is not None]
+        assert left == [3, 4, 5, 6, 7, 8], (
+            "the checkpoint's own, what follows it in the log, and what is in force"
+        )
+        assert [entry.ruleset.digest for _, _, entry in store.log(lambda digest: Ruleset(digest=digest))] == [
+            f"d{day}" for day in range(4, 9)
+        ]
+
+
+def test_the_text_in_force_stays_however_old_it_is(tmp_path: Path) -> None:
+    with fresh(tmp_path) as store:
+        world = store.load(Ruleset())
+        accepted = RulesAccepted(1, Ruleset(digest="old", sources=(("rules.toml", ""),)))
+        store.commit([Entry(accepted, 1, Outcome())], world)
+        store.commit([Entry(Start(90 * DAY), 90 * DAY, Outcome())], world)
+        forget_all(store, 99 * DAY)
+        assert store.accepted_rules() is not None
 
 
 def test_deleted_pages_return_to_the_disk(tmp_path: Path) -> None:
