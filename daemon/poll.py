@@ -164,6 +164,7 @@ class Poller:
         if self._tasks is None:
             identities = [account.identity for account in self._accounts()]
             self._tasks = self.venue.tasks(identities)
+            self.venue.keep_only(identities)
             self._by_part = {(task.account, task.wallet): task for task in self._tasks}
             known = set(self._tasks)
             self._not_before = {task: at for task, at in self._not_before.items() if task in known}

@@ -76,6 +76,9 @@ class Venue(Protocol):
     def tasks(self, accounts: Sequence[Identity]) -> list[Task]:
         """What one sweep over these sub-accounts consists of, the master's own reads included."""
 
+    def keep_only(self, accounts: Collection[Identity]) -> None:
+        """Forget what was said of all other sub-accounts: they are read no more."""
+
     def width(self, pool: str) -> int:
         """How many tasks of a pool may be under way at once so that its budget can be used."""
 

@@ -132,6 +132,9 @@ class Binance(Client):
             tasks += [Task("assets", "assets", account, "spot") for account in accounts if account.email]
         return tasks
 
+    def _remembered(self) -> Memo | None:
+        return self._memo
+
     async def _perform(self, task: Task, *, urgent: bool) -> AsyncGenerator[Answer, None]:
         if task.name == "assets" and task.account is not None:
             yield await self._assets(task, task.account, urgent=urgent)

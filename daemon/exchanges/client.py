@@ -10,11 +10,12 @@ from typing import ClassVar
 
 from daemon.exchanges.base import Answer, Span, Task, Usage
 from daemon.exchanges.calling import Caller
+from daemon.exchanges.decode import Memo
 from daemon.exchanges.errors import CallError
 from daemon.exchanges.found import TOLD_OF, Found, Source, Walk
 from daemon.exchanges.gates import Gate
 from daemon.exchanges.restart import Record
-from rules.model import ClockSeen
+from rules.model import MASTER_IDENTITY, ClockSeen, Identity
 
 
 class Client(Caller):
@@ -35,6 +36,18 @@ class Client(Caller):
     @abstractmethod
     def _history(self, span: Span) -> AsyncGenerator[Answer, None]:
         """One `Transfers` per history, each by `_walked`."""
+
+    def _remembered(self) -> Memo | None:
+        """The last bodies, each under a key that ends with the name by which its account is called."""
+        return None
+
+    def keep_only(self, accounts: Collection[Identity]) -> None:
+        labels = {"", MASTER_IDENTITY.label, *(account.label for account in accounts)}
+        self._tries = {key: tries for key, tries in self._tries.items() if key[1] in labels}
+        memo = self._remembered()
+        if memo is not None:
+            named = {name for account in accounts for name in (account.email, account.name) if name}
+            memo.keep_named(named)
 
     async def open(self) -> None:
         await self._http.open()

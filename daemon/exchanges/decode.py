@@ -187,6 +187,11 @@ class Memo:
             del self._seen[next(iter(self._seen))]  # accounts that are gone take no memory for ever
         return now
 
+    def keep_named(self, names: set[str]) -> None:
+        """Forget all whose key ends with the name of another account; one without a name is the master's."""
+        if len(self._seen) > len(names):
+            self._seen = {key: seen for key, seen in self._seen.items() if not key[-1] or key[-1] in names}
+
     def keep_only(self, keys: set[tuple[str, ...]]) -> None:
         """Forget all others."""
         if len(self._seen) > len(keys):

@@ -101,6 +101,9 @@ class Okx(Client):
         tasks += [Task(wallet, wallet, account, wallet) for wallet in wallets for account in named]
         return tasks
 
+    def _remembered(self) -> Memo | None:
+        return self._funds
+
     async def _perform(self, task: Task, *, urgent: bool) -> AsyncGenerator[Answer, None]:
         account = task.account or MASTER_IDENTITY
         if task.name == "trading":

@@ -308,3 +308,20 @@ def test_rights_are_every_true_flag_beyond_reading() -> None:
     flags, rights = binance_wire.rights_of(json.dumps({**shape, "enableSomethingNew": True}).encode())
     assert rights == ("enableFutures", "enableSpotAndMarginTrading", "enableSomethingNew")
     assert flags["ipRestrict"] is False
+
+
+def test_bodies_of_accounts_that_are_read_no_more_are_forgotten() -> None:
+    memo, reads = Memo(), []
+
+    def read(body: bytes, _before: Any) -> Any:
+        reads.append(body)
+        return {}
+
+    keys = [("funding", "a"), ("trading", "a"), ("funding", "b"), ("funding", "")]
+    for key in keys:
+        memo.recall(key, b"1", read)
+    memo.keep_named({"a"})
+    reads.clear()
+    for key in keys:
+        memo.recall(key, b"1", read)
+    assert len(reads) == 1, "only b's"

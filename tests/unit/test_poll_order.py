@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 
 from daemon.engine import Engine
@@ -30,6 +30,8 @@ class OneAtATime:
     async def open(self) -> None: ...
 
     async def close(self) -> None: ...
+
+    def keep_only(self, accounts: Collection[Identity]) -> None: ...
 
     def tasks(self, accounts: Sequence[Identity]) -> list[Task]:
         return [Task("funding", "funding", account, "funding") for account in accounts]
