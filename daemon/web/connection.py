@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from daemon.web.headers import SECURITY
 
@@ -49,6 +49,8 @@ class Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer what never reached the application: it set no headers there, so they are set here."""
+        if isinstance(exc, UnicodeError) and hdrs.EXPECT in request.headers:
+            status = HTTPStatus.EXPECTATION_FAILED  # aiohttp would repeat it, and fails where it is no text
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("http.failed", exc_info=exc)
         else:

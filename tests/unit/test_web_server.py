@@ -84,6 +84,18 @@ async def test_what_is_no_http_gets_security_headers_and_no_account_of_why() -> 
             assert b"X-Content-Type-Options: nosniff" in answer
 
 
+async def test_an_expectation_that_is_no_text_is_refused_and_no_fault_of_ours() -> None:
+    async with serving() as browser:
+        for path in (b"/", b"/nowhere"):
+            with structlog.testing.capture_logs() as logged:
+                answer = await browser.raw(
+                    b"GET " + path + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: \x80\r\n\r\n"
+                )
+            assert answer.split(b" ")[1] == b"417"
+            assert b"X-Content-Type-Options: nosniff" in answer
+            assert [line for line in logged if line["event"] == "http.failed"] == []
+
+
 async def test_an_unknown_path_is_json_for_programs_and_a_page_for_people() -> None:
     async with serving() as browser:
         assert json.loads((await browser.ask("/api/nothing")).text)["error"]
