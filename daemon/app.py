@@ -13,16 +13,17 @@ import structlog
 
 from daemon import exchanges
 from daemon.books.shelf import Shelf
-from daemon.config import ConfigError, ExchangeConfig, NotifierConfig, SecretError, load
+from daemon.config import ConfigError, ExchangeConfig, NotifierConfig, load
 from daemon.config.differences import Change, counted, differences, listed
 from daemon.deliver import Lane
 from daemon.engine import Engine
 from daemon.errors import CannotRun
 from daemon.exchanges.shared import Shared
 from daemon.poll import Poller
+from daemon.resolved import Resolved, changed, resolved
 from daemon.schedule import Job, Schedule
 from daemon.showing import Showing, no_chart
-from daemon.startup import Started, check_secrets, credentials_of, first_problem, make_sender
+from daemon.startup import Started, check_secrets, first_problem, make_sender
 from rules.builtin_names import NOTIFICATION
 from rules.model import DeliveryDied, DeliveryWorks, Failure, FailureKind, Start, Tick
 from rules.outcome import Outcome
@@ -73,6 +74,7 @@ class App:
         self._started = started
         self._schedule = Schedule()
         self._shared = Shared()
+        self._secrets = Resolved()  # with which exchanges and notifiers were opened
         self._spent: dict[str, str] = {}
         self._noted: dict[tuple[str, str], str] = {}
         self._reloading = asyncio.Lock()
@@ -103,6 +105,7 @@ class App:
             )
         if self._started.edited:
             await self._tell_edit(self._started.edited)
+        self._secrets = resolved(self.config)
         for notifier in self.config.notifiers:
             self._open_lane(notifier)
         for exchange in self.config.exchanges:
@@ -155,6 +158,7 @@ class App:
             try:
                 config = await asyncio.to_thread(load, self.path)
                 await asyncio.to_thread(check_secrets, config)
+                secrets = await asyncio.to_thread(resolved, config)
             except (ConfigError, CannotRun) as error:
                 self.reload_fault = str(error)
                 log.error("rules.rejected", reason=self.reload_fault)
@@ -164,10 +168,10 @@ class App:
             self.reloaded_ms = self.engine.clock()
             before, self.config = self.config, config
             edited = differences(before.ruleset.sources, config.ruleset.sources)
-            gone = _changed(before.exchanges, config.exchanges)
-            for name in gone:
+            known, self._secrets = self._secrets, secrets
+            for name in changed(before.exchanges, config.exchanges, known, secrets):
                 await self._close_exchange(name)
-            await self._swap_lanes(before.notifiers, config.notifiers)
+            await self._swap_lanes(before.notifiers, config.notifiers, known)
             self.engine.judge_now(RulesAccepted(self.engine.clock(), config.ruleset))
             for exchange in config.exchanges:
                 name = exchange.settings.name
@@ -213,10 +217,7 @@ class App:
 
     async def _open_exchange(self, exchange: ExchangeConfig) -> None:
         settings = exchange.settings
-        try:
-            credentials = credentials_of(exchange)
-        except SecretError as error:
-            raise CannotRun(str(error)) from error
+        credentials = self._secrets.keys[settings.name]
         try:
             venue = exchanges.make(
                 settings, credentials, exchange.base_url, exchange.budget, self.engine.clock, self._shared
@@ -254,7 +255,7 @@ class App:
 
     def _open_lane(self, notifier: NotifierConfig) -> None:
         name = notifier.settings.name
-        sender = make_sender(name, notifier.url.resolve(), charts=notifier.charts)
+        sender = make_sender(name, self._secrets.urls[name], charts=notifier.charts)
         lane = Lane(name, sender, self.store, self.engine, lambda: self.settings)
         lane.showing = Showing(name, sender, self._chart)
         lane.silences = lambda: self.engine.world.ruleset.silences
@@ -263,16 +264,13 @@ class App:
         lane.start()
 
     async def _swap_lanes(
-        self, before: tuple[NotifierConfig, ...], after: tuple[NotifierConfig, ...]
+        self, before: tuple[NotifierConfig, ...], after: tuple[NotifierConfig, ...], known: Resolved
     ) -> None:
-        old = {one.settings.name: (one.url, one.charts) for one in before}
+        old = {one.settings.name: (known.urls[one.settings.name], one.charts) for one in before}
         new = {notifier.settings.name: notifier for notifier in after}
-        for name in [
-            name
-            for name in self.lanes
-            if name not in new or old.get(name) != (new[name].url, new[name].charts)
-        ]:
-            await self.lanes.pop(name).close(DRAIN_SECONDS)
+        for name in list(self.lanes):
+            if name not in new or old.get(name) != (self._secrets.urls[name], new[name].charts):
+                await self.lanes.pop(name).close(DRAIN_SECONDS)
         for name, notifier in new.items():
             if name not in self.lanes:
                 self._open_lane(notifier)
@@ -389,9 +387,3 @@ class App:
         forgotten = 1
         while forgotten:
             forgotten = await self.store.retention(self.engine.clock(), self.settings.retention_ms)
-
-
-def _changed(before: tuple[ExchangeConfig, ...], after: tuple[ExchangeConfig, ...]) -> list[str]:
-    """The names of exchanges that are gone or not as they were: they are taken down, the others left alone."""
-    new = {exchange.settings.name: exchange for exchange in after}
-    return [old.settings.name for old in before if new.get(old.settings.name) != old]

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon import exchanges
-from daemon.config import Config, ConfigError, ExchangeConfig, load, parse
+from daemon.config import Config, ConfigError, load, parse
 from daemon.config.differences import Change, differences
 from daemon.errors import CannotRun
-from daemon.exchanges.base import Credentials
+from daemon.resolved import credentials_of
 from notifiers.sending import preload
 from notifiers.service import BadUrl
 from notifiers.way import Way, check_url, open_way
@@ -92,12 +92,6 @@ def check_secrets(config: Config) -> None:
         raise CannotRun("\n".join(problems))
 
 
-def credentials_of(exchange: ExchangeConfig) -> Credentials:
-    """Read the secrets of an exchange. Raises SecretError."""
-    passphrase = exchange.passphrase.resolve() if exchange.passphrase else ""
-    return Credentials(exchange.api_key.resolve(), exchange.api_secret.resolve(), passphrase)
-
-
 def _unfit_keys(config: Config) -> Iterator[str]:
     """Found out now, and not when half of a reload is done."""
     for exchange in config.exchanges:
@@ -152,7 +146,6 @@ def _more(count: int) -> str:
 __all__ = [
     "Started",
     "check_secrets",
-    "credentials_of",
     "first_problem",
     "make_sender",
     "preload",

@@ -148,6 +148,25 @@ async def test_what_did_not_change_is_not_disturbed(house: House) -> None:
         assert (fired.id, fired.since_ms) == (pending.id, pending.since_ms)
 
 
+async def test_a_secret_that_was_exchanged_under_its_name_is_taken_up_by_a_reload(house: House) -> None:
+    house.write(FLOOR, venues=("binance", "okx"))
+    name = house.simulator.binance.accounts[0].name
+    async with house.daemon() as app:
+        await house.judged()
+        old, kept, lane = app.pollers["okx-main"], app.pollers["binance-main"], app.lanes["told"]
+        (house.folder / "okx.api_secret").write_text("another-secret")
+        assert await app.reload()
+        assert app.pollers["binance-main"] is kept
+        assert app.lanes["told"] is lane
+        assert app.pollers["okx-main"] is not old
+        await house.until(lambda app: bool(app.engine.world.exchanges["okx-main"].stopped))
+        (house.folder / "told.url").write_text(f"{house.recorder.url}?+X-New=1")
+        assert await app.reload()
+        assert app.lanes["told"] is not lane
+        house.simulator.binance.set_balance(name, "USDT", free="5")
+        await house.recorder.until(lambda r: bool(r.blocks("floor", name)))
+
+
 @pytest.mark.parametrize("bad", ["-----BEGIN PRIVATE KEY-----\nbm9uc2Vuc2U=\n-----END PRIVATE KEY-----\n"])
 async def test_law_10_a_key_that_cannot_be_one_changes_nothing(house: House, bad: str) -> None:
     house.write(FLOOR, venues=("binance",))

@@ -36,6 +36,7 @@ INCIDENT_SECONDS = 600
 SAMPLE_SECONDS = 1800
 DAY_SECONDS = 86_400
 ACCOUNTS = 6
+VENUES = ("binance", "okx", "bitget")
 QUIET_SECONDS = 0.03
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -106,6 +107,7 @@ class Soak:
     samples: list[Sample] = field(default_factory=list)
     incidents: dict[str, int] = field(default_factory=dict)
     added: int = 0
+    deck: list[str] = field(default_factory=list)
 
     async def run(self, days: float, on_sample: Callable[[Sample], None] = lambda _: None) -> None:
         passed = 0
@@ -135,27 +137,32 @@ class Soak:
         )
 
     async def _incident(self) -> None:
-        name, act = self.chance.choice(
-            [
-                ("drain", self._drain),
-                ("refill", self._refill),
-                ("refill", self._refill),
-                ("account comes and another goes", self._churn),
-                ("outage", self._outage),
-                ("flap", self._flap),
-                ("venue well again", self._mend),
-                ("notifier fails", self._notifier),
-                ("reload", self._reload),
-                ("reload of a bad file", self._bad_reload),
-                ("silence", self._silence),
-                ("ack", self._ack),
-            ]
-        )
+        """Like a deck of cards: every kind within two hours and a half, so that each third of a run meets as much."""
+        acts: dict[str, Callable[[], Awaitable[None]]] = {
+            "drain": self._drain,
+            "refill": self._refill,
+            "second refill": self._refill,
+            "account comes and another goes": self._churn,
+            "outage": self._outage,
+            "flap": self._flap,
+            "venue well again": self._mend,
+            "notifier fails": self._notifier,
+            "notifier has another address": self._move_notifier,
+            "exchange leaves the file": self._leave,
+            "reload": self._reload,
+            "second reload": self._reload,
+            "reload of a bad file": self._bad_reload,
+            "silence": self._silence,
+            "ack": self._ack,
+        }
+        if not self.deck:
+            self.deck = self.chance.sample(sorted(acts), len(acts))
+        name = self.deck.pop()
         self.incidents[name] = self.incidents.get(name, 0) + 1
-        await act()
+        await acts[name]()
 
     def _venue(self) -> Any:
-        return self.house.simulator.venues[self.chance.choice(["binance", "okx", "bitget"])]
+        return self.house.simulator.venues[self.chance.choice(VENUES)]
 
     async def _drain(self) -> None:
         venue = self._venue()
@@ -198,11 +205,20 @@ class Soak:
     async def _notifier(self) -> None:
         self.house.recorder.answers += [self.chance.choice([500, 503, 400])] * self.chance.randint(1, 6)
 
-    async def _reload(self) -> None:
+    async def _move_notifier(self) -> None:
+        recorder = self.house.recorder
+        recorder.url = f"{recorder.url.split('?')[0]}?+X-Soak={self.chance.random()}"
+        await self._reload()
+
+    async def _leave(self) -> None:
+        await self._reload(*self.chance.sample(VENUES, 2))
+
+    async def _reload(self, *venues: str) -> None:
         bound = self.chance.randint(900, 1_100)
-        self.house.write(self.rules.replace("below = 1000", f"below = {bound}"), daemon=DAEMON)
+        rules = self.rules.replace("below = 1000", f"below = {bound}")
+        self.house.write(rules, venues=venues or VENUES, daemon=DAEMON)
         paced(self.house)
-        await self.app.reload()
+        assert await self.app.reload()
 
     async def _bad_reload(self) -> None:
         text = self.house.rules_file.read_text()
@@ -258,7 +274,7 @@ async def soaked(
 ) -> Soak:
     """Run so many simulated days and stop cleanly."""
     clock = ManualClock(1_763_607_520_000)
-    sizes = {f"{venue}_accounts": ACCOUNTS for venue in ("binance", "okx", "bitget")}
+    sizes: dict[str, Any] = {f"{venue}_accounts": ACCOUNTS for venue in VENUES}
     async with recording() as recorder, Simulator(**sizes, limits_scale=1_000, clock=clock) as simulator:
         house = House(folder, simulator, recorder)
         house.write(rules, daemon=DAEMON)
@@ -296,7 +312,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         soak = asyncio.run(soaked(Path(folder), days, on_sample=show))
     print(f"{days:g} days in {time.monotonic() - began:.0f} s; incidents: {soak.incidents}")  # noqa: T201
-    for figure in ("rss_bytes", "descriptors", "tasks", "database_bytes", "accounts", "objects"):
+    for figure in ("rss_bytes", "descriptors", "tasks", "database_bytes", "alerts", "accounts", "objects"):
         middle, last = thirds(soak, figure)
         print(f"{figure:15} middle third {middle:14,.0f}   last third {last:14,.0f}   {last / middle:.3f}")  # noqa: T201
 
