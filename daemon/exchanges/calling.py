@@ -93,18 +93,22 @@ class Caller(ABC):
 
     def _share(self, shared: Shared, budget: Decimal) -> None:
         kind, host, key = self.settings.kind, self._http.authority, digest(self._key)
-        self._timeline = shared.timeline
+        self._shared, self._timeline = shared, shared.timeline
         self._digest = key
-        self._host_gate = shared.gate(kind, host)
-        self._key_gate = shared.gate(kind, host, key)
+        self._host_gate = shared.gate(kind, host, user=self)
+        self._key_gate = shared.gate(kind, host, key, user=self)
         self._pools: dict[str, Pool] = {}
         for name, endpoint in self.ENDPOINTS.items():
             owner = key if endpoint.limit.per == "uid" else ""
             pool_key, gates = (kind, host, owner, endpoint.path), (self._host_gate,)
-            self._pools[name] = shared.pool(pool_key, endpoint.limit, budget, gates, self._most_seconds)
+            self._pools[name] = shared.pool(
+                pool_key, endpoint.limit, budget, gates, self._most_seconds, user=self
+            )
         self._ip_pool: Pool | None = None
         if self.IP_LIMIT is not None:
-            self._ip_pool = shared.pool((kind, host), self.IP_LIMIT, budget, (), self._most_seconds)
+            self._ip_pool = shared.pool(
+                (kind, host), self.IP_LIMIT, budget, (), self._most_seconds, user=self
+            )
 
     # Slots that a venue fills.
 

@@ -54,6 +54,7 @@ class Client(Caller):
 
     async def close(self) -> None:
         await self._http.close()
+        self._shared.leave(self)
 
     def width(self, pool: str) -> int:
         """Enough calls under way for answers that take a second; a task over all accounts goes alone."""

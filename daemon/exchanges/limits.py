@@ -11,7 +11,7 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from itertools import islice
@@ -164,10 +164,16 @@ class Pool:
         until = self._timeline.time() + min(seconds, self.window_seconds)
         self._others, self._others_until = max(calls, self._others), max(until, self._others_until)
 
-    def tighten(self, slots: int, window_seconds: float) -> None:
-        """Share with somebody whose budget is smaller: the smaller rate counts for both."""
-        if slots * self.window_seconds < self.slots * window_seconds:
-            self.slots, self.window_seconds = slots, window_seconds
+    def draw(self, rates: Collection[tuple[int, float, float]]) -> None:
+        """Who draws on it now, each by slots, window and longest backoff: the smallest rate counts for all."""
+        self.slots, self.window_seconds, _ = min(rates, key=lambda rate: rate[0] / rate[1])
+        self.breaker.most_seconds = max(rate[2] for rate in rates)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing of it is in use, held or waited for: a new one would be the same."""
+        waited_for = self._queues[True] or self._queues[False]
+        return not (waited_for or self.used or self.gate.until > self._timeline.time())
 
     @property
     def used(self) -> int:

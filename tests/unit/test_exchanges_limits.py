@@ -312,13 +312,47 @@ def test_law_11_the_backoff_is_capped(tries: int, chance: float, most: int) -> N
 
 def test_exchanges_of_one_key_share_their_pools_and_the_smaller_budget() -> None:
     shared = Shared(HandTime())
-    one = shared.pool(("okx", "h", "k", "/p"), Limit(6, 2), Decimal("0.8"), (), 10)
-    same = shared.pool(("okx", "h", "k", "/p"), Limit(6, 2), Decimal("0.5"), (), 10)
-    other = shared.pool(("okx", "h", "k2", "/p"), Limit(6, 2), Decimal("0.8"), (), 10)
+    key, limit = ("okx", "h", "k", "/p"), Limit(6, 2)
+    one = shared.pool(key, limit, Decimal("0.8"), (), 10, "one")
+    same = shared.pool(key, limit, Decimal("0.5"), (), 10, "two")
+    other = shared.pool(("okx", "h", "k2", "/p"), limit, Decimal("0.8"), (), 10, "one")
     assert one is same is not other
     assert (one.slots, one.window_seconds) == (6, 4)
-    shared.pool(("okx", "h", "k", "/p"), Limit(6, 2), Decimal(1), (), 10)
+    shared.pool(key, limit, Decimal(1), (), 10, "three")
     assert (one.slots, one.window_seconds) == (6, 4)
+
+
+def test_a_budget_that_is_raised_by_an_edit_is_in_force_and_one_that_others_still_share_is_not() -> None:
+    shared = Shared(HandTime())
+    key, limit = ("okx", "h", "k", "/p"), Limit(6, 2)
+    pool = shared.pool(key, limit, Decimal("0.5"), (), 10, "old")
+    shared.leave("old")
+    pool = shared.pool(key, limit, Decimal(1), (), 60, "new")
+    assert (pool.slots, pool.window_seconds, pool.breaker.most_seconds) == (6, 2, 60)
+    shared.pool(key, limit, Decimal("0.5"), (), 10, "another")
+    assert pool.window_seconds == 4
+    shared.leave("another")
+    assert pool.window_seconds == 2
+
+
+async def test_law_11_what_was_spent_outlives_who_spent_it_and_no_longer_than_it_counts() -> None:
+    hand = HandTime()
+    shared = Shared(hand)
+    host, key = shared.gate("okx", "h", user="old"), shared.gate("okx", "h", "k", user="old")
+    pool = shared.pool(("okx", "h", "k", "/p"), Limit(6, 2), Decimal(1), (host,), 10, "old")
+    ticket = await pool.take()
+    key.hold(hand.time() + 60)
+    shared.leave("old")
+    ticket.close()
+    assert shared.pool(("okx", "h", "k", "/p"), Limit(6, 2), Decimal(1), (host,), 10, "new") is pool
+    assert pool.used == 1
+    shared.leave("new")
+    assert shared.gate("okx", "h", "k", user="late") is key
+    assert shared.gate("okx", "h", user="late") is host, "a pool that is still in use knows it"
+    shared.leave("late")
+    await hand.advance(61)
+    shared.leave("nobody")
+    assert (shared._pools, shared._gates, shared._rates, shared._gate_users) == ({}, {}, {}, {})
 
 
 def test_facts_about_kinds() -> None:
