@@ -20,7 +20,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
+
+import msgspec
 
 from state.backups import way_back
 
@@ -35,6 +37,7 @@ __all__ = [
     "StateError",
     "StatementError",
     "WriterRunningError",
+    "damage",
     "telling",
 ]
 
@@ -113,6 +116,8 @@ class StatementError(StateError):
     """SQLite refused what we asked."""
 
 
+_NO_TEXT: Final = "Could not decode to UTF-8"
+
 # By primary result code: https://www.sqlite.org/rescode.html
 _BY_CODE: dict[int, tuple[type[StateError], str]] = {
     sqlite3.SQLITE_BUSY: (BusyError, "see who has it open (`fuser` names the process); it is tried again"),
@@ -133,9 +138,13 @@ _BY_CODE: dict[int, tuple[type[StateError], str]] = {
 }
 
 
+REASON_MOST: Final = 200
+"""Characters of a reason: SQLite quotes a text that it cannot decode at any length."""
+
+
 @contextmanager
 def telling(operation: str, path: Path) -> Iterator[None]:
-    """Turn what SQLite raises inside into the StateError that says what to do."""
+    """Turn what SQLite raises inside into the StateError that says what to do; what cannot be read is damage."""
     try:
         yield
     except sqlite3.Error as error:
@@ -143,6 +152,16 @@ def telling(operation: str, path: Path) -> Iterator[None]:
         kind, hint = _BY_CODE.get(
             -1 if code is None else code & 0xFF, (StatementError, "this is a bug: please report it")
         )
+        if str(error).startswith(_NO_TEXT):  # raised by Python's own module, without a code
+            kind, hint = CorruptError, "{way_back}"
         if kind is CorruptError:
             hint = hint.format(way_back=way_back(path))
-        raise kind(operation, path, str(error), hint) from error
+        raise kind(operation, path, str(error)[:REASON_MOST], hint) from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise damage(operation, path, error) from error
+
+
+def damage(operation: str, path: Path, error: Exception) -> CorruptError:
+    """What is stored is not what was stored, although SQLite can read it."""
+    reason = f"what is stored cannot be read ({type(error).__name__})"
+    return CorruptError(operation, path, reason, way_back(path))

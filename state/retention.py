@@ -17,7 +17,7 @@ from rules.ruleset import Ruleset
 from state import checkpoints
 from state.codec import to_json
 from state.interned import Interned
-from state.log import LogReader, LogWriter
+from state.log import LogDamageError, LogReader, LogWriter
 from state.reading import base_record, identity_of, name_of
 
 _VACUUM_PAGES: Final = 256
@@ -95,6 +95,7 @@ def _forget_log(
     # A replay begins at a checkpoint: what follows the last one that is old enough stays.
     kept_seq = checkpoints.forget_before(db, before_ms)
     records = chunks = last_seq = 0
+    damaged = False
     # One look bounds the step; a clock that once ran ahead delays what follows it, and deletes nothing early.
     for seq, at_ms, count, body in db.execute(
         "SELECT seq, at_ms, records, body FROM log WHERE seq < (SELECT max(seq) FROM log)"
@@ -103,11 +104,17 @@ def _forget_log(
     ):
         if at_ms >= before_ms or seq > kept_seq or (chunks and records + count > batch):
             break
-        for _ in reader.read(at_ms, body):
-            pass
+        try:
+            for _ in reader.read(at_ms, body):
+                pass
+        except LogDamageError:
+            # What is written against it cannot be read either; kept, it would hold up all forgetting for ever.
+            damaged = True
         records += count
         chunks += 1
         last_seq = seq
+        if damaged:
+            break
     for key, entry in reader.last.items():
         writer = LogWriter(names, identities)  # of its own: each base record is whole
         writer.add(entry, 0)

@@ -22,7 +22,7 @@ from state.backup import back_up_beside
 from state.checkpoints import Cut, Encoded, Origin
 from state.codec import from_json, to_json
 from state.connection import WriterLock, be_impatient, connect, transaction
-from state.errors import CorruptError, MissingError, telling
+from state.errors import CorruptError, MissingError, damage, telling
 from state.interned import Interned
 from state.loading import load_meta, load_world
 from state.log import LogDamageError
@@ -133,6 +133,9 @@ class Store(Reads):
             try:
                 world = load_world(db, ruleset)
                 meta = load_meta(db)
+            except (KeyError, TypeError, ValueError) as error:
+                # All that is read here was written by us: a row that refers to nothing, a number that is none.
+                raise damage("load", self.path, error) from error
             finally:
                 db.execute("ROLLBACK")
         if self._preparer is not None:

@@ -104,6 +104,17 @@ def test_what_the_log_behind_a_checkpoint_is_written_against_is_kept_no_more(tmp
         assert [entry for _, _, entry in store.log(lambda digest: Ruleset(digest=digest))] == kept
 
 
+def test_a_damaged_log_does_not_hold_up_forgetting(tmp_path: Path) -> None:
+    with fresh(tmp_path) as store:
+        world = store.load(Ruleset())
+        for day in range(6):
+            read = reading({"BTC": (str(day), "0")}, day * DAY + 1_000)
+            store.commit([absorb(world, read, read.ended_ms)], world)
+        store._db.conn.execute("UPDATE log SET body = x'0100' WHERE seq = 2")
+        forget_all(store, 5 * DAY)
+        assert store._db.conn.execute("SELECT min(seq), count(*) FROM log").fetchone() == (5, 2)
+
+
 def test_texts_of_rules_go_when_neither_the_log_nor_a_checkpoint_names_them(tmp_path: Path) -> None:
     with fresh(tmp_path) as store:
         world = store.load(Ruleset())

@@ -12,6 +12,7 @@ from sqlite_utils import Database
 from rules.model import Identity, Start
 from rules.outcome import Outcome
 from rules.ruleset import RulesAccepted, Ruleset
+from rules.statements import Prices
 from rules.world import Account, Baseline, Blind, ExchangeState, ListingState, TrailPoint, Valuation
 from state import Entry, Store
 from state.errors import (
@@ -473,3 +474,30 @@ def test_five_thousand_changes_are_written_in_bounded_time_and_space(tmp_path: P
         after = ask(tmp_path, "SELECT sum(length(body)) FROM log")[0][0]
     assert sum(len(entry.outcome.changes) for entry in batch) == 5_000
     assert (after - before) / 5_000 <= 30
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE exchanges SET body = replace(body, 'name', CAST(x'6eff6d65' AS TEXT))",
+        "UPDATE alerts SET body = '{'",
+        "UPDATE alerts SET body = replace(body, 'severity', 'sevarity')",
+        "UPDATE holdings SET fields = 12345",
+        "UPDATE meta SET value = 'x'",
+        "UPDATE reconciliation SET key = '[]'",
+    ],
+)
+def test_what_was_altered_where_sqlite_does_not_see_it_is_damage_with_the_way_back(
+    tmp_path: Path, change: str
+) -> None:
+    with fresh(tmp_path) as store:
+        world = store.load(Ruleset())
+        world.exchanges["okx-main"] = ExchangeState("okx-main")
+        world.put_alert(alert())
+        world.prices["okx-main"] = Prices("okx-main", 1, 2, {("BTC", "USDT"): "1"})
+        outcome = Outcome(transitions=[transition("", "firing")])
+        absorbed = absorb(world, reading({"BTC": ("1", "0")}), 1_000)
+        store.commit([absorbed, Entry(Start(1), 1, outcome)], world)
+        ask(tmp_path, change)
+        with pytest.raises(CorruptError, match="the way back: stop the daemon"):
+            store.load(Ruleset())
