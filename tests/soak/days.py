@@ -36,6 +36,7 @@ INCIDENT_SECONDS = 600
 SAMPLE_SECONDS = 1800
 DAY_SECONDS = 86_400
 ACCOUNTS = 6
+LEAVING_EVERY = 5
 VENUES = ("binance", "okx", "bitget")
 QUIET_SECONDS = 0.03
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -108,6 +109,7 @@ class Soak:
     incidents: dict[str, int] = field(default_factory=dict)
     added: int = 0
     deck: list[str] = field(default_factory=list)
+    decks: int = 0
 
     async def run(self, days: float, on_sample: Callable[[Sample], None] = lambda _: None) -> None:
         passed = 0
@@ -157,6 +159,11 @@ class Soak:
         }
         if not self.deck:
             self.deck = self.chance.sample(sorted(acts), len(acts))
+            self.decks += 1
+            if (
+                self.decks % LEAVING_EVERY
+            ):  # what is open about an exchange is closed with it: not all day long
+                self.deck.remove("exchange leaves the file")
         name = self.deck.pop()
         self.incidents[name] = self.incidents.get(name, 0) + 1
         await acts[name]()
