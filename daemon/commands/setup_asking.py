@@ -79,7 +79,9 @@ class Asker:
             raise self._ended(shown)
         return line
 
-    def _ended(self, shown: str) -> CannotRun:
+    def _ended(self, shown: str) -> BaseException:
+        if self._terminal:
+            return KeyboardInterrupt()  # Ctrl-D is another way to leave
         return CannotRun(
             f'there is no answer to "{shown.strip(" :")}": '
             "run it on a terminal, or give it one answer on each line of its standard input"

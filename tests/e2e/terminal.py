@@ -58,6 +58,10 @@ class Terminal:
         """Press Ctrl-C."""
         os.write(self._master, b"\x03")
 
+    def leave(self) -> None:
+        """Press Ctrl-D."""
+        os.write(self._master, b"\x04")
+
     async def ended(self) -> int:
         async with asyncio.timeout(PATIENCE_SECONDS):
             return await self.process.wait()

@@ -183,6 +183,18 @@ async def test_wrong_answers_are_asked_again_with_the_reason(house: House, fresh
     assert "12500.25" in repr(rule.spec)
 
 
+async def test_ctrl_d_is_a_way_to_leave(fresh: Path) -> None:
+    async with on_terminal(fresh, "setup") as terminal:
+        await until_key(terminal)
+        await terminal.shows("Host of its API")
+        await terminal.shows(": ")
+        terminal.leave()
+        assert await terminal.ended() == 130
+        assert "nothing was written" in terminal.screen
+        assert "run it on a terminal" not in terminal.screen
+    assert modes(fresh) == {}
+
+
 async def test_ctrl_c_leaves_nothing_behind(house: House, fresh: Path) -> None:
     async with on_terminal(fresh, "setup") as terminal:
         await until_key(terminal)
