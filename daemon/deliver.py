@@ -17,14 +17,16 @@ import structlog
 from daemon.engine import Engine
 from daemon.showing import Showing
 from notifiers.custom import BUILT_IN, Templates
-from notifiers.message import Item, Message, Wording
+from notifiers.message import Item, Kept, Message, Wording
 from notifiers.outcome import Result, SendOutcome
 from notifiers.pictures import Charts
 from notifiers.way import Reminded, Way
 from notifiers.wording import fitting, is_first_look, word
+from rules import standing
 from rules.model import DeliveryDied
 from rules.outcome import NotificationKind
 from rules.ruleset import Settings, Silence
+from rules.world import Alert, World
 from state import outbox
 from state.errors import StateError
 from state.threaded import AsyncStore
@@ -165,16 +167,12 @@ class Lane:
         except StateError as error:
             self._refused(error)
             return
-        open_alerts = self._engine.world.alerts.values()
-        items = [
-            Item(one.id, NotificationKind.FIRING, one.severity, one.facts, one.fired_ms or one.since_ms)
-            for one in open_alerts
-            if one.id in told and one.state == "firing"
-        ]
-        result = await way.keep(items, SEND_SECONDS) if items else Result(SendOutcome.DELIVERED)
-        fault = "" if result.outcome is SendOutcome.DELIVERED else result.reason
+        world = self._engine.world
+        kept = [_kept(world, one, one.id in told) for one in world.alerts.values() if one.state == "firing"]
+        result = await way.keep(kept, SEND_SECONDS) if kept else Result(SendOutcome.DELIVERED)
+        fault = result.reason
         if fault and not self._keep_fault:
-            log.warning("keep_alive.failing", notifier=self.name, alerts=len(items), reason=fault)
+            log.warning("keep_alive.failing", notifier=self.name, alerts=len(told), reason=fault)
         elif self._keep_fault and not fault:
             log.info("keep_alive.arrives_again", notifier=self.name)
         self._keep_fault = fault
@@ -311,6 +309,17 @@ class Lane:
         told.warning(
             "message.retry", reason=result.reason, outcome=result.outcome, in_seconds=(next_ms - now) // 1000
         )
+
+
+def _kept(world: World, alert: Alert, told: bool) -> Kept:  # noqa: FBT001  of one call
+    def shown_since_ms() -> int | None:
+        now = world.alerts.get(alert.key)  # it may have ended since
+        return 0 if now is None else standing.shown_since_ms(world, now)
+
+    item = Item(
+        alert.id, NotificationKind.FIRING, alert.severity, alert.facts, alert.fired_ms or alert.since_ms
+    )
+    return Kept(item, told, shown_since_ms)
 
 
 def _ignored(_said: object) -> None:

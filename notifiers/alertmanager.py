@@ -6,41 +6,40 @@ are one alert there: deduplicated, grouped, silenced and routed by Alertmanager.
 
 from __future__ import annotations
 
-import base64
-import json
-import os
-import re
 import time
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
 
-from notifiers.address import printable, schema_of
-from notifiers.message import Item, Message, Wording
+from notifiers.address import printable
+from notifiers.alertmanager_api import SCHEMAS, Api, check
+from notifiers.alertmanager_has import Has, Labels, UnseenError, labels_in, labels_of, queries
+from notifiers.message import Item, Kept, Message, Wording
 from notifiers.outcome import Result, SendOutcome
 from notifiers.pictures import Charts
-from notifiers.service import BadUrl
 from notifiers.summary import words_of
 from notifiers.templating import render
 from notifiers.text import tidy
 from notifiers.times import zone
-from notifiers.view import Reader, View, view
+from notifiers.view import LABEL_UNITS, Reader, View, view
 from notifiers.wording import LIMIT_UNITS
 from rules.model import Severity
 from rules.outcome import NotificationKind
 
-SCHEMAS: Final = {"alertmanager": "http", "alertmanagers": "https"}
-PORT: Final = 9093
 KEEP_EVERY_SECONDS: Final = 60.0
 LIVES_MS: Final = 5 * 60_000
 """How long an alert lives there without a word of ours: several missed ones are no end."""
 
 MOST_ALERTS: Final = 500  # in one request
+FRESH_MS: Final = 10_000
+"""An event older than this has waited, and another daemon may have told of its end meanwhile."""
+
+LOOK_SECONDS: Final = 5.0
 _MOST_UNITS = 2_000
-_PERMANENT = {400, 401, 403, 404, 410}
-_SECONDS = re.compile(r"\d{1,6}", re.ASCII)
+_NEVER_STALE = {NotificationKind.RESOLVED, NotificationKind.CLOSED, NotificationKind.TEST}
+_OF_NO_READING = {NotificationKind.REMINDER, NotificationKind.ESCALATED}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -53,7 +52,9 @@ class AlertmanagerWay:
 
     def __init__(self, name: str, url: str) -> None:
         self.name = name
-        self._target, self._headers = _parsed(url)
+        self._has = Has()
+        self._kept_ms = 0  # when what is active was last looked at to keep it alive
+        self._api = Api(url)
         self.address = printable(url, host_is_public=True)
 
     def __repr__(self) -> str:
@@ -69,94 +70,80 @@ class AlertmanagerWay:
         last: dict[str, Item] = {}
         for item in message.items:
             last[item.alert_id] = item  # of several events of one alert the last one counts
-        now_ms = time.time_ns() // 1_000_000
-        alerts = [one for item in last.values() for one in _alerts(item, now_ms, message.id)]
+        now_ms = _now_ms()
+        posts = [(item, one) for item in last.values() for one in _alerts(item, now_ms, message.id)]
         if len(last) == 1:
-            alerts[0]["annotations"]["description"] = tidy(wording.body.replace("\n", " · "), _MOST_UNITS)
-        return await self._post(alerts, timeout_seconds)
+            posts[0][1]["annotations"]["description"] = tidy(wording.body.replace("\n", " · "), _MOST_UNITS)
+        waited = {
+            item.alert_id: _alertname(item)
+            for item in last.values()
+            if item.kind not in _NEVER_STALE and now_ms - item.created_ms > FRESH_MS
+        }
+        if waited and not await self._look(set(waited.values()), set(), timeout_seconds):
+            posts = [
+                (item, one)
+                for item, one in posts
+                if item.alert_id not in waited or _is_lesser(item, one) or self._is_news(item, one)
+            ]
+        return await self._post([one for _, one in posts], timeout_seconds)
 
-    async def keep(self, items: Sequence[Item], timeout_seconds: float) -> Result:
+    async def keep(self, kept: Sequence[Kept], timeout_seconds: float) -> Result:
         """Say that these alerts still fire; Alertmanager would call them resolved after a time without a word."""
-        now_ms = time.time_ns() // 1_000_000
-        return await self._post(
-            [_alert(item, item.severity, now_ms, ended=False) for item in items], timeout_seconds
-        )
+        now_ms = _now_ms()
+        posts = [(one, _alert(one.item, one.item.severity, now_ms, ended=False)) for one in kept if one.told]
+        names = {_alertname(one.item) for one in kept}
+        self._has.forget_others(names)
+        unseen = await self._look(names, {labels_of(alert) for _, alert in posts}, timeout_seconds)
+        if not unseen:
+            posts = [(one, alert) for one, alert in posts if self._stands(one, labels_of(alert))]
+            self._kept_ms = _now_ms()
+        result = await self._post([alert for _, alert in posts], timeout_seconds)
+        return replace(result, reason=result.reason or unseen)
+
+    def _is_news(self, item: Item, alert: dict[str, Any]) -> bool:
+        """Whether an event that waited is told: not where another daemon has raised it or ended it meanwhile."""
+        labels = labels_of(alert)
+        gone_ms = self._has.gone_ms(labels)
+        if gone_ms is None:
+            return self._has.is_active(labels) or not self._has.graver_is_active(labels)
+        return item.kind not in _OF_NO_READING and item.created_ms > gone_ms
+
+    def _stands(self, kept: Kept, labels: Labels) -> bool:
+        """Whether an alert is kept alive: where it is there, or where a reading of ours is newer than its absence.
+
+        Then nobody has ended it: Alertmanager has lost it.
+        """
+        if self._has.is_active(labels):
+            return True
+        gone_ms = self._has.gone_ms(labels)
+        if gone_ms is None or self._has.graver_is_active(labels):
+            return False
+        shown_ms = kept.shown_since_ms()
+        # What no reading judges this daemon judges by time: it has done so since the last look.
+        return gone_ms <= self._kept_ms if shown_ms is None else gone_ms < shown_ms
+
+    async def _look(self, names: AbstractSet[str], told: AbstractSet[Labels], timeout_seconds: float) -> str:
+        """See what is active of these names; why that cannot be seen, "" where it was."""
+        found: set[Labels] = set()
+        try:
+            for query in queries(names):
+                found |= labels_in(await self._api.active(query, min(timeout_seconds, LOOK_SECONDS)))
+        except UnseenError as error:
+            return f"what is active there cannot be seen: {error}"
+        self._has.looked(names, found, told, _now_ms())
+        return ""
 
     async def _post(self, alerts: Sequence[dict[str, Any]], timeout_seconds: float) -> Result:
         result = Result(SendOutcome.DELIVERED)
         for begin in range(0, len(alerts), MOST_ALERTS):
-            result = await self._request(alerts[begin : begin + MOST_ALERTS], timeout_seconds)
+            some = alerts[begin : begin + MOST_ALERTS]
+            result = await self._api.post(some, timeout_seconds)
             if result.outcome is not SendOutcome.DELIVERED:
                 break  # to post again what arrived changes nothing there
+            now = _iso(_now_ms())
+            for alert in some:
+                (self._has.ended if alert["endsAt"] <= now else self._has.posted)(labels_of(alert))
         return result
-
-    async def _request(self, alerts: Sequence[dict[str, Any]], timeout_seconds: float) -> Result:
-        import aiohttp  # noqa: PLC0415 - slow to load, and `check` needs none
-
-        body = json.dumps(alerts, ensure_ascii=False).encode("utf-8", "replace")
-        timeout = aiohttp.ClientTimeout(total=timeout_seconds, connect=timeout_seconds * 0.4)
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout) as session,
-                session.post(self._target, data=body, headers=self._headers, allow_redirects=False) as answer,
-            ):
-                said = await answer.content.read(_MOST_UNITS)
-                return _answered(answer.status, said, answer.headers.get("Retry-After", ""))
-        except (aiohttp.ClientError, OSError) as error:
-            return _unanswered(error)
-
-
-def _unanswered(error: Exception) -> Result:
-    """No answer came. That nothing arrived is certain only where no connection was made.
-
-    In words of our own: the errors' texts hold the address.
-    """
-    import aiohttp  # noqa: PLC0415 - loaded already
-
-    match error:
-        case aiohttp.ConnectionTimeoutError():
-            return Result(SendOutcome.FAILED, "no connection within the time limit")
-        case TimeoutError():
-            return Result(SendOutcome.UNKNOWN, "no answer within the time limit: perhaps delivered")
-        case aiohttp.ClientConnectorDNSError():
-            return Result(SendOutcome.FAILED, "the host name cannot be resolved")
-        case aiohttp.ClientSSLError():
-            return Result(
-                SendOutcome.FAILED, "no TLS connection could be made, or the certificate is not trusted"
-            )
-        case aiohttp.ClientConnectorError():
-            why = os.strerror(error.os_error.errno or 0).lower()
-            return Result(SendOutcome.FAILED, f"no connection could be made: {why}")
-    return Result(SendOutcome.UNKNOWN, "the connection broke before the answer: perhaps delivered")
-
-
-def check(url: str) -> str | None:
-    """Why `url` names no Alertmanager, None where it does."""
-    try:
-        _parsed(url)
-    except BadUrl as error:
-        return str(error)
-    return None
-
-
-def _parsed(url: str) -> tuple[str, dict[str, str]]:
-    """Where to post, and with which headers. No text of the URL is repeated in an error."""
-    form = "write it as alertmanager://[USER:PASSWORD@]HOST[:9093][/PATH], alertmanagers:// for TLS"
-    schema = schema_of(url)
-    try:
-        parts = urlsplit(url.strip())
-        host, port = parts.hostname, parts.port or PORT
-    except ValueError:
-        raise BadUrl(f"the {schema}:// URL is not well formed: {form}") from None
-    if not host or parts.query or parts.fragment:
-        raise BadUrl(f"the {schema}:// URL is not complete or has settings: {form}")
-    headers = {"Content-Type": "application/json", "User-Agent": "Subtally"}
-    if parts.username is not None:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
-    shown = f"[{host}]" if ":" in host else host
-    path = parts.path.rstrip("/")
-    return f"{SCHEMAS[schema]}://{shown}:{port}{path}/api/v2/alerts", headers
 
 
 def _alerts(item: Item, now_ms: int, message_id: str) -> Iterator[dict[str, Any]]:
@@ -166,6 +153,10 @@ def _alerts(item: Item, now_ms: int, message_id: str) -> Iterator[dict[str, Any]
     lesser = item.facts.raised_from
     if lesser is not None and lesser is not item.severity:
         yield _alert(item, lesser, now_ms, ended=True, message_id=message_id)
+
+
+def _is_lesser(item: Item, alert: dict[str, Any]) -> bool:
+    return bool(alert["labels"]["severity"] != item.severity.value)
 
 
 def _alert(
@@ -187,9 +178,13 @@ def _alert(
 def _labels(item: Item, a: View, severity: Severity) -> Iterator[tuple[str, str]]:
     """Whatever is the same on every daemon that sees this."""
     test = item.kind is NotificationKind.TEST
-    yield "alertname", a.rule or "subtally test"
+    yield "alertname", _alertname(item)
     yield from (("exchange", a.exchange), ("account", a.label), ("asset", a.asset), ("wallet", a.wallet))
     yield from (("field", a.field), ("severity", severity.value), ("test", "true" if test else ""))
+
+
+def _alertname(item: Item) -> str:
+    return tidy(item.facts.rule, LABEL_UNITS) or "subtally test"
 
 
 def _annotations(item: Item, a: View, message_id: str) -> Iterator[tuple[str, str]]:
@@ -198,13 +193,8 @@ def _annotations(item: Item, a: View, message_id: str) -> Iterator[tuple[str, st
     yield from (("runbook_url", a.runbook), ("alert", item.alert_id), ("message", message_id))
 
 
-def _answered(status: int, said: bytes, retry_after: str) -> Result:
-    if HTTPStatus(200) <= status < HTTPStatus(300):
-        return Result(SendOutcome.DELIVERED)
-    told = tidy(said.decode("utf-8", "replace"), 200)
-    wait = int(retry_after) if _SECONDS.fullmatch(retry_after) else None
-    reason = f"HTTP {status}" + (f": {told}" if told else "")
-    return Result(SendOutcome.FAILED, reason, wait, permanent=status in _PERMANENT)
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _iso(at_ms: int) -> str:

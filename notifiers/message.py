@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -32,6 +33,19 @@ class Item:
     facts: Facts
     created_ms: int
     batch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An alert that fires, for a service that must be reminded of it; `told` where it was told there before.
+
+    `shown_since_ms` says when the oldest of the readings that show it firing was asked for, 0 where none does, and
+    None where no reading judges it.
+    """
+
+    item: Item
+    told: bool
+    shown_since_ms: Callable[[], int | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from notifiers import alertmanager, service
 from notifiers.address import schema_of
-from notifiers.message import Item, Message, Wording
+from notifiers.message import Kept, Message, Wording
 from notifiers.outcome import Result
 from notifiers.pictures import Charts
 from notifiers.sending import Sender
@@ -33,12 +33,15 @@ class Way(Protocol):
 
 @runtime_checkable
 class Reminded(Protocol):
-    """A way to a service that forgets what it is not told again."""
+    """A way to a service that forgets what it is not told again, and that others may tell of the same."""
 
     keep_every_seconds: float
 
-    async def keep(self, items: Sequence[Item], timeout_seconds: float) -> Result:
-        """Say that these alerts still fire."""
+    async def keep(self, kept: Sequence[Kept], timeout_seconds: float) -> Result:
+        """Say that these alerts still fire, those that it was told of and that nobody else has ended there.
+
+        Where it cannot be seen what was ended there, `reason` says so although the outcome is DELIVERED.
+        """
 
 
 @runtime_checkable

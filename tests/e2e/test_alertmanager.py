@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientError, ClientSession, web
+from yarl import URL
 
 from notifiers import alertmanager
+from notifiers.alertmanager_has import labels_in, queries
 from state.errors import StateError
 from state.store import Store
 from tests.e2e.house import House
@@ -59,7 +61,7 @@ class Alertmanager:
     async def running(self) -> AsyncIterator[None]:
         config = self.folder / "alertmanager.yml"
         config.write_text(
-            "route: {receiver: hook, group_by: ['...'], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}\n"
+            "route: {receiver: hook, group_by: ['...'], group_wait: 0s, group_interval: 100ms, repeat_interval: 1h}\n"
             f"receivers: [{{name: hook, webhook_configs: [{{url: '{self.receiver}', send_resolved: true}}]}}]\n"
         )
         assert BINARY is not None
@@ -121,7 +123,7 @@ def member(house: House, am: Alertmanager, name: str) -> House:
     """One daemon of the pair: a folder of its own, the same exchange."""
     folder = house.folder / name
     folder.mkdir()
-    made = House(folder, house.simulator, house.recorder)
+    made = House(folder, house.simulator, house.recorder, extra=dict(house.extra))
     made.write(FLOOR, venues=("binance",))
     (folder / "told.url").write_text(am.url)
     return made
@@ -181,6 +183,59 @@ async def test_a_pair_is_one_and_killing_one_of_it_loses_and_repeats_nothing(
         assert (await ended(survivor))[0] == 0
     assert sorted(am.told) == sorted(set(am.told)), "told twice"
     assert len(am.told) == 6
+
+
+async def test_the_daemon_that_reads_later_does_not_begin_again_what_the_other_has_ended(
+    house: House, am: Alertmanager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Longer than it takes to tell the receiver, much shorter than it takes the slow one to read again.
+    monkeypatch.setattr(alertmanager.AlertmanagerWay, "keep_every_seconds", 1)
+    quick = member(house, am, "quick")
+    house.extra["binance"] = 'poll_every = "15s"\n'
+    slow = member(house, am, "slow")
+    async with am.running(), quick.daemon(), slow.daemon():
+        name = balance(house, 0, "500.5")
+        for each in (quick, slow):
+            await until_delivered(each, {"firing"})
+        balance(house, 0, "5000")
+        for each in (quick, slow):
+            await until_delivered(each, {"resolved"})
+        await am.until(lambda alerts: not alerts)
+        await am.until_told((name, "warning", "resolved"))
+    assert am.told == [(name, "warning", "firing"), (name, "warning", "resolved")]
+
+
+NAMES = [
+    "floor",
+    'a "q" b',
+    "back\\slash",
+    "a|b",
+    "x.y*",
+    "ümläut 🦊",
+    "per%cent&x=1",
+    "_u-(x)[y]{z}^$+?",
+    "sp  ace",
+]
+STRANGERS = ["xzyy", "a", "floors", "ab"]
+
+
+async def test_it_is_asked_for_exactly_the_names_that_fire(am: Alertmanager) -> None:
+    many = [f"the rule with the number {number}" for number in range(300)]
+    posted = [
+        {"labels": {"alertname": one, "severity": "info"}, "endsAt": "2100-01-01T00:00:00Z"}
+        for one in [*NAMES, *many, *STRANGERS]
+    ]
+    async with am.running(), ClientSession() as session:
+        base = f"http://127.0.0.1:{am.port}/api/v2/alerts"
+        async with session.post(base, json=posted) as answer:
+            assert answer.status == 200
+        asked = list(queries([*NAMES, *many]))
+        found: set[str] = set()
+        for one in asked:
+            async with session.get(URL(f"{base}?{one}", encoded=True)) as answer:
+                found |= {dict(labels)["alertname"] for labels in labels_in(await answer.read())}
+    assert found == {*NAMES, *many}
+    assert len(asked) > 1
 
 
 async def test_what_fires_is_kept_alive_and_told_again_to_one_that_lost_it(

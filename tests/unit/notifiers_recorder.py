@@ -19,11 +19,13 @@ class Answer:
 
 @dataclass
 class Recorder:
-    """`hold` keeps every answer back until it is set."""
+    """`hold` keeps every answer back until it is set. `asked` is what a GET is answered."""
 
     port: int
     answer: Answer = field(default_factory=Answer)
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    asked: Answer = field(default_factory=lambda: Answer(body=b"[]"))
+    questions: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     hold: threading.Event | None = None
     arrived: threading.Event = field(default_factory=threading.Event)
 
@@ -52,7 +54,14 @@ class _Handler(BaseHTTPRequestHandler):
         recorder.arrived.set()
         if recorder.hold is not None:
             recorder.hold.wait(60)
-        answer = recorder.answer
+        self._answer(recorder.answer)
+
+    def do_GET(self) -> None:
+        recorder = self.server.recorder
+        recorder.questions.append((self.path, dict(self.headers)))
+        self._answer(recorder.asked)
+
+    def _answer(self, answer: Answer) -> None:
         if answer.drop:
             self.close_connection = True
             return

@@ -6,7 +6,7 @@ import base64
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from notifiers.alertmanager import LIVES_MS, MOST_ALERTS, AlertmanagerWay
-from notifiers.message import Item, Message, Wording
+from notifiers.alertmanager_api import MOST_BYTES
+from notifiers.message import Item, Kept, Message, Wording
 from notifiers.outcome import Result, SendOutcome
 from notifiers.service import BadUrl
 from notifiers.way import check_url, open_way
@@ -58,6 +59,58 @@ def at_ms(text: str) -> int:
     return int(datetime.fromisoformat(text).timestamp() * 1000)
 
 
+@pytest.fixture
+def way(recorder: Recorder) -> AlertmanagerWay:
+    return AlertmanagerWay("am", f"alertmanager://127.0.0.1:{recorder.port}")
+
+
+def labels(severity: str = "critical") -> dict[str, str]:
+    return {
+        "alertname": "floor", "exchange": "binance-main", "account": "mm-1@x", "asset": "USDT",
+        "wallet": "spot", "field": "free", "severity": severity,
+    }  # fmt: skip
+
+
+def active(recorder: Recorder, *severities: str) -> None:
+    """What the Alertmanager says is active there from now on."""
+    found = [{"labels": labels(one), "status": {"state": "suppressed"}} for one in severities]
+    recorder.asked = Answer(body=json.dumps(found).encode())
+
+
+def read_now() -> int:
+    return now_ms() + 1_000
+
+
+def read_before() -> int:
+    return now_ms() - 60_000
+
+
+def judged_by_time() -> None:
+    return None
+
+
+async def kept(
+    way: AlertmanagerWay,
+    recorder: Recorder,
+    shown: Callable[[], int | None] = read_before,
+    *,
+    told: bool = True,
+    **changes: Any,
+) -> int:
+    """Keep one alert alive; how many alerts were posted."""
+    recorder.requests.clear()
+    assert await way.keep([Kept(item(**changes), told, shown)], 20) == Result(SendOutcome.DELIVERED)
+    return len(posted(recorder))
+
+
+async def sent(way: AlertmanagerWay, recorder: Recorder, one: Item, seconds_ago: int = 60) -> int:
+    """Tell of what happened so long ago; how many alerts were posted."""
+    recorder.requests.clear()
+    one = replace(one, created_ms=now_ms() - seconds_ago * 1000)
+    assert await way.send(WORDS, 20, Message("M19C", "am", (one,))) == Result(SendOutcome.DELIVERED)
+    return len(posted(recorder))
+
+
 async def test_labels_say_what_and_annotations_who(recorder: Recorder) -> None:
     result = await post(recorder, item())
     assert result == Result(SendOutcome.DELIVERED)
@@ -65,10 +118,7 @@ async def test_labels_say_what_and_annotations_who(recorder: Recorder) -> None:
     assert path == "/prefix/api/v2/alerts"
     assert headers["Content-Type"] == "application/json"
     (alert,) = posted(recorder)
-    assert alert["labels"] == {
-        "alertname": "floor", "exchange": "binance-main", "account": "mm-1@x", "asset": "USDT",
-        "wallet": "spot", "field": "free", "severity": "critical",
-    }  # fmt: skip
+    assert alert["labels"] == labels()
     notes = alert["annotations"]
     assert (notes["alert"], notes["message"], notes["runbook_url"]) == (
         "A7F3",
@@ -194,3 +244,117 @@ def test_good_urls_are_taken_and_others_are_still_apprise() -> None:
     assert check_url("alertmanagers://kim:pw@[::1]:9093/am") is None
     assert check_url("json://127.0.0.1/") is None
     assert "no service is known" in (check_url("alertmanagerz://h") or "")
+
+
+async def test_what_is_active_there_is_kept_alive(way: AlertmanagerWay, recorder: Recorder) -> None:
+    active(recorder, "critical")
+    assert await kept(way, recorder) == 1
+    ((path, _),) = recorder.questions
+    assert path.startswith("/api/v2/alerts?active=true&silenced=true&inhibited=true&unprocessed=true&filter=")
+
+
+async def test_what_another_daemon_ended_is_not_begun_again_by_an_old_reading(
+    way: AlertmanagerWay, recorder: Recorder
+) -> None:
+    active(recorder, "critical")
+    assert await kept(way, recorder) == 1
+    active(recorder)
+    assert [await kept(way, recorder) for _ in range(3)] == [0, 0, 0]
+
+
+async def test_what_was_lost_there_is_told_again_once_a_reading_shows_that_it_still_fires(
+    way: AlertmanagerWay, recorder: Recorder
+) -> None:
+    assert await kept(way, recorder) == 0  # nobody knows yet whether it was lost or ended
+    assert await kept(way, recorder, read_now) == 1
+    active(recorder, "critical")
+    assert await kept(way, recorder) == 1
+
+
+async def test_what_no_reading_judges_is_told_again_at_the_second_look(
+    way: AlertmanagerWay, recorder: Recorder
+) -> None:
+    assert [await kept(way, recorder, judged_by_time) for _ in range(2)] == [0, 1]
+
+
+async def test_what_another_daemon_has_raised_is_not_kept_with_its_lesser_severity(
+    way: AlertmanagerWay, recorder: Recorder
+) -> None:
+    active(recorder, "critical")
+    assert await kept(way, recorder, read_now, severity=Severity.WARNING) == 0
+    assert await kept(way, recorder, read_now, severity=Severity.WARNING) == 0
+
+
+@pytest.mark.parametrize(
+    "answer, why",
+    [
+        (Answer(403), "HTTP 403"),
+        (Answer(body=b'{"a": 1}'), "the answer is no list of alerts with labels"),
+        (Answer(body=b"[{}]"), "the answer is no list of alerts with labels"),
+        (Answer(drop=True), "the connection broke before the answer"),
+        (Answer(body=b" " * (MOST_BYTES + 1)), f"an answer of more than {MOST_BYTES} bytes"),
+    ],
+)
+async def test_where_it_cannot_be_seen_what_is_active_all_is_kept_alive_and_the_reason_is_said(
+    way: AlertmanagerWay, recorder: Recorder, answer: Answer, why: str
+) -> None:
+    recorder.asked = answer
+    result = await way.keep([Kept(item(), told=True, shown_since_ms=read_before)], 20)
+    assert result == Result(SendOutcome.DELIVERED, f"what is active there cannot be seen: {why}")
+    assert len(posted(recorder)) == 1
+
+
+async def test_a_firing_that_waited_is_told_unless_it_was_seen_to_come_and_go(
+    way: AlertmanagerWay, recorder: Recorder
+) -> None:
+    assert await sent(way, recorder, item()) == 1
+    other = AlertmanagerWay("am", f"alertmanager://127.0.0.1:{recorder.port}")
+    active(recorder, "critical")
+    assert await kept(other, recorder, told=False) == 0
+    active(recorder)
+    assert await sent(other, recorder, item()) == 0
+    assert await sent(other, recorder, item(), seconds_ago=0) == 1
+
+
+async def test_no_reminder_begins_again_what_another_daemon_ended(
+    way: AlertmanagerWay, recorder: Recorder
+) -> None:
+    active(recorder, "critical")
+    assert await sent(way, recorder, item(kind=Kind.REMINDER)) == 1
+    active(recorder)
+    assert await sent(way, recorder, item(kind=Kind.REMINDER)) == 0
+
+
+async def test_a_raise_that_waited_ends_the_lesser_alert_and_a_firing_that_waited_does_not_begin_it_again(
+    way: AlertmanagerWay, recorder: Recorder
+) -> None:
+    active(recorder, "critical")
+    assert await sent(way, recorder, item(severity=Severity.WARNING)) == 0
+    assert await sent(way, recorder, item(kind=Kind.RAISED, raised_from=Severity.WARNING)) == 2
+
+
+async def test_after_an_end_of_ours_the_next_alert_is_another_one(
+    way: AlertmanagerWay, recorder: Recorder
+) -> None:
+    active(recorder, "critical")
+    assert await kept(way, recorder) == 1
+    assert await sent(way, recorder, item(kind=Kind.RESOLVED)) == 1
+    active(recorder)
+    assert await sent(way, recorder, item("A8F3")) == 1
+
+
+async def test_an_end_and_what_is_fresh_is_told_without_a_question(
+    way: AlertmanagerWay, recorder: Recorder
+) -> None:
+    assert await sent(way, recorder, item(), seconds_ago=1) == 1
+    assert await sent(way, recorder, item(kind=Kind.RESOLVED)) == 1
+    assert recorder.questions == []
+
+
+async def test_law_12_a_question_shows_no_password(recorder: Recorder) -> None:
+    way = AlertmanagerWay("am", f"alertmanager://kim:p%40ss-word@127.0.0.1:{recorder.port}")
+    recorder.asked = Answer(401)
+    result = await way.keep([Kept(item(), told=True, shown_since_ms=read_before)], 20)
+    ((path, headers),) = recorder.questions
+    assert headers["Authorization"] == "Basic " + base64.b64encode(b"kim:p@ss-word").decode()
+    assert "ss-word" not in path + repr(result)
