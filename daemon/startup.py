@@ -15,7 +15,8 @@ from daemon.errors import CannotRun
 from daemon.resolved import credentials_of
 from notifiers.sending import preload
 from notifiers.service import BadUrl
-from notifiers.way import Way, check_url, open_way
+from notifiers.urls import check_url
+from notifiers.way import Way, open_way
 from rules.model import RulesRejected
 from rules.ruleset import Ruleset
 from rules.world import World

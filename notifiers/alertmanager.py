@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from notifiers.address import printable
-from notifiers.alertmanager_api import SCHEMAS, Api, check
+from notifiers.alertmanager_api import SCHEMAS, Api
 from notifiers.alertmanager_has import Has, Labels, UnseenError, labels_in, labels_of, queries
 from notifiers.message import Item, Kept, Message, Wording
 from notifiers.outcome import Result, SendOutcome
@@ -201,4 +201,4 @@ def _iso(at_ms: int) -> str:
     return (_EPOCH + timedelta(milliseconds=at_ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-__all__ = ["SCHEMAS", "AlertmanagerWay", "check"]
+__all__ = ["SCHEMAS", "AlertmanagerWay"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from notifiers import alertmanager, service
 from notifiers.address import schema_of
+from notifiers.alertmanager import SCHEMAS, AlertmanagerWay
 from notifiers.message import Kept, Message, Wording
 from notifiers.outcome import Result
 from notifiers.pictures import Charts
@@ -54,11 +54,6 @@ class Shown(Protocol):
 
 def open_way(name: str, url: str, *, charts: bool | None = None) -> Way:
     """The way to whatever `url` names: an Alertmanager, or any service of Apprise. Raises BadUrl."""
-    if schema_of(url) in alertmanager.SCHEMAS:
-        return alertmanager.AlertmanagerWay(name, url)
+    if schema_of(url) in SCHEMAS:
+        return AlertmanagerWay(name, url)
     return Sender(name, url, charts=charts)
-
-
-def check_url(url: str) -> str | None:
-    """Why `url` cannot be used, None where it can. Nothing is sent."""
-    return alertmanager.check(url) if schema_of(url) in alertmanager.SCHEMAS else service.check_url(url)

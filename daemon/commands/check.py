@@ -137,7 +137,7 @@ def _bad_urls(config: Config) -> Iterable[Problem]:
             url = notifier.url.resolve()
         except SecretError:
             continue  # a warning already
-        from notifiers.way import check_url
+        from notifiers.urls import check_url
 
         reason = check_url(url)
         if reason:

@@ -239,7 +239,7 @@ def _read_amount(text: str) -> str:
 
 
 def _read_url(text: str) -> str:
-    from notifiers.service import check_url
+    from notifiers.urls import check_url
 
     url = read_secret(text)
     reason = check_url(url)

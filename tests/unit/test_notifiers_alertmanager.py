@@ -18,7 +18,8 @@ from notifiers.alertmanager_api import MOST_BYTES
 from notifiers.message import Item, Kept, Message, Wording
 from notifiers.outcome import Result, SendOutcome
 from notifiers.service import BadUrl
-from notifiers.way import check_url, open_way
+from notifiers.urls import check_url
+from notifiers.way import open_way
 from rules.facts import Facts
 from rules.model import Severity
 from rules.outcome import NotificationKind as Kind

@@ -107,6 +107,17 @@ def test_the_schema_is_told_in_small_letters() -> None:
     assert [schema_of(url) for url in (" JSONS://x", "x", "://")] == ["jsons", "", ""]
 
 
+def test_a_url_is_checked_without_what_sends_and_words() -> None:
+    program = (
+        "import sys, notifiers.urls as urls\n"
+        "print(urls.check_url('alertmanager://am.example'), 'apprise' in sys.modules)\n"
+        "print(urls.check_url('json://127.0.0.1/'))\n"
+        "print(sorted({'jinja2', 'aiohttp', 'notifiers.way'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "None False\nNone\n[]\n"
+
+
 def test_apprise_is_loaded_only_when_it_is_needed() -> None:
     program = "import sys, notifiers.sending, notifiers.wording; print('apprise' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
