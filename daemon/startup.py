@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tomllib
 from collections.abc import Iterator
@@ -13,7 +14,6 @@ from daemon.config import Config, ConfigError, load, parse
 from daemon.config.differences import Change, differences
 from daemon.errors import CannotRun
 from daemon.resolved import credentials_of
-from notifiers.sending import preload
 from notifiers.service import BadUrl
 from notifiers.urls import check_url
 from notifiers.way import Way, open_way
@@ -68,7 +68,7 @@ async def _with_store(
         if before is None or rejected is None:
             raise CannotRun(str(rejected) if rejected else f"{path}: no rules to run on")
         config = before
-    check_secrets(config)
+    await asyncio.to_thread(check_secrets, config)  # it loads what the notifiers need
     try:
         world = await store.load(before.ruleset if before else Ruleset())
     except StateError as error:
@@ -149,7 +149,6 @@ __all__ = [
     "check_secrets",
     "first_problem",
     "make_sender",
-    "preload",
     "start_up",
     "state_path_of",
 ]

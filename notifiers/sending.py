@@ -13,7 +13,7 @@ from notifiers.address import Redactor, printable
 from notifiers.message import Message, Wording
 from notifiers.outcome import Result, SendOutcome, failure
 from notifiers.pictures import Charts, Pictures, charts_of
-from notifiers.service import BadUrl, build, check_url, preload
+from notifiers.service import BadUrl, build, check_url
 from notifiers.text import tidy
 from notifiers.wording import LIMIT_UNITS
 
@@ -168,4 +168,4 @@ def _limit_units(service: NotifyBase) -> int:
     return max(LEAST_LIMIT_UNITS, min(LIMIT_UNITS, longest))
 
 
-__all__ = ["BadUrl", "Result", "SendOutcome", "Sender", "check_url", "preload"]
+__all__ = ["BadUrl", "Result", "SendOutcome", "Sender", "check_url"]

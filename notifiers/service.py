@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import re
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import TYPE_CHECKING
 
 from notifiers.address import Redactor, schema_of
+from notifiers.plugins import load
 from notifiers.text import tidy
 
 if TYPE_CHECKING:
@@ -35,14 +34,10 @@ class BadUrl(ValueError):  # noqa: N818 - it is what the user wrote, not what th
     """A notifier URL that cannot be used: a fault of the configuration. The text says why, no secret."""
 
 
-@cache
-def preload() -> None:
-    """Load Apprise and its plugins: about 110 ms that would else block the event loop at the first use."""
-    with _unheard(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of modules that leave a later Python; nobody here can change that
-        from apprise.plugins import N_MGR  # noqa: PLC0415 - slow to load, and `check --help` needs none
-
-        N_MGR.load_modules()  # type: ignore[no-untyped-call]
+def preload(schema: str) -> bool:
+    """Load Apprise and the plugin of a schema, which would else block at the first use; whether there is one."""
+    with _unheard():
+        return load(schema)
 
 
 def check_url(url: str) -> str | None:
@@ -56,13 +51,13 @@ def check_url(url: str) -> str | None:
 
 def build(url: str) -> NotifyBase:
     """The one service that `url` names. Raises BadUrl."""
-    preload()
-    from apprise import Apprise, AppriseAsset  # noqa: PLC0415 - see preload
-
     url = url.strip()
     schema = schema_of(url)
     if not schema:
         raise BadUrl("not an Apprise URL: it must begin like slack://, tgram:// or json://")
+    known = preload(schema)
+    from apprise import Apprise, AppriseAsset  # noqa: PLC0415 - slow to load, and `check --help` needs none
+
     asset = AppriseAsset(
         app_id="Subtally",
         app_desc="Subtally",
@@ -82,18 +77,16 @@ def build(url: str) -> NotifyBase:
     with _unheard() as said:
         service = Apprise.instantiate(url, asset=asset)
     if service is None:
-        raise BadUrl(_refusal(schema, said, Redactor(url)))
+        raise BadUrl(_refusal(schema, said, Redactor(url), known=known))
     reason = _unfit(service, schema, url)
     if reason:
         raise BadUrl(reason)
     return service
 
 
-def _refusal(schema: str, said: list[str], redactor: Redactor) -> str:
+def _refusal(schema: str, said: list[str], redactor: Redactor, *, known: bool) -> str:
     """What Apprise said, without the values that it put into parentheses."""
-    from apprise.plugins import N_MGR  # noqa: PLC0415 - see preload
-
-    if schema not in N_MGR:
+    if not known:
         return f"no service is known as {tidy(schema, 20)}://"
     told = next((text for text in said if "URL" not in text), "")
     told = tidy(redactor.clean(_PARENTHESISED.sub("", told)), _MOST_UNITS)

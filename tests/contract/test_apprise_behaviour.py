@@ -69,7 +69,7 @@ def test_a_result_is_no_bool(recorder: Recorder) -> None:
 
 
 def test_two_chats_in_one_url_give_one_result(recorder: Recorder) -> None:
-    preload()
+    preload("tgram")
     two = Apprise.instantiate(
         "tgram://123456789:AAEabcdefg_hijklmnopqrstuvwxyzABCDE/-1001/-1002", asset=AppriseAsset()
     )

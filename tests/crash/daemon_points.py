@@ -27,7 +27,8 @@ from daemon import deliver
 from daemon.deliver import Lane
 from daemon.engine import Engine
 from daemon.logs import set_up
-from notifiers.sending import Sender, preload
+from notifiers.sending import Sender
+from notifiers.service import preload
 from rules.judge import Input
 from rules.model import Identity, ListedAccount, Listing, Reading, Severity, Start
 from rules.ruleset import NotifierSettings, RulesAccepted, Ruleset, Settings
@@ -182,7 +183,7 @@ def random_instants(
 
 def main(folder: Path, port: int, worker: int, workers: int, kills: int) -> None:
     warnings.simplefilter("ignore", DeprecationWarning)  # of forking: no thread runs here
-    preload()
+    preload("json")
     set_up(stream=sys.stderr, level=logging.ERROR)
     deliver.FIRST_BACKOFF_MS = 0
     base, warm = (folder / f"{name}-{worker}.db" for name in ("base", "warm"))

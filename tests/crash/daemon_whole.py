@@ -22,7 +22,7 @@ from daemon import deliver
 from daemon.app import App
 from daemon.logs import set_up
 from daemon.running import run_daemon
-from daemon.startup import preload
+from notifiers.service import preload
 from tests.crash.daemon_points import DIED, end_before, statements
 
 
@@ -70,7 +70,7 @@ def run(path: Path, firing: int, statement: int | None = None, seconds: float | 
 
 def main(folder: Path, worker: int, workers: int, firing: int) -> None:
     warnings.simplefilter("ignore", DeprecationWarning)  # of forking: no thread runs here
-    preload()
+    preload("json")
     set_up(stream=sys.stderr, level=logging.CRITICAL)
     deliver.FIRST_BACKOFF_MS = 0
     measured = folder / f"measured-{worker}"
