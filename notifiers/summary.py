@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from notifiers.templating import render
 from notifiers.text import units
@@ -56,10 +56,17 @@ def words_of(a: View) -> str:
             return a.severity
 
 
-def lines(views: Sequence[View], room: int, *, link: str) -> tuple[str, frozenset[str]]:
+def one_line(a: View, where: bool) -> str:  # noqa: FBT001  as the template calls it
+    """One alert; `where` tells to name its exchange."""
+    return render("line", a=a, where=where)
+
+
+def lines(
+    views: Sequence[View], room: int, *, link: str, line: Callable[[View, bool], str] = one_line
+) -> tuple[str, frozenset[str]]:
     """One line for each alert, grouped under headings, the most severe first, in at most `room` units.
 
-    Returns the ids of the alerts that have a line; the others are counted in the last one.
+    Returns the ids of the alerts that have a line; the others are counted in the last one. `line` words one alert.
     """
     ordered = sorted(views, key=_gravity)
     taken: list[str] = []
@@ -69,7 +76,7 @@ def lines(views: Sequence[View], room: int, *, link: str) -> tuple[str, frozense
     where = len({a.exchange for a in views}) > 1
     reserve = units(_more(ordered, link)) + 1
     for index, a in enumerate(ordered):
-        new = [render("line", a=a, where=where or not a.label)]
+        new = [line(a, where or not a.label)]
         if _group(a) != group:
             new.insert(0, render("group", a=a, words=words_of(a)))
         cost = sum(units(line) + 1 for line in new)

@@ -10,6 +10,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 _FOLDER = Path(__file__).parent / "templates"
 
 
+def warm() -> None:
+    """Compile every template now: at its first use it would hold up whoever waits for the words."""
+    for path in sorted(_FOLDER.glob("*.txt")):
+        _template(path.stem)
+
+
 def render(name: str, **values: object) -> str:
     """The lines of the template `name` that are not empty."""
     text = _template(name).render(values)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import tzinfo
+from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 
 from notifiers.figures import difference, figure
 from notifiers.message import Item
@@ -153,6 +153,23 @@ def view(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
     )
 
 
+def glance(item: Item, reader: Reader) -> View:
+    """As `view`, with no more than headings and counts want of an alert: of very many only few get a line."""
+    facts = item.facts
+    return replace(
+        _BLANK,
+        id=item.alert_id,
+        kind=item.kind,
+        severity=item.severity.value.upper(),
+        rank=item.severity.rank,
+        rule=tidy(facts.rule, reader.name_units),
+        exchange=tidy(facts.exchange, reader.name_units),
+        label=tidy(facts.label, reader.name_units),
+        runbook=tidy(facts.runbook, TEXT_UNITS),
+        not_watched=tuple(tidy(x, reader.name_units) for x in facts.not_watched[:_MOST_SHOWN]),
+    )
+
+
 def severity_of(name: str) -> Severity:
     """The severity that a view shows as `name`."""
     return Severity(name.lower())
@@ -189,3 +206,8 @@ def _also(entry: tuple[str, str, str, str], facts: Facts) -> str:
     shown = wallet if len(facts.wallets) > 1 or wallet not in {facts.wallet, *facts.wallets} else ""
     words = [tidy(word, LABEL_UNITS) for word in (shown, asset, field) if word]
     return " ".join([*words, figure(amount)])
+
+
+_BLANK = view(
+    Item("", NotificationKind.TEST, Severity.INFO, Facts("", "", "", Severity.INFO), 0), Reader(UTC, 0)
+)

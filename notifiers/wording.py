@@ -6,17 +6,17 @@ each under headings, and then as many lines as fit, the most severe first, with 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from notifiers.custom import BUILT_IN, Templates
 from notifiers.message import Item, Message, Tone, Wording
 from notifiers.phrasing import Phrasing
-from notifiers.summary import gravest, heading, lines, summary_title, words_of
+from notifiers.summary import gravest, heading, lines, one_line, summary_title, words_of
 from notifiers.templating import render
 from notifiers.text import clip, units
 from notifiers.times import zone
-from notifiers.view import LABEL_UNITS, Reader, View, severity_of, view
+from notifiers.view import LABEL_UNITS, Reader, View, glance, severity_of, view
 from rules.model import Severity
 from rules.outcome import NotificationKind
 
@@ -67,13 +67,13 @@ def _worded(message: Message, reader: Reader, phrasing: Phrasing, limit_units: i
     views: tuple[View, ...] = ()
     first = is_first_look(message.items)
     for name_units in _NAME_UNITS:
-        narrower = replace(reader, name_units=name_units)
-        views = views_of(message.items, narrower)
-        title = _title(views, phrasing, first=first)
+        drafts = _Drafts(replace(reader, name_units=name_units))
+        views = drafts.views(message.items, most=limit_units // LEAST_LINE_UNITS)
+        title = _title(views, drafts, phrasing, first=first)
         if len(views) == 1:
             body, named = _single(message, views[0], phrasing, first=first, limit_units=limit_units)
         else:
-            body, named = _several(message, views, narrower, phrasing, first=first, limit_units=limit_units)
+            body, named = _several(message, views, drafts, phrasing, first=first, limit_units=limit_units)
         if named and units(body) <= limit_units:
             break
     return Wording(title, clip(body, limit_units) or title, _tone(views), named)
@@ -87,23 +87,23 @@ def fitting(
     A message that is to count for all its alerts (law 7) takes no more: the rest waits for the next one.
     """
     reader = Reader(zone(timezone), now_ms, public_url.rstrip("/"))
+    drafts = _Drafts(reader)
     low, high = 1, min(len(items), limit_units // LEAST_LINE_UNITS)
     while low < high:
         middle = (low + high + 1) // 2
-        if _all_fit(items[:middle], reader, limit_units):
+        if drafts.all_fit(items[:middle], limit_units):
             low = middle
         else:
             high = middle - 1
     return low
 
 
-def views_of(items: Iterable[Item], reader: Reader) -> tuple[View, ...]:
-    """One view for each alert: its last event, with the earlier ones inside."""
+def _by_alert(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """The items of each alert, the last event last."""
     events: dict[str, list[Item]] = {}
     for item in items:
         events.setdefault(item.alert_id, []).append(item)
-    ordered = (sorted(group, key=lambda item: item.created_ms) for group in events.values())
-    return tuple(view(group[-1], reader, group[:-1]) for group in ordered)
+    return (sorted(group, key=lambda item: item.created_ms) for group in events.values())
 
 
 def is_first_look(items: Sequence[Item]) -> bool:
@@ -132,21 +132,21 @@ def _single(
 def _several(
     message: Message,
     views: tuple[View, ...],
-    reader: Reader,
+    drafts: _Drafts,
     phrasing: Phrasing,
     *,
     first: bool,
     limit_units: int,
 ) -> tuple[str, frozenset[str]]:
     above = heading(views, first=first)
-    foot = " ".join(part for part in (_link(reader), message.id) if part)
+    foot = " ".join(part for part in (drafts.link, message.id) if part)
     room = limit_units - units(above) - units(foot) - 4
     if not first:
         for detail in _DETAILS:
             blocks = _blocks(views, phrasing, detail, room)
             if blocks is not None:
                 return "\n\n".join([above, *blocks, foot]), frozenset(a.id for a in views)
-    shown, named = lines(views, room, link=_link(reader))
+    shown, named = lines(views, room, link=drafts.link, line=drafts.line)
     rest = _unwatched(views, first=first)
     if rest and len(named) == len(views) and units(shown) + units(rest) + 2 <= room:
         shown = f"{shown}\n\n{rest}"
@@ -167,10 +167,47 @@ def _blocks(views: Sequence[View], phrasing: Phrasing, detail: int, room: int) -
     return blocks
 
 
-def _all_fit(items: Sequence[Item], reader: Reader, limit_units: int) -> bool:
-    views = views_of(items, reader)
-    room = limit_units - units(heading(views, first=is_first_look(items))) - units(_link(reader)) - 20
-    return len(lines(views, room, link=_link(reader))[1]) == len(views)
+class _Drafts:
+    """The alerts of a message as one reader sees them: each is looked at, and its line worded, at most once."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.link = f"{reader.public_url}/" if reader.public_url else ""
+        self._reader = reader
+        self._groups: dict[str, list[Item]] = {}
+        self._full: dict[tuple[int, ...], View] = {}  # by the identity of its items, which the caller holds
+        self._lines: dict[tuple[int, bool], str] = {}
+
+    def views(self, items: Iterable[Item], *, most: int) -> tuple[View, ...]:
+        """One for each alert; where they are more than can be named, what headings and counts want of them."""
+        groups = list(_by_alert(items))
+        self._groups = {group[-1].alert_id: group for group in groups}
+        if len(groups) <= most:
+            return tuple(map(self._view, groups))
+        return tuple(glance(group[-1], self._reader) for group in groups)
+
+    def full(self, a: View) -> View:
+        """All that there is to say of an alert of `views`."""
+        return self._view(self._groups[a.id])
+
+    def line(self, a: View, where: bool) -> str:  # noqa: FBT001  as `lines` calls it
+        """One alert of `views` in one line."""
+        full = self.full(a)
+        key = (id(full), where)
+        if key not in self._lines:
+            self._lines[key] = one_line(full, where)
+        return self._lines[key]
+
+    def all_fit(self, items: Sequence[Item], limit_units: int) -> bool:
+        """Whether each of their alerts gets a line."""
+        views = self.views(items, most=len(items))
+        room = limit_units - units(heading(views, first=is_first_look(items))) - units(self.link) - 20
+        return len(lines(views, room, link=self.link, line=self.line)[1]) == len(views)
+
+    def _view(self, group: list[Item]) -> View:
+        key = tuple(map(id, group))
+        if key not in self._full:
+            self._full[key] = view(group[-1], self._reader, group[:-1])
+        return self._full[key]
 
 
 def _unwatched(views: Sequence[View], *, first: bool) -> str:
@@ -179,17 +216,13 @@ def _unwatched(views: Sequence[View], *, first: bool) -> str:
     return f"not watched here: {', '.join(wallets)}" if wallets else ""
 
 
-def _link(reader: Reader) -> str:
-    return f"{reader.public_url}/" if reader.public_url else ""
-
-
-def _title(views: Sequence[View], phrasing: Phrasing, *, first: bool) -> str:
+def _title(views: Sequence[View], drafts: _Drafts, phrasing: Phrasing, *, first: bool) -> str:
     if len(views) == 1:
         return phrasing.title(views[0], TITLE_UNITS)
     if first:
         return clip(summary_title(views), TITLE_UNITS)
     more = f" +{len(views) - 1} more"
-    return phrasing.title(gravest(views), TITLE_UNITS - units(more)) + more
+    return phrasing.title(drafts.full(gravest(views)), TITLE_UNITS - units(more)) + more
 
 
 def _tone(views: Sequence[View]) -> Tone:
@@ -202,4 +235,4 @@ def _tone(views: Sequence[View]) -> Tone:
     return Tone.SUCCESS if all_resolved else Tone.INFO
 
 
-__all__ = ["LIMIT_UNITS", "TITLE_UNITS", "fitting", "is_first_look", "views_of", "word"]
+__all__ = ["LIMIT_UNITS", "TITLE_UNITS", "fitting", "is_first_look", "word"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
@@ -28,18 +28,27 @@ def from_json(kind: type[T], text: str) -> T:
 
 def lean(value: object) -> object:
     """A dataclass as a dict without defaults, also where a field is itself a dataclass."""
-    if not is_dataclass(value) or isinstance(value, type):
+    kind: Any = type(value)
+    known = _defaults(kind)
+    if known is None:
         return value
     kept: dict[str, object] = {}
-    for name, default in _defaults(type(value)):
+    for name, default in known:
         item = getattr(value, name)
-        if default is MISSING or item != default:
-            kept[name] = lean(item)
+        if item is not default and (default is MISSING or item != default):
+            kept[name] = item if item.__class__ in _PLAIN else lean(item)
     return kept
 
 
+_PLAIN: Final = frozenset({str, int, bool, type(None), tuple})
+"""Nearly every field: nothing of them is a dataclass, and what a tuple holds is written in full."""
+
+
 @lru_cache(maxsize=256)
-def _defaults(kind: type) -> tuple[tuple[str, object], ...]:
+def _defaults(kind: type) -> tuple[tuple[str, object], ...] | None:
+    """The fields of a dataclass; None for any other type."""
+    if not is_dataclass(kind):
+        return None
     found: list[tuple[str, object]] = []
     for field in fields(kind):
         default = field.default if field.default_factory is MISSING else field.default_factory()
