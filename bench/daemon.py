@@ -18,8 +18,10 @@ from statistics import median
 from bench.commands import CCXT, SUBTALLY
 from bench.goals import Result
 
-SETTLED_SECONDS = 8.0
-WATCHED_SECONDS = 40.0
+SETTLED_SECONDS = 33.0
+"""After the first half minute: once a day, and soon after a start, a checkpoint is kept."""
+
+WATCHED_SECONDS = 24.0
 
 RULES = """
 [daemon]

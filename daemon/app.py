@@ -19,11 +19,13 @@ from daemon.deliver import Lane
 from daemon.engine import Engine
 from daemon.errors import CannotRun
 from daemon.exchanges.shared import Shared
+from daemon.hearing import Hearing
 from daemon.poll import Poller
 from daemon.resolved import Resolved, changed, resolved
 from daemon.schedule import Job, Schedule
 from daemon.showing import Showing, no_chart
 from daemon.startup import Started, check_secrets, first_problem, make_sender
+from notifiers.templating import warm
 from rules.builtin_names import NOTIFICATION
 from rules.model import DeliveryDied, DeliveryWorks, Failure, FailureKind, Start, Tick
 from rules.outcome import Outcome
@@ -31,7 +33,6 @@ from rules.records import AlertKey, Subject
 from rules.ruleset import RulesAccepted, Settings
 from state.checkpoints import EVERY_MS
 from state.errors import StateError
-from state.orders import inputs_of
 from state.prepared import Entry
 
 log = structlog.get_logger(__name__)
@@ -42,6 +43,7 @@ CHECKPOINT_SECONDS = 600
 CHECKPOINT_FIRST_SECONDS = 30
 FIRST_COMMIT_SECONDS = 30.0
 DRAIN_SECONDS = 8.0
+WARM_AFTER_SECONDS = 1.0
 
 _EVENT_OF = {"firing": "alert.firing", "resolved": "alert.resolved", "closed": "alert.closed"}
 
@@ -110,16 +112,26 @@ class App:
             self._open_lane(notifier)
         for exchange in self.config.exchanges:
             await self._open_exchange(exchange)
-        self._schedule.every("tick", 1, self._tick, first_after=1)
-        self._schedule.every("deliver", 1, self._wake_lanes, first_after=1)
-        self._schedule.every("limits", 1, self._keep_limits, first_after=1)
-        self._schedule.every("orders", 1, self.fold_orders, first_after=1)
+        for name, job in (
+            ("tick", self._tick),
+            ("limits", self._keep_limits),
+            ("orders", Hearing(self.engine, self.store, self._wake_lanes).listen),
+        ):
+            self._schedule.every(name, 1, job, first_after=1, in_step=True)
         await self._put_books()
         self._schedule.every("retention", RETENTION_SECONDS, self._retention, first_after=60)
         self._schedule.every(
             "checkpoint", CHECKPOINT_SECONDS, self._checkpoint, first_after=CHECKPOINT_FIRST_SECONDS
         )
         self._schedule.start()
+        warming = asyncio.create_task(self._warm(), name="warm")
+        self._background.add(warming)
+        warming.add_done_callback(self._background.discard)
+
+    async def _warm(self) -> None:
+        """The first message is worded as fast as any other; the first request goes first."""
+        await asyncio.sleep(WARM_AFTER_SECONDS)
+        await asyncio.to_thread(warm)
 
     async def close(self) -> None:
         """Stop asking, finish judging and committing, let sends under way end, then let go of the state."""
@@ -141,7 +153,7 @@ class App:
 
     def every(self, name: str, seconds: float, job: Job) -> None:
         """Let the clockwork run one more job, or this one from now on; it ends with the daemon."""
-        self._schedule.every(name, seconds, job)
+        self._schedule.every(name, seconds, job, in_step=True)
 
     def forget(self, name: str) -> None:
         """Run a job no more."""
@@ -191,7 +203,7 @@ class App:
         for poller in self.pollers.values():
             poller.wishes.anew()
         if self.config.books:
-            self._schedule.every("books", 1, self.shelf.read_due)
+            self._schedule.every("books", 1, self.shelf.read_due, in_step=True)
         else:
             self._schedule.forget("books")
 
@@ -341,18 +353,9 @@ class App:
         await self.engine.take(Tick(self.engine.clock()))
         self.ticks += 1
 
-    async def _wake_lanes(self) -> None:
+    def _wake_lanes(self) -> None:
         for lane in self.lanes.values():
             lane.wake()
-
-    async def fold_orders(self) -> None:
-        """Acks and silences are durable already; here the engine hears of them and the log records them."""
-        world = self.engine.world
-        found = await self.store.orders_after(world.orders_seq)
-        for order in found:
-            world.orders_seq = order.seq
-            for event in inputs_of([order]):
-                await self.engine.take(event)
 
     def _died(self, died: DeliveryDied) -> None:
         self.engine.judge_now(died)

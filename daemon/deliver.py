@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -42,6 +43,13 @@ UNKNOWN_BACKOFF_MS = 60_000
 LONGEST_GATHER_MS = 4 * 3_600_000
 CLAIM_MOST = 2_000
 IDLE_SECONDS = 1.0
+"""Between two looks at what only time makes due: the end of a gathering, of a wait, of a silence."""
+
+QUIET_SECONDS = 60.0
+"""Between two looks while nothing waits; a commit of anybody wakes the lane before."""
+
+ROWS_AT_ONCE = 20
+"""Worded on the loop, in some milliseconds: more of them on a thread."""
 
 MOST_MESSAGES = 10
 """A backlog that would take more messages than this to name every alert is told as one digest with counts."""
@@ -178,15 +186,29 @@ class Lane:
         self._keep_fault = fault
 
     async def _pause(self) -> None:
+        seconds = IDLE_SECONDS if self._wake.is_set() or await self._waits() else QUIET_SECONDS
+        if isinstance(self.sender, Reminded):
+            seconds = min(seconds, max(IDLE_SECONDS, (self._keep_at_ms - self._engine.clock()) / 1000))
         try:
-            async with asyncio.timeout(IDLE_SECONDS):
+            async with asyncio.timeout(seconds):
                 await self._wake.wait()
         except TimeoutError:
             return
 
+    async def _waits(self) -> bool:
+        """Whether something may become due without anybody's commit."""
+        try:
+            return await self._store.waits(self.name)
+        except StateError as error:
+            self._refused(error)
+            return True
+
     async def _deliver(self, message: outbox.Message) -> None:
         try:
             message, wording = await self._worded(message)
+        except asyncio.CancelledError:
+            await self._put_back(message)
+            raise
         except Exception as error:
             # A fault of ours must not lose the message: it is tried again, and dead in the end, for all to see.
             log.exception("message.unworded", notifier=self.name, message=message.id)
@@ -213,26 +235,32 @@ class Lane:
         now = self._engine.clock()
         items = as_message(message).items
         if is_first_look(items):
-            return message, self._words(message, now)
-        room = self._room(items, now)
-        if room < len(items) and message.perhaps and self._room(items, message.claimed_ms) >= len(items):
-            return message, self._words(message, message.claimed_ms)
+            return message, await self._words(message, now)
+        room = await self._room(items, now)
+        if (
+            room < len(items)
+            and message.perhaps
+            and await self._room(items, message.claimed_ms) >= len(items)
+        ):
+            return message, await self._words(message, message.claimed_ms)
         if room < len(items) <= room * MOST_MESSAGES:
             id_ = message.id
             message = await self._persisted(id_, lambda: self._store.shorten(id_, room))
             self._more = True
-        return message, self._words(message, now)
+        return message, await self._words(message, now)
 
-    def _room(self, items: tuple[Item, ...], at_ms: int) -> int:
+    async def _room(self, items: tuple[Item, ...], at_ms: int) -> int:
         settings, most = self._settings(), self.sender.limit_units
         zone, url = settings.timezone, settings.public_url
-        return fitting(items, timezone=zone, public_url=url, now_ms=at_ms, limit_units=most)
+        find = partial(fitting, items, timezone=zone, public_url=url, now_ms=at_ms, limit_units=most)
+        return await _thought_over(len(items), find)
 
-    def _words(self, message: outbox.Message, at_ms: int) -> Wording:
+    async def _words(self, message: outbox.Message, at_ms: int) -> Wording:
         settings, most = self._settings(), self.sender.limit_units
         zone, url = settings.timezone, settings.public_url
         own = Templates(settings.title_template, settings.body_template)
-        wording = word(
+        find = partial(
+            word,
             as_message(message),
             timezone=zone,
             public_url=url,
@@ -241,6 +269,7 @@ class Lane:
             templates=own,
             charts=self.sender.charts is Charts.LINKED,
         )
+        wording = await _thought_over(len(message.rows), find)
         if wording.fault and wording.fault != self.wording_fault:
             log.error("message.wording_failed", notifier=self.name, message=message.id, reason=wording.fault)
         if wording.fault is not None or own == BUILT_IN:
@@ -320,6 +349,11 @@ def _kept(world: World, alert: Alert, told: bool) -> Kept:  # noqa: FBT001  of o
         alert.id, NotificationKind.FIRING, alert.severity, alert.facts, alert.fired_ms or alert.since_ms
     )
     return Kept(item, told, shown_since_ms)
+
+
+async def _thought_over(rows: int, find: Callable[[], T]) -> T:
+    """What `find` finds: of many rows on a thread, because words for hundreds would hold up the loop."""
+    return find() if rows <= ROWS_AT_ONCE else await asyncio.to_thread(find)
 
 
 def _ignored(_said: object) -> None:

@@ -17,7 +17,7 @@ from daemon.matching import Matching
 from daemon.notify_systemd import reloading, tell_systemd
 from daemon.snapshot import Snapshot
 from daemon.snapshots import alert_chart, alert_page, rule_views, snapshot
-from daemon.startup import Started, preload, start_up
+from daemon.startup import Started, start_up
 from daemon.vitals import Vitals
 from daemon.watch import LOOK_SECONDS, RulesWatch
 from daemon.web.actions import store_actions
@@ -44,7 +44,6 @@ async def run_daemon(
 
     `watch` is for whoever reloads by other means, too; it was made before.
     """
-    await asyncio.to_thread(preload)
     files = watch or RulesWatch(path)  # before the file is read: an edit from now on is not overlooked
     app = App(path, await begin(path))
     web: WebServer | None = None
@@ -58,13 +57,15 @@ async def run_daemon(
         web = await _serve(app, reads, matching)
         _keep_beating(app)
 
-        async def look() -> None:
-            if await files.changed():
-                await _reload(app, web, files)
-
-        app.every("rules file", LOOK_SECONDS, look)
-        on_ready(app, web)
-        await stop.wait()
+        edited = asyncio.Event()
+        taking_up = asyncio.create_task(_take_up_edits(app, web, files, edited), name="rules file")
+        try:
+            with files.followed(LOOK_SECONDS, edited.set):
+                on_ready(app, web)
+                await stop.wait()
+        finally:
+            taking_up.cancel()
+            await asyncio.gather(taking_up, return_exceptions=True)
     finally:
         tell_systemd("STOPPING=1")
         if web is not None:
@@ -109,6 +110,18 @@ def page_of(app: App, web: WebServer | None) -> str:
         return ""
     host = f"[{listen.host}]" if ":" in listen.host else listen.host
     return f"http://{host}:{web.port}/"
+
+
+async def _take_up_edits(app: App, web: WebServer | None, files: RulesWatch, edited: asyncio.Event) -> None:
+    while True:
+        await edited.wait()
+        edited.clear()
+        try:
+            if await files.changed():
+                await _reload(app, web, files)
+        except Exception:
+            # A job boundary: the next look is taken as ever, and the fault is on record.
+            log.exception("watch.failed")
 
 
 async def _reload(app: App, web: WebServer | None, watch: RulesWatch) -> None:

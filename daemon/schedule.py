@@ -25,14 +25,23 @@ class Schedule:
         self._running: set[asyncio.Task[object]] = set()
         self._refused: set[str] = set()  # jobs that the state refuses now
         self._draining = False
+        self._epoch = datetime.now(UTC)
 
     def start(self) -> None:
         """Begin to run jobs."""
         self._scheduler.start()
 
-    def every(self, name: str, seconds: float, job: Job, *, first_after: float = 0.0) -> None:
-        """Run `job` every so many seconds, the first time after `first_after`. A job of that name is replaced."""
+    def every(
+        self, name: str, seconds: float, job: Job, *, first_after: float = 0.0, in_step: bool = False
+    ) -> None:
+        """Run `job` every so many seconds, the first time after `first_after`. A job of that name is replaced.
+
+        Jobs in step run at the same moments, up to their own `seconds` later than asked: one wake-up serves them all.
+        """
         start = datetime.now(UTC) + timedelta(seconds=first_after)
+        if in_step:
+            since, step = start - self._epoch, timedelta(seconds=seconds)
+            start = self._epoch + -(-since // step) * step
         self._scheduler.add_job(
             self._guarded(name, job),
             IntervalTrigger(seconds=seconds, start_date=start, timezone=UTC),

@@ -14,7 +14,7 @@ from daemon.snapshot import Snapshot
 from daemon.snapshots import snapshot
 from notifiers.times import duration
 
-LOOK_SECONDS: Final = 0.5
+LOOK_SECONDS: Final = 1.0
 STATUS_SECONDS: Final = 3.0
 """The least time between two status lines."""
 
@@ -24,7 +24,7 @@ _MOST_NAMED: Final = 3
 
 
 class Vitals:
-    """Looks at the daemon twice a second, from its event loop: one that hangs looks at nothing."""
+    """Looks at the daemon every second, from its event loop: one that hangs looks at nothing."""
 
     def __init__(
         self,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +35,26 @@ class RulesWatch:
         """What is there now is about to be read: only what comes after it is a change. Reads files."""
         self._named = named_by(self._path) or self._named
         self._seen = self._signature()
+
+    @contextlib.contextmanager
+    def followed(self, seconds: float, on_change: Callable[[], None]) -> Iterator[None]:
+        """Look so often until the end of the block, and call `on_change` on the loop while something is changed.
+
+        From a thread of its own: disks may hang, and a loop that has nothing to do is not woken by each look.
+        """
+        loop, ended = asyncio.get_running_loop(), threading.Event()
+
+        def look() -> None:
+            while not ended.wait(seconds):
+                if self._signature() != self._seen:
+                    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody asks any more
+                        loop.call_soon_threadsafe(on_change)
+
+        threading.Thread(target=look, name="rules file", daemon=True).start()
+        try:
+            yield
+        finally:
+            ended.set()
 
     async def changed(self) -> bool:
         """Whether something changed since the last look, once it is at rest. Looks from a thread: disks may hang."""

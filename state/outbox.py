@@ -93,8 +93,8 @@ def outbox_statements(batch: Sequence[Entry]) -> list[Statement]:
     return [*statements, (PUT_NOTIFICATION, rows)]
 
 
-def anything(db: sqlite3.Connection, notifier: str, now_ms: int) -> bool:
-    """Whether a claim for this notifier may find something: asked every second, so it takes no lock."""
+def anything(db: sqlite3.Connection, notifier: str, now_ms: int = _NEVER) -> bool:
+    """Whether a claim for this notifier may find something until then: asked often, so it takes no lock."""
     found = db.execute(
         "SELECT EXISTS (SELECT 1 FROM notifications WHERE notifier = :notifier AND state = 'queued') OR EXISTS"
         " (SELECT 1 FROM messages WHERE notifier = :notifier AND state = 'waiting'"

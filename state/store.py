@@ -278,6 +278,11 @@ class Store(Reads):
         with transaction(self._db, "claim from", self.path) as db:
             return outbox.claim(db, notifier, now_ms, gather_ms, limit, silences)
 
+    def waits(self, notifier: str) -> bool:
+        """Whether something is left that time alone may make due: without it nothing is until somebody commits."""
+        with self._reading() as db:
+            return outbox.anything(db, notifier)
+
     def shorten(self, message_id: str, rows: int) -> Message:
         """Keep the first `rows` of a claimed message, as many as it can name; the others wait for the next one."""
         with transaction(self._db, "write", self.path) as db:

@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from rules.world import World
 from state.checkpoints import Cut
+from state.commits import Commits
 from state.prepared import Entry, Prepared
 from state.store import Store
 
@@ -36,6 +37,7 @@ class AsyncStore:
     def __init__(self, store: Store, executor: ThreadPoolExecutor) -> None:
         self._store = store
         self._executor = executor
+        self._commits = Commits(store.path)
 
     @classmethod
     async def open(cls, path: str | Path, *, migrate: bool = False, readonly: bool = False) -> Self:
@@ -71,6 +73,10 @@ class AsyncStore:
         """Not awaited: it belongs to the thread of the World."""
         return self._store.cut(world, now_ms)
 
+    def perhaps_changed(self, now_ns: int) -> bool:
+        """Whether anybody, another process perhaps, committed since this last said so. Not awaited: one stat."""
+        return self._commits.perhaps(now_ns)
+
     @property
     def path(self) -> Path:
         return self._store.path
@@ -87,6 +93,7 @@ class AsyncStore:
     limits = _awaited(Store.limits)
     tell = _awaited(Store.tell)
     claim = _awaited(Store.claim)
+    waits = _awaited(Store.waits)
     shorten = _awaited(Store.shorten)
     ack = _awaited(Store.ack)
     silence = _awaited(Store.silence)

@@ -40,6 +40,7 @@ from daemon.exchanges.reply import (
     locally,
     retry_after_seconds,
 )
+from daemon.exchanges.restart import Record
 from daemon.exchanges.shared import Shared
 from daemon.exchanges.signing import digest, header_safe
 from rules.model import Failure, FailureKind
@@ -88,6 +89,8 @@ class Caller(ABC):
         self._refused_until: dict[str, float] = {}
         self._told: set[str] = set()
         self._known_holds: dict[Gate, float] = {}
+        self._known: tuple[object, ...] = ()  # what the last record of the budget was made of
+        self._spent = Record()
         self._most_seconds = max(self.settings.poll_every_ms / 1000, BACKOFF_LEAST_SECONDS)
         self._share(setup.shared, setup.budget)
 

@@ -122,6 +122,7 @@ class Client(Caller):
                 yield answer
 
     def spent(self) -> Mapping[str, object]:
+        """The same as last time while nothing was called, answered or freed: its count stays true until its end."""
         now, now_ms = self._timeline.time(), self._now_ms()
         holds = {
             name: now_ms + int((gate.until - now) * 1000)
@@ -129,7 +130,12 @@ class Client(Caller):
             if gate.until > now
         }
         used = {name: pool.used for name, pool in self._pools.items() if pool.used}
-        return Record(self._digest, self._worked, now_ms, holds, used).as_json()
+        moves = sum(pool.moves for pool in self._pools.values())
+        # Where the wall clock was set, ages are reckoned from it as it is now.
+        known = (self._worked, used, moves, tuple(holds), (now_ms - int(now * 1000)) // 1000)
+        if holds or known != self._known:
+            self._known, self._spent = known, Record(self._digest, self._worked, now_ms, holds, used)
+        return self._spent.as_json()
 
     def usage(self) -> tuple[Usage, ...]:
         pools = dict(sorted(self._pools.items()))

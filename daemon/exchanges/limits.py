@@ -108,6 +108,7 @@ class Pool:
         self.gate = Gate()
         self.breaker = Breaker(backoff_most_seconds)
         self.gates = (self.gate, *gates)
+        self.moves = 0  # slots taken, answered and given back so far: what is spent is another after each
         self._timeline: Timeline = timeline or LoopTimeline()
         self._under_way = 0
         self._urgent = 0  # slots of urgent callers, in use or cooling
@@ -140,6 +141,7 @@ class Pool:
     def closed(self, ticket: Ticket, outcome: Outcome) -> None:
         """The response of a ticket's call has come: its slot is free one window from now."""
         now = self._timeline.time()
+        self.moves += 1
         self._under_way -= 1
         self._cooling.append((now + self.window_seconds, ticket.urgent))
         self.breaker.note(outcome, probe=ticket.probe, now=now)
@@ -147,6 +149,7 @@ class Pool:
 
     def give_back(self, ticket: Ticket) -> None:
         """No call was made: the slot is free at once."""
+        self.moves += 1
         self._under_way -= 1
         self._urgent -= ticket.urgent
         self.breaker.note(Outcome.NEUTRAL, probe=ticket.probe, now=self._timeline.time())
@@ -207,6 +210,7 @@ class Pool:
         return free > self.slots // BUNDLE_SHARE
 
     def _start(self, *, urgent: bool) -> Ticket:
+        self.moves += 1
         self._under_way += 1
         self._urgent += urgent
         probe = self.breaker.broken

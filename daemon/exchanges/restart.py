@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 SHORT_WINDOW_SECONDS = 10
-SLACK_SECONDS = 60  # a record is as old as the last commit; calls may have followed it
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +50,13 @@ class Record:
     def use_of(self, pool: str, slots: int, window_seconds: float, now_ms: int) -> tuple[int, float]:
         """Slots to begin with as used, and for how long.
 
-        A short window is waited out as if it were full: between the last commit and the end of the process
-        any number of calls may have gone out. A long one begins with its count, which the first usage header
-        corrects.
+        A short window is waited out as if it were full, however old the record: it is not renewed while nobody
+        calls, and between the last commit and the end of the process any number of calls may have gone out. A long
+        one begins with its count, which the first usage header corrects.
         """
         count, age = self.used.get(pool, 0), max(0, now_ms - self.at_ms) / 1000
         if window_seconds <= SHORT_WINDOW_SECONDS:
-            return (slots, window_seconds) if age < window_seconds + SLACK_SECONDS else (0, 0)
+            return (slots, window_seconds) if self.at_ms else (0, 0)
         return (count, window_seconds - age) if age < window_seconds else (0, 0)
 
 

@@ -245,6 +245,69 @@ async def test_a_lane_closed_in_a_claim_leaves_what_it_claimed_to_the_next_one(
     assert len(recorder.requests) == 1
 
 
+async def test_a_lane_closed_while_it_words_leaves_what_it_claimed_to_the_next_one(
+    desk: Desk, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane = desk.open("slack", recorder.url())
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(_items: object, _at_ms: int) -> int:
+        begun.set()
+        await go.wait()
+        return 1
+
+    monkeypatch.setattr(lane, "_room", slow)
+    await desk.tell("A1B2C")
+    lane.wake()
+    await asyncio.wait_for(begun.wait(), 30)
+    await lane.close()
+    assert recorder.requests == []
+    desk.open("slack", recorder.url())
+    await desk.quiet()
+    assert await desk.states() == {"delivered": 1}
+
+
+async def test_a_lane_with_nothing_to_tell_asks_for_nothing_until_it_is_woken(
+    desk: Desk, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "IDLE_SECONDS", 0)  # one that looked by itself would look all the time
+    claims, claim = [], desk.store.claim
+
+    async def counted(*given: Any) -> Any:
+        claims.append(given)
+        return await claim(*given)
+
+    monkeypatch.setattr(desk.store, "claim", counted, raising=False)
+    lane = desk.open("slack", recorder.url())
+    await desk.quiet()
+    seen = len(claims)
+    await desk.tell("A1B2C")
+    for _ in range(50):
+        await desk.store.counts()
+    assert len(claims) == seen
+    lane.wake()
+    await desk.quiet()
+    assert await desk.states() == {"delivered": 1}
+
+
+async def test_a_lane_that_waits_for_time_alone_looks_by_itself(
+    desk: Desk, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "IDLE_SECONDS", 0.01)
+    lane = desk.open("slack", recorder.url())
+    await desk.tell("A1B2C")
+    await desk.quiet()
+    await desk.tell("A1B2D")
+    lane.wake()
+    await desk.quiet()  # it gathers
+    assert len(recorder.requests) == 1
+    desk.now_ms += 16_000
+    async with asyncio.timeout(30):
+        while (await desk.states())["delivered"] < 2:
+            pass
+    assert len(recorder.requests) == 2
+
+
 async def test_a_disk_that_refuses_between_claim_and_send_loses_nothing(
     desk: Desk, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

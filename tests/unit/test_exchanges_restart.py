@@ -102,6 +102,45 @@ async def test_long_windows_begin_with_the_count_and_short_ones_are_waited_out()
     assert again._pools["funding"].used == 0
 
 
+async def test_law_11_what_is_spent_is_the_same_record_until_something_is_called_or_answered() -> None:
+    wall, hand = Wall(), HandTime()
+    one = client(wall, hand)
+    ticket = await one._pools["assets"].take()
+    records = [through_json(one.spent())]
+    for act in (lambda: None, ticket.close, lambda: None):
+        act()
+        wall.now += 1_000
+        await hand.advance(1)
+        records.append(through_json(one.spent()))
+    assert records[0] == records[1]
+    assert records[2]["at_ms"] > records[1]["at_ms"]  # the slot is used for a window from the answer on
+    assert records[2] == records[3]
+    await hand.advance(59)
+    assert one.spent()["used"] == {}
+
+
+async def test_law_11_a_record_follows_the_wall_clock_where_it_was_set() -> None:
+    wall, hand = Wall(), HandTime()
+    one = client(wall, hand)
+    await one._pools["assets"].take()
+    one.spent()
+    wall.now += 3_600_000
+    assert one.spent()["at_ms"] == wall.now
+
+
+@pytest.mark.parametrize("age_ms", [0, 70_000, 86_400_000])
+async def test_law_11_a_short_window_is_waited_out_however_old_the_record(age_ms: int) -> None:
+    """Calls may have gone out after it, within the second before a kill."""
+    wall, hand = Wall(), HandTime()
+    okx = client(wall, hand, kind="okx")
+    await okx._pools["funding"].take()
+    spent = through_json(okx.spent())
+    wall.now += age_ms
+    again = client(wall, hand, kind="okx")
+    again.restore(spent)
+    assert again._pools["funding"].used == 6
+
+
 async def test_old_records_and_other_keys_say_nothing_of_budgets() -> None:
     wall, hand = Wall(), HandTime()
     one = client(wall, hand)

@@ -57,6 +57,26 @@ async def test_an_edit_is_seen_once(folder: Path, edit: Callable[[Path], object]
     assert not await watch.changed()
 
 
+async def test_who_follows_is_called_for_an_edit_and_for_nothing_else(folder: Path) -> None:
+    watch, told = RulesWatch(folder / "rules.toml"), asyncio.Event()
+    looks = 0
+    look = watch._signature
+
+    def counted() -> daemon.watch.Signature:
+        nonlocal looks
+        looks += 1
+        return look()
+
+    watch._signature = counted  # type: ignore[method-assign]
+    with watch.followed(0.005, told.set):
+        while looks < 5:
+            await asyncio.to_thread(lambda: None)
+        assert not told.is_set()
+        rename_over(folder)
+        await asyncio.wait_for(told.wait(), 10)
+        assert await watch.changed()
+
+
 async def test_what_is_not_named_is_not_watched(folder: Path) -> None:
     watch = RulesWatch(folder / "rules.toml")
     (folder / "notes.txt").write_text("x")
