@@ -67,9 +67,9 @@ class SheetKey(NamedTuple):
 class Sheet:
     """What a conservation rule knows of one asset beyond the legs that are kept.
 
-    `drift` is what the forgotten legs add up to; `candidates` are the leaks, any of which would explain the last
-    `run` sweeps; `traders` are the accounts whose assets moved against each other; `residual` is the sum at the
-    end of the last sweep, and `timing` tells that dated items explain it.
+    `drift` is what the forgotten legs add up to; `candidates` is the leak that would explain the last `run` sweeps
+    where that takes more than one; `traders` are the accounts whose assets moved against each other; `residual` is
+    the sum at the end of the last sweep, and `timing` tells that dated items explain it.
     """
 
     drift: str = "0"

@@ -63,7 +63,9 @@ class Tolerance(Table):
         examples=[0.01, "0.000000000000000001"],
     )
     pct: Percent | None = Field(
-        default=None, description="A share of the larger figure, in percent.", examples=[0.1, "0.5%"]
+        default=None,
+        description="A share in percent of the larger figure; in conservation of all that the accounts hold.",
+        examples=[0.1, "0.5%"],
     )
     dust_value: AmountFromZero | None = Field(
         default=None,

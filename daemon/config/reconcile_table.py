@@ -37,6 +37,9 @@ def reconciliation_of(
         if key in table.model_fields_set and check not in checks:
             named = " and ".join(checks)
             scope.warning((key,), f"has no effect with check = {shown(check)}", f"it counts for {named}")
+    if check is Check.MOVEMENTS and table.tolerance is not None and table.tolerance.pct is not None:
+        hint = "what arrives nowhere is a share of nothing: use abs or dust_value"
+        scope.warning(("tolerance", "pct"), f"has no effect with check = {shown(check)}", hint)
     if check is Check.EXPECTED:
         _check_books(table.books, scope, books)
     if check is Check.SUMMARY and exchanges is not None and "exchange" not in scope.broken:

@@ -1,8 +1,8 @@
 """Conservation: what the selected accounts gained and lost adds up to zero, but for known ways in and out.
 
 It is judged at the end of each complete sweep. A change seen in this sweep or the one before it may be half of a
-movement whose other half is still to come: as long as some of those explain the sum it is a timing difference.
-Where several are under way, a leak is what would explain several sweeps in a row.
+movement whose other half is still to come: what those may explain is a timing difference, what stands without them
+is a leak (`leaks`).
 """
 
 from __future__ import annotations
@@ -17,25 +17,22 @@ from rules.lifecycle import end
 from rules.outcome import HistoryWanted
 from rules.patterns import Patterns
 from rules.plan import AccountPlan, concerns, is_read, wallets_of
-from rules.reconciling import breaks, legs, proofs, telling
+from rules.reconciling import breaks, leaks, legs, proofs, telling
 from rules.reconciling.prices import rate
-from rules.reconciling.tracking import SWEEPS_IN_FLIGHT, Tracking, seen_ms, spec_of, tracking_of
+from rules.reconciling.tracking import (
+    SWEEPS_IN_FLIGHT,
+    Tracking,
+    parts_read,
+    seen_ms,
+    spec_of,
+    tracking_of,
+)
 from rules.records import AlertKey, Subject
 from rules.ruleset import ExchangeSettings, Rule, Ruleset
 from rules.statements import Transfer
 from rules.step import Step
 from rules.types.reconciliation import Check
-from rules.values import EXACT, ZERO, add
-
-IN_FLIGHT_MOST = 10
-"""Of more half movements than this every sum could be explained: nothing is said until they have landed."""
-
-SWEEPS_OF_ONE_LEAK = 2 * SWEEPS_IN_FLIGHT + 2
-"""While others are under way a leak must explain so many sweeps in a row.
-
-A half that other changes of its account hide seems to be one from the sweep that shows it until the other half is
-no longer new, which are four sweeps.
-"""
+from rules.values import EXACT, ZERO, add, figure
 
 ASKED_MOST = 50
 
@@ -150,69 +147,87 @@ def residual(step: Step, rule: Rule, place: SheetKey) -> Decimal:
     return add([Decimal(step.world.sheets[place].drift), *every])
 
 
-def in_flight(step: Step, rule: Rule, place: SheetKey, since_ms: int) -> list[LegKey]:
-    """The changes since then that may be half of a movement."""
-    return [
-        key
-        for key in legs.of_asset(step, place.exchange, place.asset)
-        if key.at_ms > since_ms and not step.world.legs[key].match and contribution(step, rule, key)
-    ]
-
-
 def _judge(step: Step, settings: ExchangeSettings, rule: Rule, round_: Round, ended_ms: int) -> None:
     within = spec_of(rule).within_ms
-    since_ms = round_.before_ms if within is None else min(round_.before_ms, ended_ms - within)
+    # What was seen before this sweep began may have its other side in this one, however short the window.
+    since_ms = round_.before_ms if within is None else min(round_.began_ms, ended_ms - within)
+    waited = SWEEPS_IN_FLIGHT if since_ms <= round_.before_ms else 1
     for place in sorted(key for key in step.world.sheets if key[:2] == (rule.key, settings.name)):
         total = residual(step, rule, place)
-        under_way = in_flight(step, rule, place, since_ms)
-        leak, sheet = _leak(step, rule, place, total, under_way)
+        changes = _changes(step, rule, place, since_ms, ended_ms - since_ms)
+        leak, sheet = _leak(step, rule, place, total, list(changes.values()), ended_ms - since_ms)
         if sheet != step.world.sheets[place]:
             step.world.sheets[place] = sheet
         if leak is not None:
-            _tell(step, settings, rule, place, leak, round_, ended_ms)
-        if under_way and total:
-            _ask(step, place, under_way)
+            _tell(step, settings, rule, place, leak, round_, ended_ms, waited)
+        open_ = [key for key, one in changes.items() if one.recent and not one.paired]
+        if total and open_:
+            _ask(step, place, open_)
+
+
+def _changes(
+    step: Step, rule: Rule, place: SheetKey, since_ms: int, window_ms: int
+) -> dict[LegKey, leaks.Change]:
+    """The changes of the selected accounts since the first sweep, in the order of time."""
+    round_, found = step.world.rounds[rule.key, place.exchange], {}
+    for key in legs.of_asset(step, place.exchange, place.asset):
+        leg = step.world.legs[key]
+        if leg.declared or key.at_ms <= round_.since_ms or not _counts(step, rule, key):
+            continue
+        # What the venue states to have gone to another account may have been passed on there before it was read.
+        over_ms = since_ms - window_ms if leg.stated else since_ms
+        found[key] = leaks.Change(
+            contribution(step, rule, key),
+            legs.amount_of(leg),
+            leg.from_ms,
+            key.at_ms,
+            paired=bool(leg.match),
+            recent=key.at_ms > over_ms,
+        )
+    return found
 
 
 def _leak(
-    step: Step, rule: Rule, place: SheetKey, total: Decimal, under_way: list[LegKey]
+    step: Step, rule: Rule, place: SheetKey, total: Decimal, changes: list[leaks.Change], window_ms: int
 ) -> tuple[Decimal | None, Sheet]:
     """The signed leak, zero where all is explained, None where that cannot be told yet; and the sheet after it."""
-    sheet = replace(step.world.sheets[place], residual=format(total, "f"), timing=False)
-    calm = replace(sheet, candidates=(), run=0)
+    sheet = replace(step.world.sheets[place], residual=format(total, "f"), timing=False, candidates=(), run=0)
     if _is_nothing(step, rule, place, total):
-        return ZERO, calm
-    if not under_way:
-        return total, calm
-    waiting = replace(calm, timing=True)
-    if len(under_way) > IN_FLIGHT_MOST:
-        return None, waiting
-    left = _unexplained(total, [contribution(step, rule, key) for key in under_way])
-    if any(_is_nothing(step, rule, place, one) for one in left):
-        return ZERO, waiting
-    texts = {format(one.normalize(EXACT), "f") for one in left}
-    again = texts & set(sheet.candidates)
-    run = sheet.run + 1 if again else 1
-    found = again or texts
-    sheet = replace(sheet, candidates=tuple(sorted(found)), run=run, timing=True)
-    if run < SWEEPS_OF_ONE_LEAK:
+        return ZERO, sheet
+    found = leaks.find(total, changes, window_ms)
+    sheet = replace(sheet, timing=found.leak != total)
+    if found.leak is None:
         return None, sheet
-    return min((Decimal(text) for text in found), key=lambda one: (one.copy_abs(), one)), sheet
-
-
-def _unexplained(total: Decimal, parts: list[Decimal]) -> set[Decimal]:
-    """What is left of the sum when any of the halves are taken out."""
-    left = {total}
-    for part in parts:
-        left |= {EXACT.subtract(one, part) for one in left}
-    return left
+    leak = ZERO if _is_nothing(step, rule, place, found.leak) else found.leak.normalize(EXACT)
+    if found.sure:
+        return leak, sheet
+    text = format(leak, "f")
+    before = step.world.sheets[place]
+    run = before.run + 1 if before.candidates == (text,) else 1
+    sheet = replace(sheet, candidates=(text,), run=run, timing=True)
+    return (None if run < leaks.SWEEPS_OF_ONE_LEAK else leak), sheet
 
 
 def _is_nothing(step: Step, rule: Rule, place: SheetKey, amount: Decimal) -> bool:
     tolerance = spec_of(rule).tolerance
     if amount.copy_abs() <= (tolerance.abs or ZERO):
         return True
+    if tolerance.pct is not None:
+        held = _held(step, rule, place)
+        if held is not None and tolerance.is_share(amount, held):
+            return True
     return tolerance.is_dust(amount, rate(step, place.exchange, place.asset, tolerance.quote))
+
+
+def _held(step: Step, rule: Rule, place: SheetKey) -> Decimal | None:
+    """What the selected accounts hold of the asset together; None while a part of it is not known."""
+    parts = [
+        figure(step.world.holdings.get((account.key, wallet)), place.asset, "total")
+        for account, wallet in parts_read(step, place.exchange)
+        if concerns(rule, account) and (rule.wallet is None or rule.wallet.match(wallet))
+    ]
+    known = [part for part in parts if part is not None]
+    return add(known) if len(known) == len(parts) else None
 
 
 def _tell(
@@ -223,6 +238,7 @@ def _tell(
     leak: Decimal,
     round_: Round,
     ended_ms: int,
+    waited: int,
 ) -> None:
     key = AlertKey(rule.key, Subject(place.exchange, None, "", place.asset))
     differs = bool(leak)
@@ -248,7 +264,7 @@ def _tell(
         details=tuple(details),
     )
     if differs:  # what is overdue has stood through the sweeps in which it could still have been under way
-        rule = replace(rule, confirm=max(1, rule.confirm - SWEEPS_IN_FLIGHT))
+        rule = replace(rule, confirm=max(1, rule.confirm - waited))
     breaks.judge(
         step, settings, rule, key, facts, differs=differs, began_ms=round_.began_ms, ended_ms=ended_ms
     )

@@ -40,7 +40,8 @@ class Tolerance:
     """How far two figures may be apart: as far as the most generous of these allows; equal to it still agrees.
 
     `abs` is an amount of the compared asset, or of the quote where values are compared; `pct` a share in percent
-    of the larger of both figures; `dust_value` a worth in `quote`, which counts only while a price is known.
+    of the larger of both figures, or for a sum (conservation) of all that the accounts hold; `dust_value` a worth
+    in `quote`, which counts only while a price is known.
     None is not given; without any of them figures must be equal.
     """
 
@@ -56,6 +57,12 @@ class Tolerance:
         if difference <= Fraction(self.abs or 0):
             return True
         return self.pct is not None and difference * 100 <= Fraction(self.pct) * max(abs(one), abs(other))
+
+    def is_share(self, difference: Decimal, whole: Decimal) -> bool:
+        """Whether a difference is at most `pct` of a whole."""
+        return self.pct is not None and abs(Fraction(difference)) * 100 <= Fraction(self.pct) * abs(
+            Fraction(whole)
+        )
 
     def is_dust(self, difference: Decimal, price: Fraction | None) -> bool:
         """Whether a difference in an asset is worth at most `dust_value` at a price in `quote`."""

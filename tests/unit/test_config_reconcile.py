@@ -171,3 +171,10 @@ reason = "ticket"
 """
     config = parse((("rules.toml", HEAD), ("more.toml", more)), FOLDER, now_ms=NOW_MS)
     assert [expect.name for expect in config.ruleset.expects] == ["payout"]
+
+
+def test_a_share_of_a_movement_that_arrived_nowhere_is_said_to_have_no_effect() -> None:
+    rule = '[[rule]]\nname = "r"\ntype = "reconciliation"\ncheck = "movements"\ntolerance = { pct = 1 }\n'
+    (told,) = [line for line in warnings(rule) if "pct" in line]
+    assert 'tolerance.pct: has no effect with check = "movements"' in told
+    assert not [line for line in warnings(rule.replace("movements", "conservation")) if "pct" in line]

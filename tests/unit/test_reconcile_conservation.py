@@ -249,3 +249,93 @@ def test_what_is_forgotten_stays_in_the_sum() -> None:
         sweep(engine, minute, a="801", b="1198.75")
     assert breaks(engine) == ["firing conservation sum of 2 accounts (*) USDT -0.25"]
     assert len(engine.world.matches) < 100
+
+
+@pytest.mark.parametrize("confirm", [1, 2, 3])
+def test_a_window_of_less_than_a_sweep_tells_a_leak_within_confirm_sweeps(confirm: int) -> None:
+    engine = Engine(reconciled("conservation", confirm=confirm, within="30s"))
+    sweep(engine, 0, a="100", b="100")
+    told: list[str] = []
+    for minute in range(1, 9):
+        sweep(engine, minute, a="100", b="99.999999999999999999")
+        told += [f"{minute}: {one}" for one in breaks(engine)]
+    assert told == [f"{max(2, confirm)}: firing conservation sum of 2 accounts (*) USDT -{UNIT}"]
+
+
+def test_a_movement_that_arrives_one_unit_short_is_a_break_when_its_window_ends() -> None:
+    engine = Engine(RULE)
+    sweep(engine, 0, a="100", b="100")
+    sweep(engine, 1, a="70", b="129.999999999999999999")
+    sweep(engine, 2, a="70", b="129.999999999999999999")
+    assert breaks(engine) == []
+    sweep(engine, 3, a="70", b="129.999999999999999999")
+    assert breaks(engine) == [f"firing conservation sum of 2 accounts (*) USDT -{UNIT}"]
+
+
+def test_a_leak_is_found_while_more_movements_are_under_way_than_anyone_could_try() -> None:
+    engine = Engine(RULE)
+    held = {f"a{number}": 100_000 for number in range(40)}
+    names = list(held)
+    sweep(engine, 0, **{name: str(amount) for name, amount in held.items()})
+    told: list[str] = []
+    for minute in range(1, 12):
+        for place in range(20):  # every movement arrives one sweep after it left
+            held[names[place]] -= 1_000 * place + minute
+            held[names[place + 20]] += 1_000 * place + minute - 1 if minute > 1 else 0
+        amounts = {name: str(amount) for name, amount in held.items()}
+        if minute >= 6:
+            amounts["a3"] = f"{held['a3'] - 1}.999999999999999999"
+        sweep(engine, minute, **amounts)
+        told += [f"{minute}: {one}" for one in breaks(engine)]
+    assert told == [f"8: firing conservation sum of 40 accounts (*) USDT -{UNIT}"]
+
+
+def test_what_met_in_one_account_by_chance_is_no_leak() -> None:
+    engine = Engine(RULE)
+    sweep(engine, 0, a="100", b="100", c="100", d="100", e="100", f="100")
+    sweep(engine, 1, a="100", b="100", c="95", d="100", e="100", f="100")  # c sent 5 to a
+    sweep(engine, 2, a="103", b="100", c="95", d="100", e="97", f="100")  # a sent 2 to d, e sent 3 to f
+    sweep(engine, 3, a="103", b="100", c="95", d="100", e="97", f="100")
+    sweep(engine, 4, a="103", b="100", c="95", d="102", e="97", f="103")
+    for minute in range(5, 9):
+        sweep(engine, minute, a="103", b="100", c="95", d="102", e="97", f="103")
+    assert engine.states() == []
+    assert breaks(engine) == []
+
+
+def test_what_the_venue_states_to_have_been_passed_on_may_be_seen_two_windows_later() -> None:
+    engine = Engine(RULE)
+    sweep(engine, 0, a="100", b="100", c="100")
+    sweep(engine, 1, a="100", b="100", c="60")
+    now = engine.now_ms
+    stated = Transfer("T1", MovementKind.INTERNAL, "USDT", "40", now - ms("20s"), who("c"), who("a"))
+    engine.says(Transfers("x", "transfers", now - 100, now, 0, now, complete=True, transfers=(stated,)))
+    for minute in range(2, 5):  # a got it at the same poll at which it sent it to b
+        sweep(engine, minute, a="100", b="100", c="60")
+    sweep(engine, 5, a="100", b="140", c="60")
+    for minute in range(6, 9):
+        sweep(engine, minute, a="100", b="140", c="60")
+    assert breaks(engine) == []
+
+
+def test_what_the_venue_states_and_nobody_got_is_a_break_after_two_windows() -> None:
+    engine = Engine(RULE)
+    sweep(engine, 0, a="100", c="100")
+    sweep(engine, 1, a="100", c="60")
+    now = engine.now_ms
+    stated = Transfer("T1", MovementKind.INTERNAL, "USDT", "40", now - ms("20s"), who("c"), who("a"))
+    engine.says(Transfers("x", "transfers", now - 100, now, 0, now, complete=True, transfers=(stated,)))
+    for minute in range(2, 8):
+        sweep(engine, minute, a="100", c="60")
+    assert breaks(engine) == ["firing conservation sum of 2 accounts (*) USDT -40"]
+
+
+def test_a_share_is_of_all_that_the_accounts_hold() -> None:
+    engine = Engine(reconciled("conservation", tolerance={"pct": "1"}))
+    sweep(engine, 0, a="150", b="50")
+    for minute in range(1, 6):
+        sweep(engine, minute, a="148.019801980198019802", b="50")
+    assert breaks(engine) == []
+    for minute in range(6, 10):
+        sweep(engine, minute, a="148", b="50")
+    assert breaks(engine) == ["firing conservation sum of 2 accounts (*) USDT -2"]
