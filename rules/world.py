@@ -117,6 +117,10 @@ class World:
     stated: Table[tuple[str, str, str], Transfer] = field(default_factory=Table)
     """(exchange, source, id) of the venue's own statements."""
     prices: Table[str, Prices] = field(default_factory=Table)
+    earlier: Table[tuple[str, int], Prices] = field(default_factory=Table)
+    """(exchange, began_ms) of prices that were read before the newest."""
+    differing: Table[tuple[int, str], int] = field(default_factory=Table)
+    """(account, wallet) whose sides differ until newer prices tell: the end of both reads, 0 where it is not urgent."""
     books: Table[str, Books] = field(default_factory=Table)
     silences: dict[str, Silence] = field(default_factory=dict)
     """Those that people made and did not end; the ones of the file are in the ruleset."""

@@ -43,6 +43,8 @@ TABLES: Final[dict[str, tuple[Any, Any]]] = {
     "declared": (str, Declared),
     "stated": (tuple[str, str, str], Transfer),
     "prices": (str, Prices),
+    "earlier": (tuple[str, int], Prices),
+    "differing": (tuple[int, str], int),
     "books": (str, Books),
 }
 """The attribute of the World, and what its keys and values are."""

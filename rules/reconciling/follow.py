@@ -67,6 +67,8 @@ def due(step: Step) -> None:
         changes.due(step)
     if step.ruleset.expects:
         declared.due(step)
+    if step.world.differing:
+        summary.due(step)
     breaks.grow_old(step)
 
 
@@ -86,6 +88,11 @@ def edited(step: Step, old: Ruleset) -> None:
         del step.world.stated[stated]
     for name in [name for name in step.world.prices if name not in step.ruleset.exchanges]:
         del step.world.prices[name]
+    for place in [place for place in step.world.earlier if place[0] not in step.ruleset.exchanges]:
+        del step.world.earlier[place]
+    if not any(summary.is_ours(rule) for rule in step.ruleset.rules if rule.enabled):
+        for part in list(step.world.differing):
+            del step.world.differing[part]
 
 
 def _known_since_ms(step: Step, settings: ExchangeSettings) -> int:

@@ -13,6 +13,10 @@ BRIDGES = ("USDT", "BTC", "USDC", "FDUSD", "BUSD", "TUSD")
 """Coins through which an asset without a pair of its own is priced, the first that serves."""
 
 ASK_AGAIN_MS = 10_000
+ASK_NOW_MS = 250
+
+EARLIER_MOST = 8
+"""Readings of the prices that are kept before the newest one."""
 
 
 def rate(step: Step, exchange: str, asset: str, quote: str) -> Fraction | None:
@@ -47,7 +51,7 @@ def want(
     asked = step.world.index.prices_asked_ms
     age_ms = step.now_ms - (known.ended_ms if known is not None else 0)
     again_ms = step.now_ms - asked.get(exchange, 0)
-    if (not now and age_ms < settings.poll_every_ms) or 0 <= again_ms < (1_000 if now else ASK_AGAIN_MS):
+    if (not now and age_ms < settings.poll_every_ms) or 0 <= again_ms < (ASK_NOW_MS if now else ASK_AGAIN_MS):
         return
     asked[exchange] = step.now_ms
     step.outcome.prices.append(
@@ -56,14 +60,30 @@ def want(
 
 
 def taken(step: Step, said: Prices) -> None:
-    """Keep the newest prices of an exchange."""
+    """Keep the newest prices of an exchange, and some that were read before them."""
     before = step.world.prices.get(said.exchange)
-    if (
-        before is None
-        or before.began_ms <= said.began_ms
-        or before.began_ms - said.began_ms > ASK_AGAIN_MS * 6
-    ):
-        step.world.prices[said.exchange] = said
+    if before is not None and 0 < before.began_ms - said.began_ms <= ASK_AGAIN_MS * 6:
+        return
+    step.world.prices[said.exchange] = said
+    if before is not None:
+        step.world.earlier[said.exchange, before.began_ms] = before
+    kept = sorted(place for place in step.world.earlier if place[0] == said.exchange)
+    for place in kept:
+        if len(kept) - EARLIER_MOST > kept.index(place) or place[1] >= said.began_ms:
+            del step.world.earlier[place]
+
+
+def around(step: Step, exchange: str, began_ms: int, ended_ms: int) -> tuple[list[Prices], bool]:
+    """The prices that were good between two times, the oldest first, and whether they reach beyond both."""
+    newest = step.world.prices.get(exchange)
+    if newest is None:
+        return [], False
+    kept = sorted(place for place in step.world.earlier if place[0] == exchange)
+    every = [*(step.world.earlier[place] for place in kept), newest]
+    before = [one for one in every if one.ended_ms <= began_ms][-1:]
+    after = [one for one in every if one.began_ms >= ended_ms][:1]
+    between = [one for one in every if one.ended_ms > began_ms and one.began_ms < ended_ms]
+    return [*before, *between, *after], bool(before and after)
 
 
 def _direct(prices: Mapping[tuple[str, str], str], asset: str, quote: str) -> Fraction | None:

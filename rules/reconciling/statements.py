@@ -13,7 +13,7 @@ from rules import accounts, health
 from rules.ledger import LegKey, Match
 from rules.model import Severity
 from rules.outcome import Recheck
-from rules.reconciling import expected, legs, movements, proofs
+from rules.reconciling import expected, legs, movements, proofs, summary
 from rules.reconciling import prices as pricing
 from rules.reconciling.tracking import Tracking, tracking_of
 from rules.records import Account
@@ -46,9 +46,11 @@ def transfers(step: Step, said: Transfers) -> None:
 
 def prices(step: Step, said: Prices) -> None:
     """Public prices, good for figures that were read near them."""
-    if step.exchange(said.exchange) is None or step.state(said.exchange).stopped:
+    settings = step.exchange(said.exchange)
+    if settings is None or step.state(said.exchange).stopped:
         return
     pricing.taken(step, said)
+    summary.priced(step, settings)
 
 
 def books(step: Step, said: Books) -> None:

@@ -1,7 +1,8 @@
 """The venue's own valuation against the quantities, by public prices read in the same window.
 
-Both sides and the prices are read again before a difference is believed: a price that moved between the reads is
-none. The valuation is of Binance: what it sums up of an account (BTC) and of each wallet of the master.
+A difference is believed when no prices from before both reads to after them explain it, and when both sides and the
+prices, read again, say so once more: a price that moved between the reads is none. The valuation is of Binance: what
+it sums up of an account (BTC) and of each wallet of the master.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from rules.reconciling.finding import Standing
 from rules.reconciling.tracking import seen_ms, spec_of
 from rules.records import Account, Alert, AlertKey, Subject
 from rules.ruleset import ExchangeSettings, Rule
+from rules.statements import Prices
 from rules.step import Step
 from rules.types.base import Family
 from rules.types.reconciliation import Check
@@ -30,7 +32,11 @@ PLACES = Decimal(1).scaleb(-18)
 
 @dataclass(frozen=True, slots=True)
 class Valued:
-    """One wallet valued both ways: `ours` by quantities and prices, `theirs` by the venue, read between two times."""
+    """One wallet valued both ways: `ours` by quantities and prices, `theirs` by the venue, read between two times.
+
+    While prices move `ours` is what comes nearest to `theirs`. `waits` tells that they differ by the prices that are
+    known, and that others may still explain it.
+    """
 
     standing: Standing
     quote: str
@@ -39,6 +45,7 @@ class Valued:
     began_ms: int = 0
     ended_ms: int = 0
     reason: str = ""
+    waits: bool = False
 
     @property
     def difference(self) -> Decimal | None:
@@ -57,16 +64,39 @@ def shown(value: Fraction) -> Decimal:
 
 def read(step: Step, settings: ExchangeSettings, plan: AccountPlan, account: Account, wallet: str) -> None:
     """One side was read: compare with the other where both are of one time."""
-    for rule in plan.reconciled:
-        if (
-            not _is_ours(rule)
-            or settings.kind != KIND
-            or not (rule.wallet is None or rule.wallet.match(wallet))
-        ):
-            continue
-        valuation = step.world.valuations.get((account.key, wallet))
+    rules = [rule for rule in plan.reconciled if is_ours(rule)]
+    if rules and settings.kind == KIND:
         _ask_prices(step, settings, account, wallet, now=False)
-        for quote in sorted(valuation.values) if valuation is not None else ():
+        _look(step, settings, rules, account, wallet)
+
+
+def priced(step: Step, settings: ExchangeSettings) -> None:
+    """New prices were read: what differed until now may be compared with them."""
+    rules = [rule for rule in step.ruleset.rules if rule.enabled and is_ours(rule)]
+    for part in sorted(step.world.differing):
+        account = step.world.accounts[part[0]]
+        if account.exchange == settings.name:
+            mine = [rule for rule in rules if concerns(rule, account)]
+            _look(step, settings, mine, account, part[1])
+
+
+def due(step: Step) -> None:
+    """What differs waits for prices that were asked for too short a time ago."""
+    for part, ended_ms in sorted(step.world.differing.items()):
+        account = step.world.accounts[part[0]]
+        settings = step.exchange(account.exchange)
+        if settings is not None and step.world.index.prices_asked_ms.get(settings.name, 0) < ended_ms:
+            _ask_prices(step, settings, account, part[1], now=True)
+
+
+def _look(step: Step, settings: ExchangeSettings, rules: list[Rule], account: Account, wallet: str) -> None:
+    valuation = step.world.valuations.get((account.key, wallet))
+    if (account.key, wallet) in step.world.differing:
+        del step.world.differing[account.key, wallet]
+    for rule in rules:
+        if valuation is None or not (rule.wallet is None or rule.wallet.match(wallet)):
+            continue
+        for quote in sorted(valuation.values):
             _judge(step, settings, rule, account, wallet, compare(step, rule, account, wallet, quote))
 
 
@@ -74,36 +104,43 @@ def compare(step: Step, rule: Rule, account: Account, wallet: str, quote: str) -
     """Both sides as they are known now."""
     part = (account.key, wallet)
     valuation, holding = step.world.valuations.get(part), step.world.holdings.get(part)
-    known = step.world.prices.get(account.exchange)
     if valuation is None or holding is None or holding.whole_ms is None or not valuation.values.get(quote):
         return Valued(Standing.INDETERMINATE, quote, reason="one side was not read")
     theirs = Decimal(valuation.values[quote])
     quantities = {asset: figure(holding, asset, "total") for asset in sorted(holding.rows)}
     held = {asset: amount for asset, amount in quantities.items() if amount != 0}
-    times = [(valuation.began_ms, valuation.ended_ms), (seen_ms(holding), holding.ended_ms)]
+    began = min(valuation.began_ms, seen_ms(holding))
+    ended = max(valuation.ended_ms, holding.ended_ms)
+    known: list[Prices] = []
+    whole, first, last = True, began, ended
     if any(asset != quote for asset in held):
-        if known is None:
+        known, whole = prices.around(step, account.exchange, began, ended)
+        if not known:
             return Valued(Standing.INDETERMINATE, quote, theirs=theirs, reason="no prices were read")
-        times.append((known.began_ms, known.ended_ms))
-    began, ended = min(one for one, _ in times), max(one for _, one in times)
-    ours = Fraction(0)
+        first, last = min(began, known[0].began_ms), max(ended, known[-1].ended_ms)
+    low = high = Fraction(0)
     for asset, amount in held.items():
-        rate = prices.rate_of({} if known is None else known.prices, asset, quote)
-        if amount is None or rate is None:
+        rates = {prices.rate_of(one.prices, asset, quote) for one in known} if known else {Fraction(1)}
+        worths = [Fraction(amount) * rate for rate in rates if rate is not None and amount is not None]
+        if not worths:
             reason = f"{asset} has no known {'total' if amount is None else 'price'}"
             return Valued(Standing.INDETERMINATE, quote, None, theirs, began, ended, reason)
-        ours += Fraction(amount) * rate
-    if ended - began > spec_of(rule).max_skew_ms:
+        low, high = low + min(worths), high + max(worths)
+    ours = min(max(low, Fraction(theirs)), high)
+    differs = not _agree(rule, quote, ours, theirs, step, account)
+    if differs and not whole:
+        reason = "prices from before and after both reads are not known yet"
+        return Valued(Standing.NOT_COMPARABLE, quote, ours, theirs, began, ended, reason, waits=True)
+    if last - first > spec_of(rule).max_skew_ms:
         reason = "both sides and the prices are of different times"
         return Valued(Standing.NOT_COMPARABLE, quote, ours, theirs, began, ended, reason)
-    standing = Standing.AGREES if _agree(rule, quote, ours, theirs, step, account) else Standing.BREAK
-    return Valued(standing, quote, ours, theirs, began, ended)
+    return Valued(Standing.BREAK if differs else Standing.AGREES, quote, ours, theirs, began, ended)
 
 
 def listed(step: Step, listing: Listing, primary: str, only_here: set[int], only_there: set[int]) -> None:
     """The summary's accounts against the list's."""
     settings = step.exchange(listing.exchange)
-    rules = [one for one in step.ruleset.rules if one.enabled and _is_ours(one)]
+    rules = [one for one in step.ruleset.rules if one.enabled and is_ours(one)]
     if settings is None or not rules or listing.source != "summary":
         return
     sides = dict.fromkeys(only_here, (listing.source, primary))
@@ -140,6 +177,8 @@ def _judge(
 ) -> None:
     key = AlertKey(rule.key, Subject(account.exchange, account.key, wallet, both.quote))
     difference = both.difference
+    if both.waits:
+        _wait(step, settings, key, account, wallet, both)
     if both.standing not in (Standing.AGREES, Standing.BREAK) or difference is None or both.ours is None:
         if key in step.world.alerts:
             _again(step, settings, step.world.alerts[key], account, wallet)
@@ -166,6 +205,18 @@ def _judge(
     )
     if alert is not None and (alert.state == "pending" or alert.clear_ms is not None):
         _again(step, settings, alert, account, wallet)
+
+
+def _wait(
+    step: Step, settings: ExchangeSettings, key: AlertKey, account: Account, wallet: str, both: Valued
+) -> None:
+    """Later prices tell whether it is a difference; they are asked for at once where that would change anything."""
+    alert = step.world.alerts.get(key)
+    urgent = alert is None or alert.state != "firing" or alert.clear_ms is not None
+    step.world.differing[account.key, wallet] = both.ended_ms if urgent else 0
+    if urgent:
+        _ask_prices(step, settings, account, wallet, now=True)
+        step.world.index.due(step.now_ms + prices.ASK_NOW_MS)
 
 
 def _both_sides(both: Valued) -> str:
@@ -208,7 +259,7 @@ def _is_compared(step: Step, settings: ExchangeSettings, part: tuple[int, str]) 
     account = step.world.accounts[part[0]]
     if account.exchange != settings.name:
         return False
-    rules = (rule for rule in step.ruleset.rules if rule.enabled and _is_ours(rule))
+    rules = (rule for rule in step.ruleset.rules if rule.enabled and is_ours(rule))
     return any(
         concerns(rule, account) and (rule.wallet is None or rule.wallet.match(part[1])) for rule in rules
     )
@@ -224,5 +275,6 @@ def _agree(rule: Rule, quote: str, ours: Fraction, theirs: Decimal, step: Step, 
     return worth is not None and abs(ours - Fraction(theirs)) * worth <= Fraction(tolerance.dust_value)
 
 
-def _is_ours(rule: Rule) -> bool:
+def is_ours(rule: Rule) -> bool:
+    """Whether a rule compares with the venue's own valuation."""
     return rule.spec.family is Family.RECONCILIATION and spec_of(rule).check is Check.SUMMARY

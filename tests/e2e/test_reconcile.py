@@ -212,6 +212,31 @@ async def test_a_price_that_moves_by_5_percent_between_reads_is_no_break(tmp_pat
             assert found(app, "summary", Standing.AGREES)
 
 
+async def test_a_price_that_jumps_at_every_reading_is_no_break_and_what_is_omitted_is(tmp_path: Path) -> None:
+    async with a_house(tmp_path, binance=3, okx=0, bitget=0) as house:
+        house.write(SUMMARY, venues=("binance",))
+        venue = house.simulator.venues["binance"]
+        async with house.daemon() as app:
+            await polls_of_subs(house, 2)
+            for _ in range(40):  # upwards without end: nothing that was read together was worth the same
+                seen = {key: one.began_ms for key, one in app.engine.world.valuations.items()}
+                venue.set_price("BTC", venue.prices["BTC"] * Decimal("1.05"))
+                await house.until(
+                    lambda app, seen=seen: any(
+                        one.began_ms > seen.get(key, 0) for key, one in app.engine.world.valuations.items()
+                    )
+                )
+            assert house.recorder.blocks('rule "summary"') == []
+            assert open_alerts(app, "summary") == []
+            venue.omit(FIRST, "ETH")
+            await house.recorder.until(lambda r: bool(r.blocks('rule "summary"')))
+            (alert,) = open_alerts(app, "summary")
+            held = venue.account(FIRST).holdings("spot")["ETH"].total
+            assert abs(
+                Decimal(alert.facts.value) + held * venue.prices["ETH"] / venue.prices["BTC"]
+            ) < Decimal("0.0001")
+
+
 async def polls_of_subs(house: House, count: int = 1) -> None:
     """As `polls`, where the master's wallets are not read."""
     await house.until(lambda app: len(app.engine.world.holdings) >= len(ACCOUNTS))

@@ -1,5 +1,7 @@
 """The venue's own total against the quantities: an omitted asset is a break, a price that moved is none."""
 
+from decimal import Decimal
+
 import pytest
 
 from rules.model import MASTER_IDENTITY
@@ -18,10 +20,11 @@ def prices(engine: Engine, **usdt: str) -> None:
 
 
 def look(engine: Engine, total: str, *, btc: str = "50000", **held: str) -> list[str]:
-    """Prices, the venue's total and the quantities, each read now."""
+    """Prices, the venue's total, the quantities, and the prices once more, each read now."""
     prices(engine, BTC=btc, ETH="2500")
     engine.values("a", BTC=total)
     engine.reads("a", **held)
+    prices(engine, BTC=btc, ETH="2500")
     return engine.told()
 
 
@@ -50,15 +53,70 @@ def test_a_price_that_moves_by_5_percent_between_the_reads_is_no_break() -> None
     prices(engine, BTC="50000", ETH="2500")
     engine.reads("a", BTC="1", USDT="5000")
     engine.values("a", BTC="1.105263157894736842")  # BTC fell by 5 %
-    assert [alert.state for alert in engine.world.alerts.values()] == ["pending"]
     (wanted,) = engine.outcome.prices
     assert wanted.assets == ("BTC", "USDT")
+    assert engine.states() == []
     prices(engine, BTC="47500", ETH="2500")
-    engine.reads("a", BTC="1", USDT="5000")
-    engine.values("a", BTC="1.105263157894736842")
+    assert engine.states() == []
     for _ in range(5):
         assert look(engine, "1.105263157894736842", btc="47500", BTC="1", USDT="5000") == []
     assert engine.states() == []
+
+
+def test_a_price_that_jumps_at_every_poll_is_no_break() -> None:
+    engine = Engine(reconciled("summary", tolerance={"abs": "0.00000001"}, confirm=1), exchanges=[BOTH])
+    price, held = Decimal(50_000), {"BTC": "1", "USDT": "5000", "ETH": "-2"}
+    for poll in range(1, 40):
+        prices(engine, BTC=format(price, "f"), ETH="2500")
+        if poll % 2:
+            engine.reads("a", **held)
+        price *= Decimal("1.05") if poll % 3 else Decimal("0.9")
+        engine.values("a", BTC=format(1 + 5_000 / price - 2 * 2_500 / price, "f"))
+        if not poll % 2:
+            engine.reads("a", **held)
+        if poll % 4 == 0:
+            prices(engine, BTC=format(price, "f"), ETH="2500")
+        assert engine.states() == []
+    assert engine.told() == []
+
+
+def test_what_no_price_between_explains_is_a_break_while_prices_move() -> None:
+    engine = Engine(reconciled("summary", confirm=1), exchanges=[BOTH])
+    prices(engine, BTC="50000")
+    engine.values("a", BTC="2.2")
+    engine.reads("a", BTC="1", USDT="50000")
+    prices(engine, BTC="50000")
+    assert engine.told() == ["firing summary a BTC -0.2"]
+    for price in ("40000", "50000", "40000"):  # at 40,000 it would be worth 2.25
+        engine.values("a", BTC="2.2")
+        engine.reads("a", BTC="1", USDT="50000")
+        prices(engine, BTC=price)
+    assert engine.told() == ["resolved summary a BTC 0"]
+
+
+def test_no_break_is_told_before_the_prices_after_it() -> None:
+    engine = Engine(reconciled("summary", confirm=1), exchanges=[BOTH])
+    prices(engine, BTC="50000")
+    engine.values("a", BTC="3.00001")
+    engine.reads("a", BTC="1", USDT="0.5")
+    assert engine.states() == []
+    assert len(engine.outcome.prices) == 1
+    engine.restarts("1m")
+    prices(engine, BTC="50000")
+    assert engine.told() == ["firing summary a BTC -2"]
+
+
+def test_prices_that_were_asked_for_a_moment_ago_are_asked_for_again_soon() -> None:
+    engine = Engine(RULE, exchanges=[BOTH])
+    prices(engine, BTC="50000")
+    engine.values("a", BTC="3.00001")
+    engine.reads("a", BTC="1", USDT="0.5")
+    assert len(engine.outcome.prices) == 1
+    engine.now_ms -= 900
+    engine.reads("a", BTC="1", USDT="0.5")
+    assert engine.outcome.prices == []
+    engine.ticks()
+    assert len(engine.outcome.prices) == 1
 
 
 def test_old_prices_confirm_nothing_and_nothing_is_read_again_in_vain() -> None:
@@ -115,6 +173,7 @@ def test_the_wallets_of_the_master_are_compared_with_their_parts() -> None:
     prices(engine, BTC="50000")
     engine.reads(MASTER_IDENTITY, "Spot", BTC="1", USDT="10", values={"USDT": "50020"})
     engine.reads(MASTER_IDENTITY, "Spot", BTC="1", USDT="10", values={"USDT": "50020"})
+    prices(engine, BTC="50000")
     assert engine.told() == ["firing summary master USDT -10"]
 
 
