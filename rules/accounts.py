@@ -57,6 +57,21 @@ def ensure(step: Step, exchange: str, identity: Identity, *, renames: bool = Fal
     return account
 
 
+def double_of(step: Step, account: Account, renamed: Identity) -> Account | None:
+    """Another account that holds the new e-mail or name of a renamed one, and no stable id that would tell them apart.
+
+    An endpoint that tells only the e-mail named it before the listing told whose it is now.
+    """
+    index = step.world.index.by_identifier
+    for kind, value in (("email", renamed.email), ("name", renamed.name)):
+        key = index.get((account.exchange, kind, value)) if value else None
+        if key is not None and key != account.key:
+            found = step.world.accounts[key]
+            if found.present and not found.identity.venue_id:
+                return found
+    return None
+
+
 def is_master(identity: Identity) -> bool:
     """Whether a client spoke of the master account itself."""
     return identity.name == MASTER and identity == MASTER_IDENTITY

@@ -95,17 +95,28 @@ def absent_from_pass(step: Step, settings: ExchangeSettings, account: Account) -
 
 
 def appear(step: Step, account: Account) -> Account:
-    """Tell that an account was gained."""
-    account = replace(account, announced=True)
+    """Tell that an account was gained. One that was gone before is not new."""
+    headline = "appeared: a new sub-account" if account.present else "appeared again: it was gone before"
+    account = replace(account, present=True, announced=True, gone_ms=None)
     step.world.put_account(account)
     for rule in step.ruleset.rules:
         if rule.spec.family is Family.PRESENCE and _is(rule.spec, appeared=True) and concerns(rule, account):
-            events.tell(step, rule, account, "appeared", "appeared: a new sub-account")
+            events.tell(step, rule, account, "appeared", headline)
     return account
 
 
 def lose(step: Step, account: Account) -> Account:
     """Tell that an account is gone, and close what was open about it: it can no longer be judged."""
+    account = _leave(step, account, "the account is gone")
+    for rule in step.ruleset.rules:
+        if rule.spec.family is Family.PRESENCE and _is(rule.spec, appeared=False) and concerns(rule, account):
+            events.tell(
+                step, rule, account, "disappeared", "disappeared: the venue no longer knows this sub-account"
+            )
+    return account
+
+
+def _leave(step: Step, account: Account, why: str) -> Account:
     account = replace(
         account,
         present=False,
@@ -124,12 +135,7 @@ def lose(step: Step, account: Account) -> Account:
     for key in sorted(step.world.index.open_of.get((account.exchange, account.key), ())):
         alert = step.world.alerts[key]
         if not key.subject.event:
-            end(step, alert, "the account is gone", alert.facts, closed=True)
-    for rule in step.ruleset.rules:
-        if rule.spec.family is Family.PRESENCE and _is(rule.spec, appeared=False) and concerns(rule, account):
-            events.tell(
-                step, rule, account, "disappeared", "disappeared: the venue no longer knows this sub-account"
-            )
+            end(step, alert, why, alert.facts, closed=True)
     return account
 
 
@@ -152,8 +158,13 @@ def _take_in_rows(step: Step, listing: Listing, *, complete: bool) -> set[int]:
 def _known_row(step: Step, listing: Listing, row: ListedAccount) -> Account:
     found = accounts.find(step, listing.exchange, row.identity)
     before = None if found is None else found.identity
+    renamed = found is not None and _is_rename(found.identity, row.identity)
+    if found is not None and renamed:
+        double = accounts.double_of(step, found, row.identity)
+        if double is not None:
+            _leave(step, double, f"the account is {found.label}, renamed")
     account = accounts.ensure(step, listing.exchange, row.identity, renames=True)
-    if before is not None and _is_rename(before, row.identity):
+    if before is not None and renamed:
         status.renamed(step, account, before)
         edits.close_unread(step)  # under its new name it may be one that is not read
     return account
@@ -178,10 +189,10 @@ def _appear(step: Step, listing: Listing, named: set[int], *, first: bool) -> No
         if not here and not _may_be_unlisted(step, account, listing):
             continue
         listed_by = account.listed_by | source if here else account.listed_by
-        gained = replace(account, present=True, announced=True, listed_by=listed_by, gone_ms=None)
+        gained = replace(account, listed_by=listed_by)
         step.outcome.accounts_changed.add(listing.exchange)
         if first:
-            step.world.put_account(gained)
+            step.world.put_account(replace(gained, present=True, announced=True, gone_ms=None))
         else:
             appear(step, gained)
 
@@ -250,7 +261,7 @@ def _settle_missing(step: Step, settings: ExchangeSettings, account: Account) ->
     if settings.own_call and accounts.speaks_for_another(step, account):
         return lose(step, account)  # its e-mail or name answers for another account now
     if _answers(step, account, since):
-        return _unlist(step, account)
+        return _unlist(step, settings, account)
     if denies or (not settings.own_call and account.absent_passes):
         return lose(step, account)
     return account
@@ -269,7 +280,7 @@ def _answers(step: Step, account: Account, since: int) -> bool:
     return answered >= since and answered >= (account.denied_ms or 0)
 
 
-def _unlist(step: Step, account: Account) -> Account:
+def _unlist(step: Step, settings: ExchangeSettings, account: Account) -> Account:
     listings = step.state(account.exchange).listings
     source = primary(listings)
     if account.unlisted or source is None:
@@ -281,7 +292,7 @@ def _unlist(step: Step, account: Account) -> Account:
         return account  # an empty listing lists nothing: it says nothing of one account
     account = replace(account, unlisted=True)
     step.world.put_account(account)
-    status.unlisted(step, account)
+    status.unlisted(step, account, own_call=settings.own_call)
     return account
 
 

@@ -56,10 +56,11 @@ def renamed(step: Step, account: Account, before: Identity) -> None:
         events.tell(step, rule, account, "renamed", headline, details)
 
 
-def unlisted(step: Step, account: Account) -> None:
-    """Complete listings lack the account, and its own call still answers."""
+def unlisted(step: Step, account: Account, *, own_call: bool) -> None:
+    """Complete listings lack the account, and yet the venue tells of it."""
+    proof = "its own call still answers" if own_call else "the venue still names its balances"
     for rule in _rules(step, account, "unlisted"):
-        events.tell(step, rule, account, "unlisted", "is no longer listed, but its own call still answers")
+        events.tell(step, rule, account, "unlisted", f"is no longer listed, but {proof}")
 
 
 def drained(

@@ -358,7 +358,9 @@ class Engine:
             )
         )
 
-    def values(self, account: str, wallet: str = "spot", *, exchange: str = "x", **quotes: str) -> Outcome:
+    def values(
+        self, account: str | Identity, wallet: str = "spot", *, exchange: str = "x", **quotes: str
+    ) -> Outcome:
         """A valuation alone."""
         return self.reads(account, wallet, exchange=exchange, fields=(), rows={}, values=quotes)
 

@@ -252,7 +252,7 @@ class Caller(ABC):
         return Refusal(
             verdict,
             f"{text}: {said}" if said else text,
-            retry_after_seconds(response.headers, self._now_ms()),
+            retry_after_seconds(response.headers, self._clock.venue_ms()),
             self._banned_until_venue_ms(words),
             unknown_code=unknown and verdict.kind is FailureKind.TRANSIENT,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -38,21 +39,30 @@ def _plain(body: bytes) -> str:
     return "an HTML page" if text.startswith("<") else text
 
 
-def retry_after_seconds(headers: Headers, now_ms: int) -> int | None:
-    """Retry-After in whole seconds, from its number or its date; None where it is missing or unreadable."""
+def retry_after_seconds(headers: Headers, venue_ms: int) -> int | None:
+    """Retry-After in whole seconds, from its number or its date; None where it is missing or unreadable.
+
+    A date is on the venue's clock: the answer tells that time itself, else `venue_ms` is what we know of it.
+    """
     text = (headers.get("Retry-After") or "").strip()
     if not text:
         return None
     if text.isascii() and text.isdigit():
         seconds = int(text[:12])
     else:
-        try:
-            at = parsedate_to_datetime(text)
-        except (ValueError, OverflowError):  # the year 99999999999999999999
+        until, sent = _date_seconds(text), _date_seconds(headers.get("Date") or "")
+        if until is None:
             return None
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        seconds = int(at.timestamp() - now_ms / 1000) + 1
+        seconds = math.ceil(until - (venue_ms / 1000 if sent is None else sent))
     return min(max(seconds, 1), WAIT_MOST_SECONDS)
+
+
+def _date_seconds(text: str) -> float | None:
+    try:
+        at = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):  # no date, or the year 99999999999999999999
+        return None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 # A firewall's page is a ban of a kind, but no venue says for how long.

@@ -188,7 +188,21 @@ def test_retry_after_is_read_or_taken_as_missing(text: str, seconds: int | None)
 
 def test_retry_after_may_be_a_date() -> None:
     headers = CIMultiDict({"Retry-After": "Thu, 01 Jan 1970 00:01:00 GMT"})
-    assert retry_after_seconds(headers, 30_000) == 31
+    assert retry_after_seconds(headers, 30_000) == 30
+    assert retry_after_seconds(headers, 29_999) == 31
+
+
+def test_law_11_a_date_of_retry_after_is_read_on_the_venues_clock() -> None:
+    """Ours may be seconds ahead of it, and nobody calls before the venue's own time."""
+    client = client_at("binance", "http://127.0.0.1:9", CREDENTIALS)
+    client._now_ms = lambda: 1_790_000_000_000  # 2026-09-21T14:13:20Z
+    client._clock._now_ms = client._now_ms
+    client._clock.offset_ms = -4_000
+    headers = CIMultiDict({"Retry-After": "Mon, 21 Sep 2026 14:13:26 GMT"})
+    assert client._refusal(Response(429, headers, b"")).retry_after_seconds == 10
+    client._clock.offset_ms = 0  # nothing learned yet: the answer's own date tells as much
+    headers["Date"] = "Mon, 21 Sep 2026 14:13:16 GMT"
+    assert client._refusal(Response(429, headers, b"")).retry_after_seconds == 10
 
 
 @pytest.mark.parametrize(

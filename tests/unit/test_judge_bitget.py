@@ -94,7 +94,8 @@ def test_an_account_missing_from_the_list_whose_rows_go_on_is_unlisted() -> None
     whole_pass(engine, n1={"USDT": "500"}, n2={"USDT": "500"})
     lists(engine, A)
     assert engine.told() == ["event status b"]
-    assert "no longer listed" in engine.notifications[-1].facts.headline
+    headline = engine.notifications[-1].facts.headline
+    assert headline == "is no longer listed, but the venue still names its balances"
 
 
 def test_without_the_list_the_message_says_drained_or_unlisted() -> None:

@@ -173,6 +173,10 @@ def test_an_account_that_comes_back_appears_again() -> None:
     engine.told()
     engine.lists("a@x", "b@x")
     assert engine.told() == ["event appeared b@x"]
+    assert engine.notifications[-1].facts.headline == "appeared again: it was gone before"
+    engine.lists("a@x", "b@x", "c@x")
+    assert engine.told() == ["event appeared c@x"]
+    assert engine.notifications[-1].facts.headline == "appeared: a new sub-account"
 
 
 def test_a_stable_id_learned_late_is_adopted_and_is_no_event() -> None:
@@ -218,6 +222,23 @@ def test_an_email_changed_under_the_same_id_is_a_rename_that_names_the_rules_tha
     assert "“floor”" in facts.details[0]
     engine.reads(Identity("1", "arb@x"), USDT="5")
     assert engine.told() == ["closed floor mm-1@x USDT 5"]
+
+
+def test_an_endpoint_that_knows_only_the_new_email_makes_no_second_account_of_a_renamed_one() -> None:
+    """Binance's summary may tell of the new e-mail before the list tells whose it is."""
+    poor = low("poor", "1", field="value", wallet="spot", quote="BTC", confirm=1)
+    engine = Engine(poor, *WATCH, exchanges=[binance(read=("assets", "summary"))])
+    engine.lists(Identity("1", "old@x"))
+    engine.values(Identity(email="old@x"), BTC="5")
+    engine.values(Identity(email="new@x"), BTC="0.5")
+    assert engine.told() == ["firing poor new@x BTC 0.5"]
+    engine.lists(Identity("1", "new@x"))
+    assert engine.told() == ["closed poor new@x BTC 0.5", "event status new@x"]
+    assert [one.label for one in engine.world.accounts.values() if one.present] == ["new@x"]
+    engine.restarts("1m")
+    engine.values(Identity(email="new@x"), BTC="0.4")
+    assert engine.told() == ["firing poor new@x BTC 0.4"]
+    assert [key.subject.account for key in engine.world.alerts if key.rule.startswith("poor")] == [1]
 
 
 def test_a_reading_asked_for_under_the_old_name_renames_nobody_back() -> None:
