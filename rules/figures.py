@@ -129,7 +129,7 @@ def facts_of(step: Step, rule: Rule, key: AlertKey, arrival: Arrival, look: Look
         read_ms=arrival.ended_ms,
         readings=1,
         also=() if summed else tuple(islice(_also(step, rule, key, account, wallets), ALSO_MOST)),
-        not_watched=() if summed else settings.not_watched,
+        not_watched=() if summed else settings.unwatched(master=account.master),
         details=tuple(_details(step, rule, key, account)),
         identifiers=() if summed else account.identity.identifiers,
         runbook=rule.runbook,

@@ -58,6 +58,11 @@ class ExchangeSettings:
     lists_all_assets: bool = True
     read_us: int = 25_000
     not_watched: tuple[str, ...] = ()
+    master_not_watched: tuple[str, ...] = ()
+
+    def unwatched(self, *, master: bool) -> tuple[str, ...]:
+        """The wallets of a sub-account, or of the master, that nobody reads."""
+        return self.master_not_watched if master else self.not_watched
 
 
 @dataclass(frozen=True, slots=True)

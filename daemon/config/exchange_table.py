@@ -61,6 +61,7 @@ def _settings(
         lists_all_assets=KINDS[kind].lists_all_assets,
         read_us=lawful_read_us(kind, exchange.budget),
         not_watched=not_watched(kind, read),
+        master_not_watched=KINDS[kind].master_elsewhere,
     )
 
 

@@ -40,7 +40,8 @@ class Kind:
     """What is known of a venue before any call.
 
     `words` are the words of `read`, `usual` the default ones. `wallet_of` maps a word to the wallet of a
-    sub-account that it reads. `elsewhere` are wallets that nothing here reads. `limit` is (calls, window in
+    sub-account that it reads. `elsewhere` are wallets that nothing here reads, `master_elsewhere` those of the
+    master. `limit` is (calls, window in
     seconds, accounts per call) of the slowest reading of an account. `own_call` tells whether the venue has a
     call about one account, `lists_all_assets` whether that call's absences are proofs.
     """
@@ -52,6 +53,7 @@ class Kind:
     usual: tuple[str, ...]
     wallet_of: Mapping[str, str]
     elsewhere: tuple[str, ...]
+    master_elsewhere: tuple[str, ...]
     limit: tuple[int, int, int]
     needs_passphrase: bool = False
     own_call: bool = True
@@ -67,6 +69,7 @@ KINDS: Mapping[str, Kind] = {
         ("assets", "summary", "wallets"),
         {"assets": "spot"},
         ("futures", "margin", "funding", "earn"),
+        (),  # the venue values every wallet of the master
         (3_000, 60, 1),
     ),
     "okx": Kind(
@@ -77,6 +80,7 @@ KINDS: Mapping[str, Kind] = {
         ("funding", "trading"),
         {"funding": "funding", "trading": "trading"},
         ("earn",),
+        ("trading", "earn"),
         (6, 2, 1),
         needs_passphrase=True,
     ),
@@ -87,6 +91,7 @@ KINDS: Mapping[str, Kind] = {
         ("spot", "master"),
         ("spot",),
         {"spot": "spot"},
+        ("futures", "margin", "funding", "earn"),
         ("futures", "margin", "funding", "earn"),
         (10, 1, 50),
         needs_passphrase=True,

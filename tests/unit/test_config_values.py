@@ -91,6 +91,7 @@ def test_exchange_defaults_are_those_of_the_contract() -> None:
             wallets=("funding", "trading"),
             read_us=416_667,
             not_watched=("earn",),
+            master_not_watched=("trading", "earn"),
         ),
         "bitget-main": ExchangeSettings(
             name="bitget-main",
@@ -102,6 +103,7 @@ def test_exchange_defaults_are_those_of_the_contract() -> None:
             lists_all_assets=False,
             read_us=2_500,
             not_watched=("futures", "margin", "funding", "earn"),
+            master_not_watched=("futures", "margin", "funding", "earn"),
         ),
     }
     assert [e.base_url for e in config.exchanges] == [

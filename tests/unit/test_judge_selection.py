@@ -119,13 +119,14 @@ def test_the_confirming_read_of_a_value_asks_for_the_valuation() -> None:
 
 
 def test_a_master_wallet_is_judged_by_its_own_name() -> None:
-    exchange = binance(read=("assets", "wallets"))
+    exchange = binance(read=("assets", "wallets"), not_watched=("margin",), master_not_watched=("trading",))
     rule = low("master", "100", account="master", wallet="Funding", field="value", quote="USDT", confirm=1)
     engine = Engine(rule, exchanges=[exchange])
     engine.values("master", "Spot", USDT="5")
     assert engine.told() == []
     engine.values("master", "Funding", USDT="7")
     assert engine.told() == ["firing master master USDT 7"]
+    assert engine.notifications[-1].facts.not_watched == ("trading",)
 
 
 def test_wallets_that_a_rule_names_are_judged_by_themselves() -> None:
