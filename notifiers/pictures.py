@@ -78,7 +78,11 @@ class Pictures:
             except RuntimeError:
                 return  # the loop is closed: nobody waits for the outcome any more
 
-        threading.Thread(target=run, name="picture", daemon=True).start()
+        try:
+            threading.Thread(target=run, name="picture", daemon=True).start()
+        except RuntimeError:  # as many as the machine, or TasksMax of the unit, allows
+            self._busy.release()
+            return False
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await done

@@ -93,7 +93,11 @@ class Sender:
             except RuntimeError:
                 return  # the loop is closed: nobody waits for the outcome any more
 
-        threading.Thread(target=run, name=f"send-{self.name}", daemon=True).start()
+        try:
+            threading.Thread(target=run, name=f"send-{self.name}", daemon=True).start()
+        except RuntimeError as error:  # as many as the machine, or TasksMax of the unit, allows
+            self._threads.release()
+            return Result(SendOutcome.FAILED, f"not sent: {error}")
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await done

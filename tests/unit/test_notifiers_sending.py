@@ -112,6 +112,22 @@ async def test_a_thread_is_free_again_after_its_send(recorder: Recorder, sender:
         assert (await sender.send(WORDING, SECONDS)).outcome is SendOutcome.DELIVERED
 
 
+async def test_a_thread_that_the_machine_refuses_is_a_send_that_failed_and_takes_no_place(
+    recorder: Recorder, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        for _ in range(MOST_THREADS + 1):
+            result = await sender.send(WORDING, SECONDS)
+            assert (result.outcome, result.permanent) == (SendOutcome.FAILED, False)
+            assert result.reason == "not sent: can't start new thread"
+    assert (await sender.send(WORDING, SECONDS)).outcome is SendOutcome.DELIVERED
+    assert len(recorder.requests) == 1
+
+
 async def test_law_12_no_piece_of_the_url_is_shown_anywhere(
     recorder: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
