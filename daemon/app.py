@@ -253,6 +253,8 @@ class App:
         except Exception:
             log.exception("exchange.start_failed", exchange=poller.settings.name)
         name = poller.settings.name
+        if self.pollers.get(name) is not poller:
+            return  # an edit closed it meanwhile: the jobs of that name are another's
         seconds = poller.settings.poll_every_ms / 1000
         self._schedule.every(f"{name} listing", seconds, poller.list_accounts, first_after=seconds)
         self._schedule.every(f"{name} dispatch", seconds, poller.dispatch, first_after=seconds)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from typing import Any
 
 import structlog
 
@@ -119,7 +120,7 @@ class Poller:
         """Ask for the clock, the venue's status and the key's rights."""
         if not self.halted:
             self._unexamined = None
-            await self.take(self.venue.examine(), "examine")
+            await self._owned(self.take(self.venue.examine(), "examine"))
 
     async def _know_the_master(self) -> None:
         """An exchange that is bound to a master is not read before it is known whose the key is now.
@@ -144,7 +145,7 @@ class Poller:
             return
         async with self._listing:
             self.counters.listings += 1
-            await self.take(self.venue.listing(), "listing")
+            await self._owned(self.take(self.venue.listing(), "listing"))
 
     async def dispatch(self) -> None:
         """Queue every task that is neither queued nor under way nor told to wait."""
@@ -310,6 +311,18 @@ class Poller:
                     self._outage.succeeded(call, began_ms=answer.began_ms)
                 else:
                     counters.incomplete += 1
+
+    async def _owned(self, asking: Coroutine[Any, Any, None]) -> None:
+        """Ask in a task that `close` ends: whoever waits for it, a job of the clockwork, then simply goes on."""
+        task = asyncio.create_task(asking, name=f"ask {self.settings.name}")
+        self._keep(task)
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if not task.cancelled():
+            task.result()
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._background.add(task)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
+from daemon.poll import Poller
 from daemon.snapshots import snapshot
 from daemon.vitals import status_line
 from tests.e2e.house import House
@@ -146,6 +148,32 @@ async def test_what_did_not_change_is_not_disturbed(house: House) -> None:
         await house.recorder.until(lambda r: bool(r.blocks("floor", name)))
         fired = app.engine.world.alerts[pending.key]
         assert (fired.id, fired.since_ms) == (pending.id, pending.since_ms)
+
+
+async def test_an_exchange_may_be_changed_while_it_is_still_being_opened(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, opened, gate = Poller.start, list[Poller](), asyncio.Event()
+
+    async def start(poller: Poller) -> None:
+        opened.append(poller)
+        if len(opened) == 1:
+            await gate.wait()
+        else:
+            await begin(poller)
+
+    monkeypatch.setattr(Poller, "start", start)
+    house.write(FLOOR, venues=("binance",))
+    async with house.daemon() as app:
+        house.extra["binance"] = "budget = 0.7"
+        house.write(FLOOR, venues=("binance",))
+        assert await app.reload()
+        second = app.pollers["binance-main"]
+        await house.until(lambda _: second.counters.reads > 0)
+        gate.set()
+        # Its jobs stay its own: beyond the first sweep it is the dispatcher that reads.
+        await house.until(lambda _: second.counters.reads > 5 * len(second.tasks()))
+        assert opened[-1] is second
 
 
 async def test_a_secret_that_was_exchanged_under_its_name_is_taken_up_by_a_reload(house: House) -> None:

@@ -108,6 +108,7 @@ class Soak:
     samples: list[Sample] = field(default_factory=list)
     incidents: dict[str, int] = field(default_factory=dict)
     added: int = 0
+    told: int = 0
     deck: list[str] = field(default_factory=list)
     decks: int = 0
 
@@ -247,6 +248,7 @@ class Soak:
 
     def _sample(self, day: float) -> Sample:
         # What the simulator and the recorder remember is not the daemon's.
+        self.told += len(self.house.recorder.messages)
         self.house.recorder.messages.clear()
         for venue in self.house.simulator.venues.values():
             venue.records.requests.clear()
@@ -318,7 +320,8 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         soak = asyncio.run(soaked(Path(folder), days, on_sample=show))
-    print(f"{days:g} days in {time.monotonic() - began:.0f} s; incidents: {soak.incidents}")  # noqa: T201
+    seconds = time.monotonic() - began
+    print(f"{days:g} days in {seconds:.0f} s, {soak.told} messages; incidents: {soak.incidents}")  # noqa: T201
     for figure in ("rss_bytes", "descriptors", "tasks", "database_bytes", "alerts", "accounts", "objects"):
         middle, last = thirds(soak, figure)
         print(f"{figure:15} middle third {middle:14,.0f}   last third {last:14,.0f}   {last / middle:.3f}")  # noqa: T201

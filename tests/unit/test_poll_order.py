@@ -9,7 +9,7 @@ from pathlib import Path
 from daemon.engine import Engine
 from daemon.exchanges.base import Answer, Task
 from daemon.poll import Poller
-from rules.model import Identity, ListedAccount, Listing, Reading, Severity
+from rules.model import ClockSeen, Identity, ListedAccount, Listing, Reading, Severity
 from rules.outcome import Recheck
 from rules.ruleset import ExchangeSettings, RulesAccepted, Ruleset
 from rules.world import World
@@ -85,4 +85,43 @@ async def test_the_most_severe_are_confirmed_first_and_all_of_them_before_the_qu
     await venue.until(6)
     assert venue.asked == ["desk0", "desk5", "desk3", "desk4", "desk1", "desk2"]
     await poller.close()
+    await store.close()
+
+
+class Silent(OneAtATime):
+    """A venue that never answers and, once closed, must not be asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = False
+        self.waiting = asyncio.Event()
+
+    async def close(self) -> None:
+        self.closed = True
+
+    async def examine(self) -> AsyncIterator[Answer]:
+        self.waiting.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            assert not self.closed, "what is under way ends before the session does"
+        yield ClockSeen("okx-main", 1_000, 0)
+
+    listing = examine
+
+
+async def test_what_is_being_asked_ends_with_the_exchange_and_the_job_that_asked_goes_on(
+    tmp_path: Path,
+) -> None:
+    store = await AsyncStore.open(tmp_path / "state.db", migrate=True)
+    engine = Engine(World(), store, clock=lambda: 2_000)
+    engine.judge_now(RulesAccepted(1, Ruleset(exchanges={"okx-main": SETTINGS})))
+    for asking in (Poller.examine, Poller.list_accounts):
+        venue = Silent()
+        poller = Poller(SETTINGS, venue, engine)
+        job = asyncio.create_task(asking(poller))
+        await venue.waiting.wait()
+        await poller.close()
+        async with asyncio.timeout(10):
+            await job
     await store.close()
