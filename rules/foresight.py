@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from rules import edits, readings, staleness
 from rules.builtin_names import PREFIX
@@ -44,23 +44,12 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleChange:
-    """A rule that both files have under its name; `keys` are those that differ."""
-
-    name: str
-    keys: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Foresight:
     """The difference that the other rules make, and nothing that would come about without them."""
 
     opens: tuple[Opening, ...] = ()
     closes: tuple[Closing, ...] = ()
     changes: tuple[Change, ...] = ()
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    changed: tuple[RuleChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +66,9 @@ def foresee(load: Callable[[], World], candidate: Ruleset, now_ms: int) -> Fores
     """
     world = load()
     before, current = dict(world.alerts), world.ruleset
-    without, under = _folded(world, current, now_ms), _folded(load(), candidate, now_ms)
+    untouched = _untouched(current, candidate)
+    without = _folded(world, _less(current, untouched), now_ms)
+    under = _folded(load(), _less(candidate, untouched), now_ms)
     opens = [
         Opening(alert, _wait_ms(alert, candidate))
         for key, alert in sorted(under.open.items())
@@ -94,19 +85,19 @@ def foresee(load: Callable[[], World], candidate: Ruleset, now_ms: int) -> Fores
         if (known := without.open.get(key)) is not None
         and (known.severity, known.state) != (alert.severity, alert.state)
     ]
-    old, new = ({rule.name: rule for rule in one.rules if rule.enabled} for one in (current, candidate))
-    return Foresight(
-        tuple(opens),
-        tuple(closes),
-        tuple(changes),
-        tuple(name for name in new if name not in old),
-        tuple(name for name in old if name not in new),
-        tuple(
-            RuleChange(name, _differing(old[name], rule))
-            for name, rule in new.items()
-            if name in old and rule != old[name]
-        ),
-    )
+    return Foresight(tuple(opens), tuple(closes), tuple(changes))
+
+
+def _untouched(current: Ruleset, candidate: Ruleset) -> frozenset[Rule]:
+    """The rules that judge the same under both: of them nothing would part, and most of a large file are such."""
+    surroundings = ("settings", "exchanges", "allows")
+    if any(getattr(current, name) != getattr(candidate, name) for name in surroundings):
+        return frozenset()
+    return frozenset(current.rules) & frozenset(candidate.rules)
+
+
+def _less(ruleset: Ruleset, untouched: frozenset[Rule]) -> Ruleset:
+    return replace(ruleset, rules=tuple(rule for rule in ruleset.rules if rule not in untouched))
 
 
 def _folded(world: World, ruleset: Ruleset, now_ms: int) -> _Future:
@@ -165,32 +156,3 @@ def _wait_ms(alert: Alert, ruleset: Ruleset) -> int | None:
         return None
     rule = next((one for one in ruleset.rules if one.key == alert.key.rule), None)
     return 0 if rule is None else rule.for_ms
-
-
-def _differing(old: Rule, new: Rule) -> tuple[str, ...]:
-    """The keys of the file that differ; those of the type stand together under the type's own names."""
-    found = [
-        one.name for one in fields(Rule) if one.compare and getattr(old, one.name) != getattr(new, one.name)
-    ]
-    if "spec" in found:
-        found.remove("spec")
-        if type(old.spec) is type(new.spec):
-            found += [
-                one.name
-                for one in fields(new.spec)  # type: ignore[arg-type]
-                if getattr(old.spec, one.name) != getattr(new.spec, one.name)
-            ]
-    return tuple(_WRITTEN.get(name, name) for name in found)
-
-
-_WRITTEN = {
-    "for_ms": "for",
-    "keep_firing_ms": "keep_firing",
-    "repeat_every_ms": "repeat_every",
-    "escalate_after_ms": "escalate_after",
-    "within_ms": "within",
-    "over_ms": "over",
-    "after_ms": "after",
-    "floors": "below_by",
-    "tiers": "threshold",
-}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +23,11 @@ from daemon.commands.output import (
 )
 from daemon.commands.state_file import daemon_of, rules_in_force
 from daemon.config import Config
+from daemon.config.differences import Change, differences
 from daemon.errors import CannotRun
 from daemon.plain import iso
 from notifiers.times import duration
-from rules.foresight import Foresight, RuleChange, foresee
+from rules.foresight import Foresight, foresee
 from rules.records import Alert
 from rules.world import World
 from state.store import Store
@@ -54,12 +56,14 @@ def compare(context: click.Context, candidate: Config) -> None:
         running = daemon_of(store).running
         first = store.load(current)
         seen = foresee(lambda: store.load(current), candidate.ruleset, now)
-    rows = _rows(seen, first)
+    rows, edits = _rows(seen, first), differences(current.sources, candidate.ruleset.sources)
     if wants_json(context):
-        print_json(_as_json(seen, rows, running=running))
+        print_json(_as_json(edits, rows, running=running))
         return
     if not running:
         note("no daemon runs on this state: its last known readings are compared")
+    for edit in edits:
+        click.echo(str(edit))
     _tell(seen, rows, first, now)
 
 
@@ -109,11 +113,6 @@ def _read_ms(alert: Alert, world: World) -> int | None:
 
 
 def _tell(seen: Foresight, rows: list[_Row], world: World, now: int) -> None:
-    for word, names in (("added", seen.added), ("removed", seen.removed)):
-        for name in names:
-            click.echo(f'rule "{name}" {word}')
-    for change in seen.changed:
-        click.echo(_rule_change(change))
     columns = [
         Column("effect"),
         Column("severity"),
@@ -150,11 +149,7 @@ def _cells(row: _Row, world: World, now: int) -> list[str]:
     ]
 
 
-def _rule_change(change: RuleChange) -> str:
-    return f'rule "{change.name}" changed: {", ".join(change.keys)}'
-
-
-def _as_json(seen: Foresight, rows: list[_Row], *, running: bool | None) -> dict[str, Any]:
+def _as_json(edits: Sequence[Change], rows: list[_Row], *, running: bool | None) -> dict[str, Any]:
     told: dict[str, list[dict[str, Any]]] = {"would open": [], "would close": [], "would change": []}
     for row in rows:
         facts = row.alert.facts
@@ -178,9 +173,7 @@ def _as_json(seen: Foresight, rows: list[_Row], *, running: bool | None) -> dict
         "opens": told["would open"],
         "closes": told["would close"],
         "changes": told["would change"],
-        "rules": {
-            "added": list(seen.added),
-            "removed": list(seen.removed),
-            "changed": [{"name": one.name, "keys": list(one.keys)} for one in seen.changed],
-        },
+        "edits": [
+            {"kind": one.kind, "name": one.name, "how": one.how, "keys": list(one.keys)} for one in edits
+        ],
     }

@@ -86,8 +86,9 @@ async def test_what_it_foresees_is_what_the_reload_does(house: House) -> None:
         assert expected == {("floor", first): "critical", ("new ceiling", third): "warning"}
         candidate.replace(house.rules_file)
         await house.until(lambda app: firing(app) == expected)
-    assert seen["rules"] == {
-        "added": ["new ceiling"],
-        "removed": ["ceiling"],
-        "changed": [{"name": "floor", "keys": ["threshold"]}],
+    edits = {(one["kind"], one["name"]): (one["how"], one["keys"]) for one in seen["edits"]}
+    assert edits == {
+        ("rule", "new ceiling"): ("added", []),
+        ("rule", "ceiling"): ("removed", []),
+        ("rule", "floor"): ("changed", ["below"]),
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rules import foresight, readings
 from rules.model import FailureKind
 from tests.unit.test_cli_support import ARB, MM_1, RULES, fed, subtally, write_rules
 
@@ -51,14 +52,14 @@ NOTHING: dict[str, list[tuple[str, str, str]]] = {"opens": [], "closes": [], "ch
 def test_the_same_file_moves_nothing(tmp_path: Path) -> None:
     told = against(tmp_path, RULES)
     assert moved(told) == NOTHING
-    assert told["rules"] == {"added": [], "removed": [], "changed": []}
+    assert told["edits"] == []
 
 
 def test_a_lower_floor_closes_what_only_the_edit_ends(tmp_path: Path) -> None:
     told = against(tmp_path, RULES.replace(BELOW, "below = { warning = 1_200, critical = 1_000 }"))
     assert moved(told) == {**NOTHING, "closes": [("USDT floor", "mm-1", "warning")]}
     assert told["closes"][0]["why"] == "rule changed"
-    assert told["rules"]["changed"] == [{"name": "USDT floor", "keys": ["threshold"]}]
+    assert told["edits"] == [{"kind": "rule", "name": "USDT floor", "how": "changed", "keys": ["below"]}]
 
 
 def test_a_higher_critical_tier_changes_the_severity(tmp_path: Path) -> None:
@@ -72,7 +73,7 @@ def test_a_new_rule_opens_at_the_last_known_figures_with_confirm_counted_as_met(
     assert moved(told) == {**NOTHING, "opens": [("BTC ceiling", "mm-1", "warning")]}
     assert told["opens"][0]["state"] == "firing"
     assert told["opens"][0]["value"] == "1234567.123456789012345678"
-    assert told["rules"]["added"] == ["BTC ceiling"]
+    assert told["edits"] == [{"kind": "rule", "name": "BTC ceiling", "how": "added", "keys": []}]
 
 
 def test_for_is_not_counted_as_met(tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ def test_for_is_not_counted_as_met(tmp_path: Path) -> None:
 def test_a_removed_rule_and_a_removed_exchange_close_with_their_reasons(tmp_path: Path) -> None:
     told = against(tmp_path, RULES[: RULES.index("[[rule]]")])
     assert [one["why"] for one in told["closes"]] == ["rule removed"]
-    assert told["rules"]["removed"] == ["USDT floor"]
+    assert told["edits"] == [{"kind": "rule", "name": "USDT floor", "how": "removed", "keys": []}]
     (tmp_path / "subtally.db").unlink()
     without = RULES[RULES.index('[[exchange]]\nname = "never-read"') :].replace('account = "mm-*"\n', "")
     assert [one["why"] for one in against(tmp_path, without)["closes"]] == ["the exchange was removed"]
@@ -110,6 +111,47 @@ def test_two_accounts_with_one_rule_more_are_two_openings(tmp_path: Path) -> Non
     rule = '[[rule]]\nname = "any USDT"\ntype = "high_balance"\nasset = "USDT"\nabove = 1\n'
     told = against(tmp_path, RULES + rule)
     assert {one["account"] for one in told["opens"]} == {MM_1.label, ARB.label}
+
+
+LOWER = RULES.replace(BELOW, "below = { warning = 1_200, critical = 1_000 }")
+CANDIDATES = [
+    RULES + MORE,
+    LOWER + MORE,
+    RULES.replace('read = ["funding"]', 'read = ["funding"]\naccounts = ["*", "!mm-1"]') + MORE,
+    RULES.replace('account = "mm-*"', 'account = "nobody"') + MORE,
+    RULES.replace("[[exchange]]", '[daemon]\npoll_every = "5m"\n[[exchange]]', 1) + MORE,
+]
+
+
+@pytest.mark.parametrize("candidate", CANDIDATES)
+def test_only_what_differs_is_judged_and_that_makes_no_difference(
+    tmp_path: Path, candidate: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = against(tmp_path, candidate)
+    (tmp_path / "subtally.db").unlink()
+    monkeypatch.setattr(foresight, "_untouched", lambda *_: frozenset())
+    whole = against(tmp_path, candidate)
+    assert moved(quick) == moved(whole)
+    assert moved(quick) != NOTHING
+
+
+def test_of_many_rules_only_those_that_the_edit_touches_are_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[str] = []
+    judge_subject = readings.judge_subject
+
+    def counted(step: Any, settings: Any, rule: Any, *more: Any) -> None:
+        judged.append(rule.name)
+        judge_subject(step, settings, rule, *more)
+
+    write_rules(tmp_path)
+    with fed(tmp_path):
+        pass
+    (tmp_path / "candidate.toml").write_text(RULES + MORE)
+    monkeypatch.setattr(readings, "judge_subject", counted)
+    assert subtally("check", "--against-running", tmp_path / "candidate.toml").exit_code == 0
+    assert set(judged) == {"BTC ceiling"}
 
 
 def test_the_state_is_left_as_it_is(tmp_path: Path) -> None:
