@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
 from daemon.commands.options import wants_json
 from daemon.commands.output import Column, amount, note, now_ms, print_json, print_table
+from daemon.commands.sparkline import sparkline
 from daemon.commands.state_file import PAGE_ROWS, accounts_called, every_row, open_state
 from daemon.commands.watching import shown, watch_option
 from daemon.plain import label_of, plain_happened, silence_in
 from daemon.silencing import end_of, selection_of
+from daemon.web.alerts import points_of, read_alert
+from daemon.web.series import Point
 from notifiers.times import moment, zone
 from rules.outcome import Transition
 from state.history import HISTORY_MOST, Happened, Tried
@@ -69,7 +73,8 @@ def history(
     """Tell what happened, the oldest first and of much the last: steps of alerts, notifications and every
     attempt to deliver them, silences, acks and retries with who made them, edits of the rules file.
 
-    Of an alert or an account that includes the silences that cover it. Balances are not part of it.
+    Of an alert or an account that includes the silences that cover it. Balances are not part of it; on a terminal
+    a small line shows how the judged figure had moved until each step of its alert.
     """
     shown(watch, lambda: _show(context, alert, account, since, limit))
 
@@ -82,7 +87,8 @@ def _show(
     with open_state(context) as store:
         found = store.history(_alerts(store, alert, account), since_ms=since_ms, limit=limit + 1)
         labels = _labels(store)
-    rows = found[-limit:]
+        rows = found[-limit:]
+        courses = _courses(store, rows, now) if sys.stdout.isatty() else []
     if len(found) > limit:
         note(f"only the last {limit} are shown: --limit shows more")
     if wants_json(context):
@@ -90,8 +96,30 @@ def _show(
         return
     if not rows:
         note("nothing on record")
-    titles = ("at", "event", "id", "by", "what")
-    print_table([Column(title) for title in titles], [_cells(one, labels, now) for one in rows])
+    titles = ["at", "event", "id", "by", "what"]
+    cells = [_cells(one, labels, now) for one in rows]
+    if any(courses):
+        titles.insert(4, "course")
+        for line, course in zip(cells, courses, strict=True):
+            line.insert(4, course)
+    print_table([Column(title) for title in titles], cells)
+
+
+def _courses(store: Store, rows: Sequence[Happened], now: int) -> list[str]:
+    """How the judged figure had moved until each step of an alert; "" where there is no figure."""
+    points: dict[str, list[Point]] = {}
+    courses = []
+    for one in rows:
+        if not isinstance(one.what, Transition) or one.what.value is None:
+            courses.append("")
+            continue
+        ident = one.what.alert
+        if ident not in points:
+            page = read_alert(store, ident, now, "UTC")
+            points[ident] = [] if page is None else points_of(page)
+        until = [point for point in points[ident] if point[0] <= one.at_ms]
+        courses.append(sparkline(until, 0, one.at_ms))
+    return courses
 
 
 def _alerts(store: Store, alert: str | None, account: str | None) -> frozenset[str] | None:

@@ -98,6 +98,19 @@ def test_an_alert_shows_the_course_of_its_figure_on_a_terminal(made: Fed, tmp_pa
         assert shown.interrupt() == 0
 
 
+def test_each_step_of_an_alert_shows_how_its_figure_had_moved_on_a_terminal(
+    made: Fed, tmp_path: Path
+) -> None:
+    made.read(MM_1, {"USDT": ("900", "0", "900")})
+    made.read(MM_1, {"USDT": ("900", "0", "900")})
+    shown = OnTerminal("-c", tmp_path / "rules.toml", "history", "--watch")
+    try:
+        shown.until("course.*raised.*")
+        shown.until("█▁+")
+    finally:
+        assert shown.interrupt() == 0
+
+
 @pytest.mark.parametrize("value", ["0", "0.1", "x", "4000"])
 def test_a_senseless_pause_is_a_usage_error(made: Fed, tmp_path: Path, value: str) -> None:
     assert subtally("-c", tmp_path / "rules.toml", "status", "--watch", value).exit_code == 2
