@@ -40,6 +40,9 @@ LOOK_SECONDS: Final = 5.0
 _MOST_UNITS = 2_000
 _NEVER_STALE = {NotificationKind.RESOLVED, NotificationKind.CLOSED, NotificationKind.TEST}
 _OF_NO_READING = {NotificationKind.REMINDER, NotificationKind.ESCALATED}
+_MANY_EVENTS = {"account_status", "balance_change"}
+"""One rule of these types tells of different events of one subject: without a label of it they would be one alert."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -181,6 +184,7 @@ def _labels(item: Item, a: View, severity: Severity) -> Iterator[tuple[str, str]
     yield "alertname", _alertname(item)
     yield from (("exchange", a.exchange), ("account", a.label), ("asset", a.asset), ("wallet", a.wallet))
     yield from (("field", a.field), ("severity", severity.value), ("test", "true" if test else ""))
+    yield "event", a.headline if item.facts.type in _MANY_EVENTS else ""
 
 
 def _alertname(item: Item) -> str:

@@ -138,6 +138,21 @@ async def test_two_daemons_give_one_alert_the_same_labels(recorder: Recorder) ->
     assert one["annotations"]["alert"] != other["annotations"]["alert"]
 
 
+@pytest.mark.parametrize(
+    "type_, headlines",
+    [
+        ("account_status", ("was frozen by the venue", "was renamed: it was mm-0@x before")),
+        ("balance_change", ("fell", "rose")),
+    ],
+)
+async def test_two_different_events_of_one_subject_are_two_alerts(
+    recorder: Recorder, type_: str, headlines: tuple[str, str]
+) -> None:
+    one, other = (item(f"A{n}111", Kind.EVENT, type=type_, headline=h) for n, h in enumerate(headlines))
+    await post(recorder, one, other)
+    assert tuple(alert["labels"]["event"] for alert in posted(recorder)) == headlines
+
+
 @pytest.mark.parametrize("kind", [Kind.RESOLVED, Kind.CLOSED])
 async def test_an_end_is_posted_as_one_and_never_lies_ahead(recorder: Recorder, kind: Kind) -> None:
     await post(recorder, item(kind=kind, fired_ms=now_ms() - 60_000, ended_ms=now_ms() + 3_600_000))
