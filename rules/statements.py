@@ -26,7 +26,8 @@ class Transfer:
     """One movement that the venue states as done.
 
     `id` is the venue's own and unique within its `source`. `giver` is None for a deposit, `taker` for a withdrawal.
-    A wallet of "" is not told.
+    A wallet of "" is not told. `fee` is one in the same coin of which the venue does not say whether `amount` holds it;
+    "" where there is none, or where `amount` is known to be all that left.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Transfer:
     taker: Identity | None
     giver_wallet: str = ""
     taker_wallet: str = ""
+    fee: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from daemon.exchanges.base import Span
 from daemon.exchanges.decode import amount, asset_name, decoder, whole
 from daemon.exchanges.endpoint import Endpoint
 from daemon.exchanges.errors import Malformed
-from daemon.exchanges.found import PAGES_MOST, Call, Found, Source, Walk, of_each, with_fee
+from daemon.exchanges.found import PAGES_MOST, Call, Found, Source, Walk, fee_of, of_each
 from daemon.exchanges.limits import Limit
 from rules.model import MASTER_IDENTITY, Identity
 from rules.statements import MovementKind, Transfer
@@ -308,11 +308,12 @@ def _withdrawal(row: Withdrawal) -> Transfer:
         str(row.id),
         MovementKind.WITHDRAWAL,
         asset_name(row.coin),
-        with_fee(row.amount, row.transactionFee),
+        amount(row.amount),
         _utc_ms(row.completeTime or row.applyTime),
         MASTER_IDENTITY,
         None,
         _WALLET_TYPES.get(str(row.walletType), ""),
+        fee=fee_of(row.transactionFee),  # whether it comes on top is not written anywhere
     )
 
 

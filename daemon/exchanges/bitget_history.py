@@ -14,7 +14,7 @@ from daemon.exchanges.base import Span
 from daemon.exchanges.bitget_wire import enveloped
 from daemon.exchanges.decode import amount, asset_name, whole
 from daemon.exchanges.endpoint import Endpoint
-from daemon.exchanges.found import PAGES_MOST, Call, Found, Source, Walk, of_each, with_fee
+from daemon.exchanges.found import PAGES_MOST, Call, Found, Source, Walk, fee_of, of_each
 from daemon.exchanges.limits import Limit
 from rules.model import MASTER_IDENTITY, Identity
 from rules.statements import MovementKind, Transfer
@@ -172,6 +172,6 @@ def _withdrawn(body: bytes) -> Rows:
 
 
 def _withdrawal(row: Recorded) -> Transfer:
-    left = with_fee(row.size, row.fee or "0")
-    about = (str(row.orderId), MovementKind.WITHDRAWAL, asset_name(row.coin.upper()), left, whole(row.cTime))
-    return Transfer(*about, MASTER_IDENTITY, None, "spot")
+    about = (str(row.orderId), MovementKind.WITHDRAWAL, asset_name(row.coin.upper()), amount(row.size))
+    # Whether the fee comes on top is not written anywhere.
+    return Transfer(*about, whole(row.cTime), MASTER_IDENTITY, None, "spot", fee=fee_of(row.fee or "0"))

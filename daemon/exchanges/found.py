@@ -140,8 +140,14 @@ async def of_each(
                 raise outcome
 
 
+def fee_of(fee: str) -> str:
+    """A fee without its sign, "" for none: venues tell it as a negative amount or a positive one."""
+    cost = amount(fee or "0").removeprefix("-")
+    return cost if cost.strip("0.") else ""
+
+
 def with_fee(left: str, fee: str) -> str:
-    """What a withdrawal took out of the account: venues tell the amount without the fee, some as a negative one."""
+    """What a withdrawal took out of the account, where the venue's page says that the fee comes on top."""
     cost = amount(fee or "0").removeprefix("-")
     return (
         amount(left) if not cost.strip("0.") else format(EXACT.add(Decimal(amount(left)), Decimal(cost)), "f")

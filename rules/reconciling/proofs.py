@@ -12,7 +12,7 @@ from rules.records import Account
 from rules.ruleset import DAY_MS
 from rules.statements import MovementKind, Transfer
 from rules.step import Step
-from rules.values import add
+from rules.values import EXACT, add
 
 SLACK_MS = 5_000
 """The time of a statement and the time at which balances show it may differ by so much."""
@@ -60,16 +60,23 @@ def explain(step: Step, key: LegKey) -> bool:
         if (match := step.world.matches.get(step.world.legs[other].match)) is not None
     }
     found = [
-        (name, sign(step, key, one) * Decimal(one.amount))
+        (name, [sign(step, key, one) * amount for amount in amounts_of(one)])
         for name, one in _near(step, key)
         if name not in used and one.id not in proven and sign(step, key, one)
     ]
     names = tuple(name for name, _ in found)
-    if not found or add(amount for _, amount in found) != legs.amount_of(leg):
+    sums = {add(amounts[which] for _, amounts in found) for which in (0, -1)}
+    if not found or legs.amount_of(leg) not in sums:
         names = _long_since(step, key, used)
     if names:
         legs.put(step, key, replace(leg, stated=names))
     return bool(names)
+
+
+def amounts_of(one: Transfer) -> tuple[Decimal, ...]:
+    """What a statement may have moved: the second with a fee that may come on top of it or not."""
+    amount = Decimal(one.amount)
+    return (amount, EXACT.add(amount, Decimal(one.fee))) if one.fee else (amount,)
 
 
 def stated(step: Step, key: LegKey) -> list[Transfer]:
@@ -104,7 +111,7 @@ def _long_since(step: Step, key: LegKey, used: set[tuple[str, str]]) -> tuple[tu
         and one.kind is not MovementKind.INTERNAL
         and (source, ident) not in used
         and leg.from_ms - EXTERNAL_MS <= one.at_ms <= key.at_ms + SLACK_MS
-        and sign(step, key, one) * Decimal(one.amount) == legs.amount_of(leg)
+        and legs.amount_of(leg) in [sign(step, key, one) * amount for amount in amounts_of(one)]
     ]
     return (min(fitting)[1],) if fitting else ()
 

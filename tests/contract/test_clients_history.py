@@ -110,14 +110,22 @@ async def test_okx_names_no_transfer_between_two_sub_accounts(
     assert legs(await gathered(clients["okx"].history(span(simulator, "okx")))) == []
 
 
-@pytest.mark.parametrize("kind", VENUES)
-async def test_a_withdrawal_is_what_left_the_account_with_its_fee(
-    simulator: Simulator, clients: dict[str, Any], kind: str
+@pytest.mark.parametrize(
+    "kind, left, fee",
+    [
+        ("binance", "10.5", "1.000000000000000001"),
+        ("okx", "11.500000000000000001", ""),
+        ("bitget", "10.5", "1.000000000000000001"),
+    ],
+)
+async def test_a_withdrawal_has_its_fee_within_only_where_the_venue_says_so(
+    simulator: Simulator, clients: dict[str, Any], kind: str, left: str, fee: str
 ) -> None:
     simulator.venues[kind].withdraw("master", "USDT", "10.5", fee="1.000000000000000001")
     answers = await gathered(clients[kind].history(span(simulator, kind)))
-    left = "11.500000000000000001"
     assert legs(answers) == [(MovementKind.WITHDRAWAL, "USDT", left, MASTER_IDENTITY, None)]
+    (told,) = [one for answer in of(Transfers, answers) for one in answer.transfers]
+    assert told.fee == fee
 
 
 @pytest.mark.parametrize("kind", VENUES)

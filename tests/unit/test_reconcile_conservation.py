@@ -123,6 +123,26 @@ def test_known_deposits_and_withdrawals_are_no_leaks() -> None:
     assert breaks(engine) == []
 
 
+@pytest.mark.parametrize(
+    "left, told",
+    [
+        ("93", []),  # the amount holds the fee
+        ("92.5", []),  # the fee came on top
+        ("92.75", ["firing conservation sum of 1 accounts (*) USDT -7.25"]),
+    ],
+)
+def test_a_fee_that_comes_on_top_or_not_is_no_leak_either_way(left: str, told: list[str]) -> None:
+    engine = Engine(RULE)
+    sweep(engine, 0, a="100")
+    sweep(engine, 1, a=left)
+    now = engine.now_ms
+    stated = Transfer("W1", MovementKind.WITHDRAWAL, "USDT", "7", now - ms("10s"), who("a"), None, fee="0.5")
+    engine.says(Transfers("x", "withdrawals", now - 9, now, 0, now, complete=True, transfers=(stated,)))
+    for minute in range(2, 9):
+        sweep(engine, minute, a=left)
+    assert breaks(engine) == told
+
+
 def test_a_withdrawal_may_have_been_asked_for_long_before_the_balance_fell() -> None:
     engine = Engine(RULE)
     sweep(engine, 0, a="100")
