@@ -59,7 +59,12 @@ def taken(step: Step, arrival: Arrival, changed: Iterable[str], *, since_ms: int
             found.append((key, EXACT.subtract(new, old)))
     rose = any(amount > 0 for _, amount in found)
     fell = any(amount < 0 for _, amount in found)
-    return [(key, Leg(format(amount, "f"), from_ms, traded=rose and fell)) for key, amount in found]
+    return [(key, Leg(text_of(amount), from_ms, traded=rose and fell)) for key, amount in found]
+
+
+def text_of(amount: Decimal) -> str:
+    """The amount as people write it: venues fill up with zeros, which a difference would keep."""
+    return format(amount.normalize(EXACT), "f")
 
 
 def put(step: Step, key: LegKey, leg: Leg) -> None:
@@ -76,7 +81,7 @@ def add(step: Step, key: LegKey, leg: Leg) -> LegKey:
     before = step.world.legs.get(key)
     if before is not None:
         amount = EXACT.add(amount_of(before), amount_of(leg))
-        leg = replace(before, amount=format(amount, "f"))
+        leg = replace(before, amount=text_of(amount))
     put(step, key, leg)
     return key
 

@@ -50,6 +50,12 @@ def arrived(step: Step, settings: ExchangeSettings, tracking: Tracking, key: Leg
             if proof:
                 first, others = one, []
                 break
+        if not proof:
+            # One that may as well have been its other side leaves the question open for this one, too.
+            twins = [other for other in near if first in _rivals_of(step, other) and other != first]
+            for other in twins:
+                _is_rival(step, known[other].match, other, key)
+            others += [other for other in twins if other.account != key.account]
         matched(step, tracking, [key], [first], rivals=others, proof=proof)
         return
     for other in near:
@@ -234,6 +240,12 @@ def _are_equal(step: Step, some: Iterable[LegKey], others: Iterable[LegKey]) -> 
     amounts = [legs.amount_of(step.world.legs[key]) for key in (*some, *others)]
     accounts = {key.account for key in some} & {key.account for key in others}
     return not accounts and add(amounts) == 0
+
+
+def _rivals_of(step: Step, key: LegKey) -> tuple[LegKey, ...]:
+    """What else may have been the movement of a leg, as far as nothing has proven it."""
+    match = step.world.matches.get(step.world.legs[key].match)
+    return () if match is None or match.proof else match.rivals
 
 
 def _is_rival(step: Step, ident: str, partner: LegKey, key: LegKey) -> None:

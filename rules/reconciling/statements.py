@@ -109,9 +109,14 @@ def _bind(step: Step, tracking: Tracking, gave: LegKey, took: LegKey, one: Trans
         return
     found = [match for match in bound if match is not None]
     freed = [key for match in found for key in _unbind(step, match)]
-    alerts = tuple(ident for match in found for ident in match.alerts)
     heard = sorted({name for match in found for name in match.heard})
+    told = [match.alerts for match in found]
+    others = [key for key in freed if key not in (gave, took)]
+    swapped = len(others) == len(found) == 2 and others[0].account != others[1].account  # noqa: PLR2004
+    alerts = told[0] if swapped else tuple(ident for idents in told for ident in idents)
     movements.matched(step, tracking, [gave], [took], proof=one.id, heard=heard, alerts=alerts)
+    if swapped:  # the sides of two equal movements had been confused: what was told of both is put right
+        movements.matched(step, tracking, others[:1], others[1:], heard=heard, alerts=told[1])
     settings = step.exchange(gave.exchange)
     for key in freed:
         if settings is not None and legs.is_open(step.world.legs[key]):

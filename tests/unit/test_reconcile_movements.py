@@ -480,3 +480,30 @@ def test_an_alias_is_an_account_like_its_label() -> None:
     engine = Engine(UNMATCHED, expects=[expect(giver="id-a")])
     three(engine)
     assert outflows(engine, "70", range(1, 12)) == []
+
+
+def test_a_movement_is_told_without_the_zeros_that_the_venue_fills_up_with() -> None:
+    engine = Engine(ALL)
+    engine.lists("a", "b")
+    engine.reads("a", USDT="50000.00000000")
+    engine.reads("b", USDT="0.00000000")
+    engine.reads("a", USDT="40000.00000000")
+    engine.reads("b", USDT="10000.00000000")
+    assert headlines(engine) == ["10,000 USDT moved from a to b"]
+
+
+def test_two_equal_movements_at_one_time_are_both_shown_as_ambiguous() -> None:
+    engine = Engine(ALL)
+    engine.lists("a", "b", "c", "d")
+    for name in "abcd":
+        engine.reads(name, USDT="100")
+    engine.at("1m")
+    for name, amount in {"a": "90", "b": "90", "c": "110", "d": "110"}.items():
+        engine.reads(name, USDT=amount)
+    assert headlines(engine) == ["10 USDT moved from a or b to c", "10 USDT moved from b or a to d"]
+    shown = [alert.facts.headline for alert in engine.world.alerts.values()]
+    assert sorted(shown) == ["10 USDT moved from a or b to c or d", "10 USDT moved from b or a to d"]
+    states(engine, transfer("b", "c", "10", "59s"), transfer("a", "d", "10", "59s", "T2"))
+    shown = [alert.facts.headline for alert in engine.world.alerts.values()]
+    assert sorted(shown) == ["10 USDT moved from a to d", "10 USDT moved from b to c"]
+    assert headlines(engine) == []
