@@ -43,6 +43,8 @@ def decoder(shape: type[T]) -> Callable[[bytes], T]:
 
     def decode(body: bytes) -> T:
         try:
+            if not body.isascii():
+                body.decode()  # what no shape asks for is skipped unseen, damaged as it may be
             return fast.decode(body)
         except msgspec.ValidationError:
             pass  # perhaps only numbers in place of strings

@@ -150,8 +150,16 @@ def enveloped(row: type[T]) -> Callable[[bytes], list[T]]:
     return read
 
 
-_funding, _trading, read_accounts = enveloped(FundingRow), enveloped(Trading), enveloped(SubAccount)
+_funding, _trading, _accounts = enveloped(FundingRow), enveloped(Trading), enveloped(SubAccount)
 _config, _time, read_status = enveloped(Config), enveloped(Time), enveloped(Status)
+
+
+def read_accounts(body: bytes) -> list[SubAccount]:
+    """The rows of a page, each with the time of its creation: the next page is asked for by it. Raises Malformed."""
+    rows = _accounts(body)
+    for row in rows:
+        whole(row.ts)
+    return rows
 
 
 def read_funding(body: bytes, before: Mapping[str, Row] | None = None) -> Mapping[str, Row]:

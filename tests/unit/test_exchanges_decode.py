@@ -202,6 +202,19 @@ def test_okx_recorded_bodies() -> None:
     assert okx_wire.read_config(ok("okx", "config_is_sub_key")).mainUid == "444810535339712570"
 
 
+@pytest.mark.parametrize("ts", ["", "-1", "soon", "1" * 19])
+def test_a_listed_account_whose_time_of_creation_is_none_makes_the_page_unreadable(ts: str) -> None:
+    with pytest.raises(Malformed):
+        okx_wire.read_accounts(f'{{"code":"0","msg":"","data":[{{"subAcct":"a","ts":"{ts}"}}]}}'.encode())
+
+
+def test_bytes_that_are_no_text_are_refused_also_where_nobody_looks_at_them() -> None:
+    body = body_of("binance", ("BTC", '"1"'))
+    assert binance_wire.read_balances(body)
+    with pytest.raises(Malformed, match="not JSON"):
+        binance_wire.read_balances(body.replace(b"{", b'{"\x80other":"0",', 1))
+
+
 @pytest.mark.parametrize(
     "data", ["[]", '[{"details":[]},{"details":[]}]', '[{"totalEq":"1"}]', '[{"details":null}]']
 )
