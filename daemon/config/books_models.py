@@ -24,7 +24,7 @@ from daemon.config.scalars import (
     fault,
 )
 from daemon.config.silence_models import Reason
-from daemon.config.tables import REFERENCE_HINT, SecretReference, Table
+from daemon.config.tables import REFERENCE_HINT, SecretReference, Table, written
 from daemon.config.times import Instant
 from daemon.config.wording import kind_of
 
@@ -121,18 +121,14 @@ class Books(Table):
         description="The environment of the command: these variables and no other.",
         examples=[{"PGHOST": "db.example", "PGPASSWORD": {"credential": "db-password"}}],
     )
-    every: Duration = Field(
-        default="5m",
-        validate_default=True,
-        description="How often they are read; a file also as soon as it changes. What is new is read again at once, "
+    every: Duration = written(
+        "5m",
+        "How often they are read; a file also as soon as it changes. What is new is read again at once, "
         "as often as `confirm` of the rules wants.",
-        examples=["15m"],
+        "15m",
     )
-    timeout: Duration = Field(
-        default="30s",
-        validate_default=True,
-        description="How long the command may take; then it is killed with all that it started.",
-        examples=["1m"],
+    timeout: Duration = written(
+        "30s", "How long the command may take; then it is killed with all that it started.", "1m"
     )
 
 
@@ -140,11 +136,8 @@ class Expect(Table):
     """One declared movement: the first that matches consumes it, another amount is told as ever."""
 
     name: Name = Field(description="Your name for it; each has its own.", examples=["weekly payout"])
-    exchange: PatternsField = Field(
-        default="*",
-        validate_default=True,
-        description="Which exchanges, by name: a pattern or a list; a leading ! excludes.",
-        examples=["binance-main"],
+    exchange: PatternsField = written(
+        "*", "Which exchanges, by name: a pattern or a list; a leading ! excludes.", "binance-main"
     )
     from_: PatternsField = Field(
         alias="from",
@@ -157,12 +150,7 @@ class Expect(Table):
     )
     asset: Coin = Field(description="Which coin.", examples=["USDT"])
     amount: Amount = Field(description="How much.", examples=[10_000, "0.5"])
-    tolerance: AmountFromZero = Field(
-        default=0,
-        validate_default=True,
-        description="By how much of the coin it may be more or less, as for a fee.",
-        examples=[1],
-    )
+    tolerance: AmountFromZero = written(0, "By how much of the coin it may be more or less, as for a fee.", 1)
     due: Instant = Field(
         description="Until when: a date and a time with their zone. Then it is told as missing.",
         examples=["2030-12-31T18:00:00Z"],

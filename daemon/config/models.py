@@ -15,7 +15,7 @@ from daemon.config.scalars import (
     PlainName,
     SeverityField,
 )
-from daemon.config.tables import SecretReference, Table
+from daemon.config.tables import SecretReference, Table, written
 
 
 class Templates(Table):
@@ -76,49 +76,27 @@ class Daemon(Table):
         description="Notifiers of the built-in alerts. Default: all; an empty list tells nobody.",
         examples=[["oncall"]],
     )
-    poll_every: Duration = Field(
-        default="1m",
-        validate_default=True,
-        description="Least time between two ordinary readings of one account, two wallet readings, two "
+    poll_every: Duration = written(
+        "1m",
+        "Least time between two ordinary readings of one account, two wallet readings, two "
         "listings. A confirming read does not wait for it.",
-        examples=["30s", "1m"],
+        "30s",
+        "1m",
     )
-    stale_after: Duration = Field(
-        default="5m",
-        validate_default=True,
-        description="An exchange or an account that gave no reading for so long is told as stale.",
-        examples=["5m"],
+    stale_after: Duration = written(
+        "5m", "An exchange or an account that gave no reading for so long is told as stale.", "5m"
     )
-    repeat_every: Duration = Field(
-        default="4h",
-        validate_default=True,
-        description="Wait before the first reminder of a firing alert; doubles up to `repeat_max`.",
-        examples=["4h"],
+    repeat_every: Duration = written(
+        "4h", "Wait before the first reminder of a firing alert; doubles up to `repeat_max`.", "4h"
     )
-    repeat_max: Duration = Field(
-        default="24h",
-        validate_default=True,
-        description="Longest wait between two reminders.",
-        examples=["24h"],
+    repeat_max: Duration = written("24h", "Longest wait between two reminders.", "24h")
+    gather: DurationOrNone = written(
+        "15s", "After a first message, how long later events of a notifier gather into one.", "15s", 0
     )
-    gather: DurationOrNone = Field(
-        default="15s",
-        validate_default=True,
-        description="After a first message, how long later events of a notifier gather into one.",
-        examples=["15s", 0],
+    give_up_after: Duration = written(
+        "24h", "A notification not delivered for so long is dead: kept, shown, and told elsewhere.", "24h"
     )
-    give_up_after: Duration = Field(
-        default="24h",
-        validate_default=True,
-        description="A notification not delivered for so long is dead: kept, shown, and told elsewhere.",
-        examples=["24h"],
-    )
-    retention: Duration = Field(
-        default="90d",
-        validate_default=True,
-        description="How long history is kept.",
-        examples=["90d"],
-    )
+    retention: Duration = written("90d", "How long history is kept.", "90d")
     heartbeat_url: SecretReference | None = Field(
         default=None,
         description="Where a URL is found that is called while all is well, and with /fail at its end on "
@@ -175,11 +153,8 @@ class Exchange(Table):
         description="Share of the venue's documented rate limit that is used, above 0 and up to 1.",
         examples=[0.8],
     )
-    accounts: PatternsField = Field(
-        default="*",
-        validate_default=True,
-        description="Which sub-accounts are read. That they exist is watched for all.",
-        examples=[["*", "!test-*"]],
+    accounts: PatternsField = written(
+        "*", "Which sub-accounts are read. That they exist is watched for all.", ["*", "!test-*"]
     )
     confirm: int = Field(
         default=2,

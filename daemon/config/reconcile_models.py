@@ -14,7 +14,7 @@ from daemon.config.scalars import (
     fault,
     read_amount_from_zero,
 )
-from daemon.config.tables import Table
+from daemon.config.tables import Table, written
 
 TOLERANCE_HINT = (
     'say which kind it is, as in { abs = 0.01 }, { pct = 0.1 } or { dust_value = 5, quote = "USDT" }'
@@ -115,11 +115,8 @@ class Reconciliation(RuleTable):
         "(summary). Default: 5m.",
         examples=["15m"],
     )
-    books: PatternsField = Field(
-        default="*",
-        validate_default=True,
-        description="Which [[books]], by name: expected.",
-        examples=["treasury", ["treasury", "desk-*"]],
+    books: PatternsField = written(
+        "*", "Which [[books]], by name: expected.", "treasury", ["treasury", "desk-*"]
     )
     escalate_age: Duration | None = Field(
         default=None,
@@ -136,18 +133,8 @@ class CompositionShift(RuleTable):
     type: Literal["composition_shift"] = Field(
         description="How stolen keys that can only trade are used.", examples=["composition_shift"]
     )
-    within: Duration = Field(
-        default="10m",
-        validate_default=True,
-        description="The window before each reading.",
-        examples=["10m"],
-    )
-    fall: Fall = Field(
-        default=50,
-        validate_default=True,
-        description="By how much of its amount a major coin must fall, in percent.",
-        examples=[50, "80%"],
-    )
+    within: Duration = written("10m", "The window before each reading.", "10m")
+    fall: Fall = written(50, "By how much of its amount a major coin must fall, in percent.", 50, "80%")
     majors: PatternsField | None = Field(
         default=None,
         description="Which coins are major. Default: BTC, ETH, USDT, USDC, FDUSD, BNB, SOL, XRP, EUR, USD.",

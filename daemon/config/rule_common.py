@@ -16,7 +16,7 @@ from daemon.config.scalars import (
     check_pattern,
     fault,
 )
-from daemon.config.tables import Table
+from daemon.config.tables import Table, written
 
 SumOver = Literal["account", "wallet", "exchange"]
 
@@ -112,29 +112,29 @@ class RuleTable(Table):
         description="Your name for the rule; each has its own.", examples=["market maker USDT floor"]
     )
     type: str = ""
-    exchange: PatternsField = Field(
-        default="*",
-        validate_default=True,
-        description="Which exchanges, by name: a pattern or a list; a leading ! excludes.",
-        examples=["binance-*", ["*", "!okx-test"]],
+    exchange: PatternsField = written(
+        "*",
+        "Which exchanges, by name: a pattern or a list; a leading ! excludes.",
+        "binance-*",
+        ["*", "!okx-test"],
     )
-    account: PatternsField = Field(
-        default="*",
-        validate_default=True,
-        description='Which accounts, by e-mail, name or id. "*" never means the master: name it, "master".',
-        examples=[["mm-*", "arb@desk.example"], "master"],
+    account: PatternsField = written(
+        "*",
+        'Which accounts, by e-mail, name or id. "*" never means the master: name it, "master".',
+        ["mm-*", "arb@desk.example"],
+        "master",
     )
     wallet: PatternsField | None = Field(
         default=None,
         description="Which wallets, each judged by itself. Without it the sum of the wallets read is judged.",
         examples=["spot", ["funding", "trading"]],
     )
-    asset: PatternsField = Field(
-        default="*",
-        validate_default=True,
-        description="Which coins. One that is named literally counts as zero where a complete reading lacks "
+    asset: PatternsField = written(
+        "*",
+        "Which coins. One that is named literally counts as zero where a complete reading lacks "
         "it; a pattern sees the coins held now or before.",
-        examples=["USDT", ["BTC", "ETH"]],
+        "USDT",
+        ["BTC", "ETH"],
     )
     severity: SeverityField = Field(
         default="warning",

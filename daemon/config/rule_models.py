@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 from daemon.config.reconcile_models import CompositionShift, Reconciliation
 from daemon.config.rule_common import DurationThreshold, Floors, RuleTable, Threshold
 from daemon.config.scalars import Amount, Duration, StepField
+from daemon.config.tables import written
 
 Field_ = Literal[
     "free", "locked", "frozen", "withdrawing", "total", "value", "ordFrozen", "liab", "eq", "limitAvailable"
@@ -64,11 +65,11 @@ class HighBalance(RuleTable):
 
 
 class _Unexpected(RuleTable):
-    above: Threshold = Field(
-        default=0,
-        validate_default=True,
-        description="Told when the amount is above this: an amount, or one per severity.",
-        examples=[0, {"warning": 0, "critical": 10_000}],
+    above: Threshold = written(
+        0,
+        "Told when the amount is above this: an amount, or one per severity.",
+        0,
+        {"warning": 0, "critical": 10_000},
     )
 
 
@@ -151,9 +152,7 @@ class Runway(RuleTable):
         description="Told when the time left is this or less: a duration, or one per severity.",
         examples=["12h", {"warning": "24h", "critical": "6h"}],
     )
-    below: Amount = Field(
-        default=0, validate_default=True, description="What counts as empty.", examples=[5_000]
-    )
+    below: Amount = written(0, "What counts as empty.", 5_000)
     quote: str | None = Field(default=None, description=QUOTE, examples=["BTC"])
 
 

@@ -14,7 +14,7 @@ from daemon.config.scalars import (
     check_text,
     fault,
 )
-from daemon.config.tables import Table
+from daemon.config.tables import Table, written
 from daemon.config.times import Day, End, Instant, Start
 from daemon.config.wording import kind_of, one_of
 
@@ -68,29 +68,18 @@ class Allow(Table):
     name: Name = Field(
         description="Your name for the exception; each has its own.", examples=["pledged collateral"]
     )
-    exchange: PatternsField = Field(
-        default="*",
-        validate_default=True,
-        description="Which exchanges, by name: a pattern or a list; a leading ! excludes.",
-        examples=["okx-*"],
+    exchange: PatternsField = written(
+        "*", "Which exchanges, by name: a pattern or a list; a leading ! excludes.", "okx-*"
     )
-    account: PatternsField = Field(
-        default="*",
-        validate_default=True,
-        description="Which accounts, by e-mail, name or id.",
-        examples=["cold-1", ["cold-*", "!cold-9"]],
+    account: PatternsField = written(
+        "*", "Which accounts, by e-mail, name or id.", "cold-1", ["cold-*", "!cold-9"]
     )
     wallet: PatternsField | None = Field(
         default=None,
         description="Which wallets. Default: any.",
         examples=["funding"],
     )
-    asset: PatternsField = Field(
-        default="*",
-        validate_default=True,
-        description="Which coins.",
-        examples=["BTC", ["BTC", "ETH"]],
-    )
+    asset: PatternsField = written("*", "Which coins.", "BTC", ["BTC", "ETH"])
     field: Literal["frozen", "withdrawing", "locked"] = Field(
         description="Which figure, as in the type of the rule.", examples=["frozen"]
     )
@@ -128,29 +117,22 @@ class Silence(Table):
     name: Name = Field(
         description="Your name for the silence; each has its own.", examples=["weekly maintenance"]
     )
-    rule: PatternsField = Field(
-        default="*",
-        validate_default=True,
-        description="Which rules, by name; the built-in ones are called subtally/….",
-        examples=["too much on one account", "subtally/stale-*"],
+    rule: PatternsField = written(
+        "*",
+        "Which rules, by name; the built-in ones are called subtally/….",
+        "too much on one account",
+        "subtally/stale-*",
     )
-    exchange: PatternsField = Field(
-        default="*",
-        validate_default=True,
-        description="Which exchanges, by name: a pattern or a list; a leading ! excludes.",
-        examples=["okx-*"],
+    exchange: PatternsField = written(
+        "*", "Which exchanges, by name: a pattern or a list; a leading ! excludes.", "okx-*"
     )
-    account: PatternsField = Field(
-        default="*",
-        validate_default=True,
-        description='Which accounts, by e-mail, name or id. Anything but "*" leaves alerts without an account be.',
-        examples=["mm-*"],
+    account: PatternsField = written(
+        "*",
+        'Which accounts, by e-mail, name or id. Anything but "*" leaves alerts without an account be.',
+        "mm-*",
     )
-    asset: PatternsField = Field(
-        default="*",
-        validate_default=True,
-        description='Which coins. Anything but "*" leaves alerts without a coin be.',
-        examples=["USDT"],
+    asset: PatternsField = written(
+        "*", 'Which coins. Anything but "*" leaves alerts without a coin be.', "USDT"
     )
     severity: Severities = Field(
         default=list(_SEVERITIES),

@@ -23,6 +23,11 @@ class Table(BaseModel):
     )
 
 
+def written(default: object, description: str, *examples: object) -> Any:  # noqa: ANN401  what Field gives
+    """A key whose default stands here as it would in the file, and is read like it."""
+    return Field(default=default, validate_default=True, description=description, examples=list(examples))
+
+
 class SecretReference(Table):
     """Where a secret is: exactly one of an environment variable, a file, a systemd credential."""
 
