@@ -33,6 +33,8 @@ def connect(path: Path, *, create: bool, readonly: bool) -> Database:
         raise MissingError(
             "open", path, f"the folder {path.parent} does not exist", "create it, or correct [daemon] state"
         )
+    if path.is_dir():
+        raise MissingError("open", path, "is a folder", "[daemon] state must name a file")
     if create:
         _create(path)
     elif not path.exists():

@@ -23,6 +23,7 @@ from state.prepared import Entry
 
 PREFERRED_PORT = 9464
 STYLES = {"CRITICAL": "bold red", "WARNING": "yellow", "INFO": "cyan", "RESOLVED": "green", "CLOSED": "green"}
+_SEVERAL = {"event": "events", "reminder": "reminders"}
 
 
 class Demo:
@@ -96,7 +97,9 @@ class Demo:
         table = Table("exchange", "rule type", "told", title="What was told", title_justify="left")
         kinds: dict[tuple[str, str], list[str]] = {}
         for (exchange, type_, kind), count in sorted(self._told.items()):
-            kinds.setdefault((exchange, type_), []).append(f"{count} {kind}")
+            kinds.setdefault((exchange, type_), []).append(
+                f"{count} {_SEVERAL.get(kind, kind) if count > 1 else kind}"
+            )
         for (exchange, type_), what in kinds.items():
             table.add_row(escape(exchange), type_, ", ".join(what))
         self._console.print(table)

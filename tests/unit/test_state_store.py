@@ -359,6 +359,8 @@ def test_a_folder_is_no_state(tmp_path: Path) -> None:
     (tmp_path / "subtally.db").mkdir()
     with pytest.raises(MissingError, match="must name a file"):
         fresh(tmp_path)
+    with pytest.raises(MissingError, match="must name a file"):  # SQLite says "disk I/O error"
+        Store.open(tmp_path / "subtally.db", readonly=True)
 
 
 def test_every_error_says_what_where_and_how_to_repair(tmp_path: Path) -> None:
