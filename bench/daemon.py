@@ -6,22 +6,25 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
 
 from bench.commands import CCXT, SUBTALLY
 from bench.goals import Result
+from bench.peers import until
 
-SETTLED_SECONDS = 33.0
-"""After the first half minute: once a day, and soon after a start, a checkpoint is kept."""
+KEPT_SECONDS = 90.0
+"""Within so long after its start a daemon keeps the day's checkpoint; the next poll is half a minute later."""
 
-WATCHED_SECONDS = 24.0
+SETTLED_SECONDS = 4.0
+WATCHED_SECONDS = 20.0
 
 RULES = """
 [daemon]
@@ -103,6 +106,14 @@ def switches(process: int) -> int:
     return total
 
 
+def _checkpointed(state: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(f"{state.as_uri()}?mode=ro", uri=True)) as db:
+            return bool(db.execute("SELECT count(*) FROM checkpoints").fetchone()[0])
+    except sqlite3.Error:
+        return False  # not there yet
+
+
 def measure_idle() -> list[Result]:
     """Between two polls: the wake-ups of a daemon that has nothing to do."""
     with (
@@ -110,6 +121,7 @@ def measure_idle() -> list[Result]:
         simulator() as venue,
         running(Path(folder), venue["base_url"], venue["api_key"], venue["api_secret"]) as daemon,
     ):
+        until(lambda: _checkpointed(Path(folder) / "subtally.db"), "the checkpoint", KEPT_SECONDS, look=1.0)
         time.sleep(SETTLED_SECONDS)
         before = switches(daemon.pid)
         time.sleep(WATCHED_SECONDS)

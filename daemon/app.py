@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -15,7 +16,6 @@ from daemon import exchanges
 from daemon.books.shelf import Shelf
 from daemon.config import ConfigError, ExchangeConfig, NotifierConfig, load
 from daemon.config.differences import Change, counted, differences, listed
-from daemon.deliver import Lane
 from daemon.engine import Engine
 from daemon.errors import CannotRun
 from daemon.exchanges.shared import Shared
@@ -23,9 +23,7 @@ from daemon.hearing import Hearing
 from daemon.poll import Poller
 from daemon.resolved import Resolved, changed, resolved
 from daemon.schedule import Job, Schedule
-from daemon.showing import Showing, no_chart
-from daemon.startup import Started, check_secrets, first_problem, make_sender
-from notifiers.templating import warm
+from daemon.startup import Started, check_notifiers, check_secrets, first_problem, make_sender
 from rules.builtin_names import NOTIFICATION
 from rules.model import DeliveryDied, DeliveryWorks, Failure, FailureKind, Start, Tick
 from rules.outcome import Outcome
@@ -35,6 +33,9 @@ from state.checkpoints import EVERY_MS
 from state.errors import StateError
 from state.prepared import Entry
 
+if TYPE_CHECKING:
+    from daemon.deliver import Lane
+
 log = structlog.get_logger(__name__)
 
 EXAMINE_SECONDS = 60
@@ -43,7 +44,6 @@ CHECKPOINT_SECONDS = 600
 CHECKPOINT_FIRST_SECONDS = 30
 FIRST_COMMIT_SECONDS = 30.0
 DRAIN_SECONDS = 8.0
-WARM_AFTER_SECONDS = 1.0
 
 _EVENT_OF = {"firing": "alert.firing", "resolved": "alert.resolved", "closed": "alert.closed"}
 
@@ -68,7 +68,7 @@ class App:
         self.lanes: dict[str, Lane] = {}
         self.engine = Engine(started.world, self.store)
         self.shelf = Shelf(self.engine.take, self.engine.clock)
-        self.chart_of: Callable[[str], Awaitable[bytes | None]] = no_chart
+        self.chart_of: Callable[[str], Awaitable[bytes | None]] | None = None
         self.reload_fault = ""
         self.reloaded_ms: int | None = None  # when the file was last accepted
         self.last_edit: Edit | None = None
@@ -108,10 +108,12 @@ class App:
         if self._started.edited:
             await self._tell_edit(self._started.edited)
         self._secrets = resolved(self.config)
-        for notifier in self.config.notifiers:
-            self._open_lane(notifier)
         for exchange in self.config.exchanges:
             await self._open_exchange(exchange)
+        # While the venues answer: what sends takes its time to load, and what is to be told is durable until then.
+        await asyncio.to_thread(check_notifiers, self.config)
+        for notifier in self.config.notifiers:
+            self._open_lane(notifier)
         for name, job in (
             ("tick", self._tick),
             ("limits", self._keep_limits),
@@ -124,13 +126,18 @@ class App:
             "checkpoint", CHECKPOINT_SECONDS, self._checkpoint, first_after=CHECKPOINT_FIRST_SECONDS
         )
         self._schedule.start()
-        warming = asyncio.create_task(self._warm(), name="warm")
-        self._background.add(warming)
-        warming.add_done_callback(self._background.discard)
+        self._beside(self._warm(), "warm")
+
+    def _beside(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def _warm(self) -> None:
-        """The first message is worded as fast as any other; the first request goes first."""
-        await asyncio.sleep(WARM_AFTER_SECONDS)
+        """The first message is worded as fast as any other."""
+        from notifiers.templating import warm  # noqa: PLC0415  loaded by then
+
+        await asyncio.sleep(1)  # the first requests go first
         await asyncio.to_thread(warm)
 
     async def close(self) -> None:
@@ -242,9 +249,7 @@ class App:
             venue.restore(json.loads(kept))
         poller = Poller(settings, venue, self.engine)
         self.pollers[settings.name] = poller
-        opening = asyncio.create_task(self._begin(poller), name=f"open {settings.name}")
-        self._background.add(opening)
-        opening.add_done_callback(self._background.discard)
+        self._beside(self._begin(poller), f"open {settings.name}")
 
     async def _begin(self, poller: Poller) -> None:
         """An exchange that cannot be reached yet must not hold up the others."""
@@ -268,6 +273,9 @@ class App:
             await poller.close()
 
     def _open_lane(self, notifier: NotifierConfig) -> None:
+        from daemon.deliver import Lane  # noqa: PLC0415  a start asks its venues first
+        from daemon.showing import Showing  # noqa: PLC0415
+
         name = notifier.settings.name
         sender = make_sender(name, self._secrets.urls[name], charts=notifier.charts)
         lane = Lane(name, sender, self.store, self.engine, lambda: self.settings)
@@ -291,7 +299,7 @@ class App:
 
     async def _chart(self, alert: str) -> bytes | None:
         """By whom it is drawn is known only once all can be read."""
-        return await self.chart_of(alert)
+        return None if self.chart_of is None else await self.chart_of(alert)
 
     def _heed(self, outcome: Outcome) -> None:
         """What an outcome asks of the pollers."""
@@ -332,9 +340,7 @@ class App:
             isinstance(entry.input, Failure) and entry.input.kind is FailureKind.BANNED for entry in batch
         ):
             # Not in a second: a kill before then would forget the ban.
-            keeping = asyncio.create_task(self._keep_ban(), name="keep the ban")
-            self._background.add(keeping)
-            keeping.add_done_callback(self._background.discard)
+            self._beside(self._keep_ban(), "keep the ban")
         for entry in batch:
             for moved in entry.outcome.transitions:
                 self.transitions[moved.after] += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import decimal
+import gc
 import io
 import os
 import sys
@@ -21,6 +22,7 @@ __all__ = ["cli", "config_path", "is_verbose", "main", "wants_json"]
 
 DECIMAL_PRECISION: Final = 60
 INTERRUPTED: Final = 130  # as a shell says of a process that SIGINT ended
+GARBAGE_AFTER: Final = 20_000  # new objects between two looks for garbage
 PIPE_CLOSED: Final = 141  # and of one that SIGPIPE ended
 
 # In the order of help: the module of each command, which holds it under its name, and one line on it.
@@ -157,6 +159,8 @@ def main() -> NoReturn:
     # Before any thread: the default precision of 28 digits would round sums of balances.
     decimal.DefaultContext.prec = DECIMAL_PRECISION
     decimal.setcontext(decimal.DefaultContext)
+    # What is loaded stays: to look for garbage in it after every 700 objects is a tenth of a start.
+    gc.set_threshold(GARBAGE_AFTER, 20, 20)
     # No plugin of pydantic's is ours, and looking for one reads the metadata of every package there is.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     for stream in (sys.stdout, sys.stderr):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import aiohttp
 import structlog
 from yarl import URL
 
-from daemon.snapshot import Snapshot
+if TYPE_CHECKING:
+    from daemon.snapshot import Snapshot
 
 log = structlog.get_logger(__name__)
 

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from daemon.app import App
-from daemon.errors import CannotRun
 from daemon.heartbeat import EVERY_SECONDS, Heartbeat
 from daemon.matching import Matching
 from daemon.notify_systemd import reloading, tell_systemd
-from daemon.snapshot import Snapshot
-from daemon.snapshots import alert_chart, alert_page, rule_views, snapshot
 from daemon.startup import Started, start_up
-from daemon.vitals import Vitals
 from daemon.watch import LOOK_SECONDS, RulesWatch
-from daemon.web.actions import store_actions
-from daemon.web.errors import WebError
-from daemon.web.recent import Recent
-from daemon.web.server import WebServer
-from daemon.web.sources import Sources
 from state.threaded import AsyncStore
 
-log = structlog.get_logger(__name__)
+if TYPE_CHECKING:
+    from daemon.web.server import WebServer
 
-ANSWER_SECONDS = 0.5
-"""How long one look at the daemon is good enough for pages, probes and scrapers."""
+log = structlog.get_logger(__name__)
 
 
 async def run_daemon(
@@ -53,8 +47,10 @@ async def run_daemon(
         await app.start()
         # Pages and programs read on a connection and a thread of their own: they delay no commit.
         reads = await AsyncStore.open(app.store.path, readonly=True)
+        from daemon.snapshots import alert_chart  # noqa: PLC0415  a start asks its venues first
+
         app.chart_of = partial(alert_chart, app, reads)
-        web = await _serve(app, reads, matching)
+        web = await _serving(app, reads, matching)
         _keep_beating(app)
 
         edited = asyncio.Event()
@@ -88,6 +84,8 @@ async def run_until_signalled(path: Path) -> None:
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
 
     def ready(app: App, web: WebServer | None) -> None:
+        gc.freeze()  # what was loaded stays: to look through all of it for garbage would hold up the loop
+
         def on_hangup() -> None:
             task = asyncio.create_task(_reload(app, web, watch), name="reload")
             reloads.add(task)
@@ -97,6 +95,8 @@ async def run_until_signalled(path: Path) -> None:
         address = page_of(app, web) or "off"
         log.info("daemon.ready", rules=len(app.config.ruleset.rules), page=address, state=str(app.store.path))
         tell_systemd("READY=1", "STATUS=ready; nothing read yet")
+        from daemon.vitals import Vitals  # noqa: PLC0415  as above
+
         Vitals(app).start()
 
     await run_daemon(path, stop, ready, watch)
@@ -148,6 +148,8 @@ def _keep_beating(app: App) -> None:
     if secret is None:
         app.forget("heartbeat")
         return
+    from daemon.snapshots import snapshot  # noqa: PLC0415  loaded by then
+
     heartbeat = Heartbeat(secret.resolve())
 
     async def beat() -> None:
@@ -156,28 +158,11 @@ def _keep_beating(app: App) -> None:
     app.every("heartbeat", EVERY_SECONDS, beat)
 
 
-async def _serve(app: App, reads: AsyncStore, matching: Matching) -> WebServer | None:
-    config = app.config.daemon
-    if config.listen is None:
+async def _serving(app: App, reads: AsyncStore, matching: Matching) -> WebServer | None:
+    if app.config.daemon.listen is None:
         return None
-    token = config.api_token.resolve() if config.api_token is not None else None
-    looks: Recent[Snapshot] = Recent(seconds=ANSWER_SECONDS)
-    web = WebServer(
-        config.listen.host,
-        config.listen.port,
-        Sources(
-            snapshot=lambda: looks.get("now", lambda: snapshot(app)),
-            alert_of=lambda alert: alert_page(app, reads, alert),
-            actions=store_actions(app.store, app.engine.clock),
-            reads=reads,
-            rules=lambda: rule_views(app, matching.counts()),
-        ),
-        hosts=config.hosts,
-        public_url=config.public_url,
-        token=token,
-    )
-    try:
-        await web.start()
-    except WebError as error:
-        raise CannotRun(str(error)) from error
-    return web
+    # On a thread: the answers of the venues do not wait for the pages to be loaded.
+    await asyncio.to_thread(import_module, "daemon.serving")
+    from daemon.serving import serve  # noqa: PLC0415
+
+    return await serve(app, reads, matching)

@@ -24,11 +24,6 @@ ALERTS_MOST: Final = 3
 """A message of more alerts than this has no chart: one of many would say nothing of the others."""
 
 
-async def no_chart(_alert: str) -> bytes | None:
-    """While nothing can be read."""
-    return None
-
-
 class Showing:
     """Of one notifier: at most one chart under way; what comes meanwhile goes without."""
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from daemon.app import App
 from daemon.poll import Poller
 from daemon.snapshot import ExchangeView, NotifierView, RuleView, Snapshot
 from daemon.version import VERSION
-from daemon.web.alerts import AlertPage, read_alert
-from daemon.web.picture import read_picture
-from notifiers.custom import check_template
 from rules.builtin_names import STALE_EXCHANGE
 from rules.plan import is_read
 from rules.step import Step
 from rules.world import AlertKey, ExchangeState, Subject
 from state.errors import StateError
 from state.threaded import AsyncStore
+
+if TYPE_CHECKING:
+    from daemon.web.alerts import AlertPage
 
 ANSWER_SECONDS = 2.0
 """What waits longer for the state is told that: a health check that hangs tells nothing."""
@@ -73,11 +74,15 @@ def rule_views(app: App, counts: Mapping[str, int] | None) -> tuple[RuleView, ..
 
 async def alert_page(app: App, reads: AsyncStore, alert_id: str) -> AlertPage | None:
     """Everything known of one alert; None where no alert ever had this id."""
+    from daemon.web.alerts import read_alert  # noqa: PLC0415  loaded with the pages, after the first request
+
     return await reads.run(read_alert, alert_id, app.engine.clock(), app.settings.timezone)
 
 
 async def alert_chart(app: App, reads: AsyncStore, alert_id: str) -> bytes | None:
     """The chart of one alert as a PNG; None where it has no figure. All on the reader's thread."""
+    from daemon.web.picture import read_picture  # noqa: PLC0415  as above
+
     return await reads.run(read_picture, alert_id, app.engine.clock(), app.settings.timezone)
 
 
@@ -200,6 +205,8 @@ def _warnings(
 
 def _wording_warnings(app: App) -> list[str]:
     """The user's own words that fail: always, or for the last message of a notifier."""
+    from notifiers.custom import check_template  # noqa: PLC0415  loaded with the notifiers
+
     settings = app.settings
     texts = {"title": settings.title_template, "body": settings.body_template}
     always = {key: check_template(text) for key, text in texts.items() if text}

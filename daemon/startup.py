@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from daemon import exchanges
 from daemon.config import Config, ConfigError, load, parse
 from daemon.config.differences import Change, differences
 from daemon.errors import CannotRun
 from daemon.resolved import credentials_of
-from notifiers.service import BadUrl
-from notifiers.urls import check_url
-from notifiers.way import Way, open_way
 from rules.model import RulesRejected
 from rules.ruleset import Ruleset
 from rules.world import World
 from state.errors import StateError
 from state.threaded import AsyncStore
+
+if TYPE_CHECKING:
+    from notifiers.way import Way
 
 STATE_FILE = "subtally.db"
 
@@ -68,7 +68,7 @@ async def _with_store(
         if before is None or rejected is None:
             raise CannotRun(str(rejected) if rejected else f"{path}: no rules to run on")
         config = before
-    await asyncio.to_thread(check_secrets, config)  # it loads what the notifiers need
+    check_secrets(config, notifiers=False)
     try:
         world = await store.load(before.ruleset if before else Ruleset())
     except StateError as error:
@@ -77,20 +77,38 @@ async def _with_store(
     return Started(config, store, world, rejected, edited)
 
 
-def check_secrets(config: Config) -> None:
-    """Every secret can be had and is fit for its use; raises CannotRun with all that is wrong. Nobody is asked."""
+def check_secrets(config: Config, *, notifiers: bool = True) -> None:
+    """Every secret can be had and is fit for its use; raises CannotRun with all that is wrong. Nobody is asked.
+
+    Without `notifiers` their addresses are left for `check_notifiers`, which takes time to load what sends to them.
+    """
     problems = [str(problem) for problem in config.missing_secrets()]
     if not problems:
-        for notifier in config.notifiers:
-            fault = check_url(notifier.url.resolve())
-            if fault:
-                problems.append(f'{config.file}: notifier "{notifier.settings.name}": url: {fault}')
+        problems += _unfit_addresses(config) if notifiers else []
         problems += _unfit_keys(config)
         heartbeat = config.daemon.heartbeat_url
         if heartbeat is not None and not heartbeat.resolve().startswith(("https://", "http://")):
             problems.append(f"{config.file}: daemon: heartbeat_url: it is not an http or https address")
+    _refuse(problems)
+
+
+def check_notifiers(config: Config) -> None:
+    """What `check_secrets` leaves out: that the address of every notifier is one that something sends to."""
+    _refuse(list(_unfit_addresses(config)))
+
+
+def _refuse(problems: list[str]) -> None:
     if problems:
         raise CannotRun("\n".join(problems))
+
+
+def _unfit_addresses(config: Config) -> Iterator[str]:
+    from notifiers.urls import check_url  # noqa: PLC0415  a start asks its venues first
+
+    for notifier in config.notifiers:
+        fault = check_url(notifier.url.resolve())
+        if fault:
+            yield f'{config.file}: notifier "{notifier.settings.name}": url: {fault}'
 
 
 def _unfit_keys(config: Config) -> Iterator[str]:
@@ -106,6 +124,9 @@ def _unfit_keys(config: Config) -> Iterator[str]:
 
 def make_sender(name: str, url: str, *, charts: bool | None = None) -> Way:
     """A notifier's way out; raises CannotRun naming it, never the URL."""
+    from notifiers.service import BadUrl  # noqa: PLC0415  as above
+    from notifiers.way import open_way  # noqa: PLC0415
+
     try:
         return open_way(name, url, charts=charts)
     except BadUrl as error:
@@ -146,6 +167,7 @@ def _more(count: int) -> str:
 
 __all__ = [
     "Started",
+    "check_notifiers",
     "check_secrets",
     "first_problem",
     "make_sender",
