@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
+from msgspec.structs import astuple
 
 from daemon.exchanges.decode import (
     NAME_CHARACTERS,
@@ -96,7 +97,7 @@ def classify(code: str, words: str, status: int) -> Verdict | None:
 
 
 class BalanceRow(msgspec.Struct, gc=False):
-    """One asset; v3 sends numbers, which the slow path takes as text."""
+    """One asset, its amounts in the order of FIELDS; v3 sends numbers, which the slow path takes as text."""
 
     asset: str
     free: Given = UNSET
@@ -169,11 +170,7 @@ _accounts, _time, read_status = decoder(SubAccounts), decoder(ServerTime), decod
 
 def rows_of(balances: Sequence[BalanceRow], before: Mapping[str, Row]) -> Mapping[str, Row]:
     """Assets to free, locked, frozen, withdrawing. No amount may be empty here."""
-    return table(map(_given, balances), required, before)
-
-
-def _given(row: BalanceRow) -> tuple[str, tuple[Given, ...]]:
-    return row.asset, (row.free, row.locked, row.freeze, row.withdrawing)
+    return table([astuple(row) for row in balances], required, before)
 
 
 def read_balances(body: bytes, before: Mapping[str, Row] | None = None) -> Mapping[str, Row]:

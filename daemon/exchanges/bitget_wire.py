@@ -183,11 +183,11 @@ def read_time(body: bytes) -> int:
 
 def rows_of(coins: Sequence[Asset], before: Mapping[str, Row]) -> Mapping[str, Row]:
     """Coins, in upper case, to free, frozen, locked, limitAvailable. Raises Malformed."""
-    return table(map(_given, coins), allowed_empty, before)
+    return table([_given(coin) for coin in coins], allowed_empty, before)
 
 
-def _given(row: Asset) -> tuple[str, tuple[Given, ...]]:
-    return row.coin.upper(), (row.available, row.frozen, row.locked, row.limitAvailable)
+def _given(row: Asset) -> tuple[Given, ...]:
+    return row.coin.upper(), row.available, row.frozen, row.locked, row.limitAvailable
 
 
 def read_coins(body: bytes, before: Mapping[str, Row] | None = None) -> Mapping[str, Row]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -127,20 +127,37 @@ def free_text(text: str) -> str:
 
 
 def table(
-    rows: Iterable[tuple[str, tuple[Given, ...]]],
-    read: Callable[[Given], str | None],
-    before: Mapping[str, Row],
-) -> dict[str, Row]:
-    """Assets to rows. What equals the row `before` is that very row, and was validated then.
+    rows: Sequence[tuple[Any, ...]], read: Callable[[Given], str | None], before: Mapping[str, Row]
+) -> Mapping[str, Row]:
+    """Assets to rows, of a name and its amounts each. What equals the row `before` is that very row, validated then.
 
-    Identical repetitions merge; an asset with two different amounts raises Malformed.
+    Where nothing moved, in whichever order it is told, it is `before` itself. Identical repetitions merge; an
+    asset with two different amounts raises Malformed.
     """
+    given: dict[str, tuple[Given, ...]] = {row[0]: row[1:] for row in rows}
+    if len(given) != len(rows):
+        return _merged(rows, read, before)
+    if given == before:
+        return before
+    get = before.get
+    changed: dict[str, Row] = {}
+    for name in [name for name, row in given.items() if get(name) != row]:
+        asset, row = one_row(name, given[name], read, get(name))
+        changed[asset] = row
+    if len(changed) == len(given):
+        return changed
+    found = {name: row for name, row in before.items() if name in given}
+    found.update(changed)
+    return found
+
+
+def _merged(
+    rows: Sequence[tuple[Any, ...]], read: Callable[[Given], str | None], before: Mapping[str, Row]
+) -> dict[str, Row]:
+    """As `table`, where an asset is named more than once."""
     found: dict[str, Row] = {}
-    for name, given in rows:
-        row = before.get(name)
-        asset = sys.intern(name)
-        if row is None or row != given:
-            asset, row = one_row(name, given, read, row)
+    for name, *amounts in rows:
+        asset, row = one_row(name, tuple(amounts), read, before.get(name))
         twin = found.get(asset)
         if twin is None:
             found[asset] = row

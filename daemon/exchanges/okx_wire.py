@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
+from msgspec.structs import astuple
 
 from daemon.exchanges.decode import UNSET, Given, Name, allowed_empty, decoder, free_text, table, whole
 from daemon.exchanges.errors import (
@@ -70,16 +71,16 @@ class Envelope(msgspec.Struct, Generic[T]):
 
 
 class FundingRow(msgspec.Struct, gc=False):
-    """One currency of a funding account."""
+    """One currency of a funding account, its amounts in the order of FUNDING_FIELDS."""
 
     ccy: str
-    bal: Given = UNSET
-    frozenBal: Given = UNSET  # noqa: N815
     availBal: Given = UNSET  # noqa: N815
+    frozenBal: Given = UNSET  # noqa: N815
+    bal: Given = UNSET
 
 
 class TradingRow(msgspec.Struct, gc=False):
-    """One currency of a trading account; what an account mode does not know is ""."""
+    """One currency, its amounts in the order of TRADING_FIELDS; what an account mode does not know is ""."""
 
     ccy: str
     cashBal: Given = UNSET  # noqa: N815
@@ -164,20 +165,13 @@ def read_accounts(body: bytes) -> list[SubAccount]:
 
 def read_funding(body: bytes, before: Mapping[str, Row] | None = None) -> Mapping[str, Row]:
     """Currencies to free, frozen, total. Raises Malformed."""
-    return table(map(_given, _funding(body)), allowed_empty, before or {})
-
-
-def _given(row: FundingRow) -> tuple[str, tuple[Given, ...]]:
-    return row.ccy, (row.availBal, row.frozenBal, row.bal)
+    return table([astuple(row) for row in _funding(body)], allowed_empty, before or {})
 
 
 def read_trading(body: bytes, before: Trade | None = None) -> Trade:
     """Currencies to their amounts, and the valuation in USD. Raises Malformed."""
     account = single(_trading(body))
-    given = (
-        (r.ccy, (r.cashBal, r.availBal, r.frozenBal, r.ordFrozen, r.liab, r.eq)) for r in account.details
-    )
-    rows = table(given, allowed_empty, before[0] if before else {})
+    rows = table([astuple(row) for row in account.details], allowed_empty, before[0] if before else {})
     value = allowed_empty(account.totalEq)
     return rows, {"USD": value} if value else None
 

@@ -290,6 +290,26 @@ def test_equal_bytes_give_the_very_same_rows_and_equal_facts_too() -> None:
     assert memo.recall(("b",), changed, read) is not later
 
 
+ROWS = st.dictionaries(
+    st.sampled_from(["BTC", "ETH", "USDT", "DOGE"]), st.sampled_from(["0", "1.50", "1e3", "-2"])
+)
+
+
+@given(ROWS, ROWS, st.randoms())
+def test_what_was_read_before_changes_nothing_of_what_is_read(
+    old: dict[str, str], new: dict[str, str], chance: Any
+) -> None:
+    def body(rows: dict[str, str]) -> bytes:
+        said = [(name, f'"{amount}"') for name, amount in rows.items()]
+        chance.shuffle(said)
+        return body_of("binance", *said)
+
+    before = binance_wire.read_balances(body(old))
+    after = binance_wire.read_balances(body(new), before)
+    assert after == binance_wire.read_balances(body(new))
+    assert all(after[name] is before[name] for name in after if before.get(name) == after[name])
+
+
 def test_a_bad_body_leaves_the_last_good_one() -> None:
     memo = Memo()
     rows = memo.recall(("a",), b'{"balances":[]}', binance_wire.read_balances)
