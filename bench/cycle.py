@@ -17,6 +17,8 @@ from daemon.exchanges.binance_wire import FIELDS, Balances, read_balances
 from daemon.exchanges.decode import Memo
 from rules.judge import judge
 from rules.model import ListedAccount, Listing, Reading, Start
+from rules.outcome import Outcome
+from rules.repeats import Repeats, take
 from rules.ruleset import RulesAccepted, Ruleset
 from rules.world import World
 from state.prepared import Entry
@@ -24,6 +26,9 @@ from state.store import Store
 
 BATCH = 250
 """Readings of one commit: what arrives within some milliseconds when nothing throttles."""
+
+
+NOTHING = Outcome()
 
 
 @dataclass(slots=True)
@@ -55,16 +60,21 @@ class House:
     def sweep(self) -> int:
         """Take every body in once; the number of changed rows."""
         batch: list[Entry] = []
-        changed = 0
-        for who, body in zip(self.desk.people, self.desk.bodies, strict=True):
+        run, changed = Repeats(), 0
+        for number, (who, body) in enumerate(zip(self.desk.people, self.desk.bodies, strict=True), 1):
             self.now_ms += 20
             rows = self.memo.recall((who.email or "",), body, read_balances)
             reading = Reading(EXCHANGE, who, "spot", self.now_ms - 15, self.now_ms, FIELDS, rows)
-            batch.append(self._judged(reading))
-            changed += len(batch[-1].outcome.changes)
-            if len(batch) == BATCH:
+            if take(self.world, reading, self.now_ms, run):
+                if len(run.lines) == 1:
+                    batch.append(Entry(run, self.now_ms, NOTHING))
+            else:
+                batch.append(self._judged(reading))
+                changed += len(batch[-1].outcome.changes)
+                run = Repeats()
+            if number % BATCH == 0:
                 self._commit(batch)
-                batch = []
+                batch, run = [], Repeats()
         self._commit(batch)
         return changed
 
@@ -117,6 +127,7 @@ def rounds(accounts: int, count: int, *, unmatched: int = 0) -> tuple[list[Sweep
             changes += desk.change(0.01)
             changed = cpu_seconds(house.sweep)
             decode = cpu_seconds(lambda: decode_only(desk))
+            desk.renew()
             same = cpu_seconds(house.sweep)
             changes += desk.change(0.02)
             doubled = cpu_seconds(house.sweep)

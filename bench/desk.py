@@ -46,6 +46,10 @@ class Desk:
             self.bodies[number] = self._body(number)
         return count
 
+    def renew(self) -> None:
+        """The same bodies as other objects, as they come from the network."""
+        self.bodies = [bytes(bytearray(body)) for body in self.bodies]
+
     def shuffle(self) -> None:
         """Write every body's rows in another order: other bytes, the same facts."""
         self.bodies = [self._body(number, shuffled=True) for number in range(self.accounts)]

@@ -13,9 +13,11 @@ from time import time_ns
 
 import structlog
 
+from rules import repeats
 from rules.judge import Input, judge
-from rules.model import Tick
+from rules.model import Reading, Tick
 from rules.outcome import Outcome
+from rules.repeats import Repeats
 from rules.world import Table, World
 from state.checkpoints import Cut, encode
 from state.errors import StateError
@@ -48,6 +50,7 @@ class Engine:
         self.trouble = ""
         self._store = store
         self._waiting: list[Entry] = []
+        self._inputs = 0  # that wait, each reading of a run counted
         self._work = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -68,7 +71,7 @@ class Engine:
         try:
             await asyncio.wait_for(self._idle.wait(), CLOSING_SECONDS)
         except TimeoutError:
-            log.error("engine.uncommitted", inputs=len(self._waiting), reason=self.trouble)
+            log.error("engine.uncommitted", inputs=self._inputs, reason=self.trouble)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         if self._keeping is not None:
@@ -87,17 +90,34 @@ class Engine:
     def judge_now(self, event: Input) -> Outcome:
         """As `take`, for callers that cannot wait."""
         now = self.clock()
+        if isinstance(event, Reading) and self._repeats(event, now):
+            return Outcome()
         outcome = judge(self.world, event, now)
         if isinstance(event, Tick) and not _anything(self.world, outcome):
             return outcome
         self._waiting.append(Entry(event, now, outcome))
-        if len(self._waiting) >= MOST_WAITING:
-            self._room.clear()
-        self._idle.clear()
-        self._work.set()
+        self._wake()
         for hear in self.on_outcome:
             hear(outcome)
         return outcome
+
+    def _repeats(self, reading: Reading, now: int) -> bool:
+        """Take a reading in that nothing follows from; those in a row are one entry."""
+        last = self._waiting[-1].input if self._waiting else None
+        run = last if isinstance(last, Repeats) else Repeats()
+        if not repeats.take(self.world, reading, now, run):
+            return False
+        if run is not last:
+            self._waiting.append(Entry(run, now, Outcome()))
+        self._wake()
+        return True
+
+    def _wake(self) -> None:
+        self._inputs += 1
+        if self._inputs >= MOST_WAITING:
+            self._room.clear()
+        self._idle.clear()
+        self._work.set()
 
     def checkpoint_soon(self) -> None:
         """Keep the World beside the next commit, so that a replay can begin there."""
@@ -124,7 +144,7 @@ class Engine:
             self._work.clear()
             # One turn of the loop: answers that arrived together are judged first and committed together.
             await asyncio.sleep(0)
-            batch, self._waiting = self._waiting, []
+            batch, self._waiting, self._inputs = self._waiting, [], 0
             if not batch and not self._cut_wanted:
                 continue
             self._room.set()

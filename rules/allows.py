@@ -64,7 +64,7 @@ def forget_expired(step: Step) -> None:
     index = step.world.index
     if not step.ruleset.allows or step.now_ms < index.allows_until_ms:
         return
-    index.judged.clear()
+    index.judge_anew()
     ends = (allow.until_ms for allow in step.ruleset.allows if allow.until_ms is not None)
     index.allows_until_ms = min((end for end in ends if end > step.now_ms), default=NEVER_MS)
 

@@ -7,7 +7,7 @@ so a replay needs no log from before it. It holds what the tables hold, and what
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rules.index import Memory
 from rules.ruleset import Ruleset
@@ -27,10 +27,10 @@ class Checkpoint:
 
 
 def take(world: World) -> Checkpoint:
-    """A copy of the tables alone: what they hold are values, so that this costs no more than their keys."""
-    kept: dict[str, object] = {}
+    """A copy of the tables, and of the holdings, whose times move on; all else that they hold are values."""
+    kept: dict[str, object] = {"holdings": {place: replace(one) for place, one in world.holdings.items()}}
     for name in World.__dataclass_fields__:
-        if name not in _ELSEWHERE:
+        if name not in _ELSEWHERE and name not in kept:
             value = getattr(world, name)
             kept[name] = dict(value) if isinstance(value, dict) else value
     return Checkpoint(world.ruleset.digest, kept, world.index.memory())

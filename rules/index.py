@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from rules.records import Account, Alert, AlertKey
+from rules.records import Account, Alert, AlertKey, Line
 from rules.ruleset import Rule
 
 if TYPE_CHECKING:  # the World owns its index
@@ -52,7 +52,7 @@ class Index:
     looked at, and how many of these are read; `tracking`, `legs`, `uncovered`, `priced` and `prices_asked_ms` belong
     to reconciliation: what it follows on each exchange, the legs by amount, the parts that a round has not covered
     yet, the assets whose prices are asked for, and when that was last done. From `allows_until_ms` on some allow
-    grants nothing any more.
+    grants nothing any more. `lines` finds by the identity of its rows what `rules.repeats` expects to be said again.
     """
 
     __slots__ = (
@@ -68,6 +68,7 @@ class Index:
         "judged",
         "last_success_ms",
         "legs",
+        "lines",
         "next_due_ms",
         "next_scan_ms",
         "open_of",
@@ -120,6 +121,7 @@ class Index:
     def forget_judged(self) -> None:
         """After a change of rules every subject is judged anew at its next reading."""
         self.judged: set[tuple[int, str]] = set()
+        self.lines: dict[int, Line] = {}
         self.plans: dict[int, object] = {}
         self.unread: dict[str, set[tuple[int, str]]] = {}
         self.parts: dict[AlertKey, tuple[tuple[int, str], ...]] = {}
@@ -132,6 +134,11 @@ class Index:
         self.uncovered: dict[tuple[str, str], set[tuple[int, str]]] = {}
         self.allows_until_ms = 0
         self.look_soon()
+
+    def judge_anew(self) -> None:
+        """Something that every verdict rests on is another now: each subject is judged at its next reading."""
+        self.judged.clear()
+        self.lines.clear()
 
     def memory(self) -> Memory:
         """What a checkpoint must hold beside the tables."""
@@ -176,6 +183,7 @@ class Index:
 
     def account(self, before: Account | None, account: Account) -> None:
         """Take in a stored account: `before` is what was stored under its key until now."""
+        self._forget_lines(account.key)
         if account.gone_ms is not None:
             self.gone.add(account.key)
         else:
@@ -188,7 +196,7 @@ class Index:
             for name, value in _identifiers(before):
                 if self.by_identifier.get((account.exchange, name, value)) == account.key:
                     del self.by_identifier[account.exchange, name, value]
-            self.judged.clear()  # a sum that it belongs to, or no longer does, is another figure now
+            self.judge_anew()  # a sum that it belongs to, or no longer does, is another figure now
             self.read_counts.pop(account.exchange, None)
         self._name(account)
         self.plans.pop(account.key, None)
@@ -246,7 +254,14 @@ class Index:
         self.ids.add(alert.id)
         self.ended_ids.pop(alert.id, None)
         subject = alert.key.subject
-        self.open_of.setdefault((subject.exchange, subject.account), set()).add(alert.key)
+        keys = self.open_of.setdefault((subject.exchange, subject.account), set())
+        if alert.key in keys:
+            return
+        keys.add(alert.key)
+        if subject.account is None:
+            self.lines.clear()
+        else:
+            self._forget_lines(subject.account)
 
     def ended(self, alert: Alert, now_ms: int, keep_ms: int) -> None:
         """An alert is no longer open. Its id is free again `keep_ms` from now, when its record is forgotten, too."""
@@ -264,6 +279,12 @@ class Index:
             if not keys:
                 del self.open_of[place]
 
+    def _forget_lines(self, account: int) -> None:
+        for wallet in self.wallets.get(account, ()):
+            holding = self._world.holdings.get((account, wallet))
+            if holding is not None:
+                self.lines.pop(id(holding.source), None)
+
     def _forget_parts(self) -> None:
         self.parts.clear()
         self.unknown_part.clear()
@@ -272,7 +293,9 @@ class Index:
     def _name(self, account: Account) -> None:
         for name, value in _identifiers(account):
             owner = self.by_identifier.get((account.exchange, name, value))
-            self.contested = self.contested or owner not in {None, account.key}
+            if owner not in {None, account.key}:
+                self.contested = True
+                self.lines.clear()  # who is meant by this name may be another now
             taken = owner is not None and owner != account.key and self._world.accounts[owner].present
             if account.present or not taken:
                 self.by_identifier[account.exchange, name, value] = account.key

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Row: TypeAlias = "tuple[str | None, ...]"
 """One asset's quantities as text, in the order of its reading's `fields`.
@@ -85,8 +85,7 @@ class Identity:
 MASTER_IDENTITY = Identity(name=MASTER)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What one successful call tells of one wallet of one account.
 
     `rows` maps an asset to its quantities in the order of `fields`. A client that receives the very bytes it

@@ -40,7 +40,7 @@ def judge_pass(step: Step, done: Pass) -> None:
         else:
             _absent(step, settings, account, done)
     if state.passes == 0:
-        step.world.index.judged.clear()  # from here on sums are known: each is judged at its next reading
+        step.world.index.judge_anew()  # from here on sums are known: each is judged at its next reading
 
 
 def _seen(step: Step, done: Pass) -> list[tuple[Account, frozenset[str]]]:

@@ -43,7 +43,7 @@ def judge_listing(step: Step, listing: Listing) -> None:
     state = replace(state, listings={**state.listings, listing.source: kept})
     step.world.exchanges[listing.exchange] = state
     if first:
-        step.world.index.judged.clear()  # from here on sums are known: each is judged at its next reading
+        step.world.index.judge_anew()  # from here on sums are known: each is judged at its next reading
     named = _take_in_rows(step, listing, complete=True)
     if primary(state.listings) == listing.source:
         _appear(step, listing, named, first=first)

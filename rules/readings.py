@@ -13,6 +13,7 @@ from rules import (
     departed,
     health,
     presence,
+    repeats,
     runways,
     staleness,
     status,
@@ -61,6 +62,7 @@ def judge_reading(step: Step, reading: Reading) -> None:
         account = health.account_read(step, account)
         _judge_quantities(step, settings, plan, account, reading)
     staleness.spoke(step, settings, account)
+    repeats.expect(step, plan, account, reading)
 
 
 def judge_assets(

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from rules.facts import Facts
-from rules.model import Identity, Row, Severity
+from rules.model import Identity, Reading, Row, Severity
 
 
 class Subject(NamedTuple):
@@ -76,9 +76,9 @@ class Account:
         return self.identity.label
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Holding:
-    """The last known quantities of one wallet of one account.
+    """The last known quantities of one wallet of one account. Only `rules.repeats` writes to one: its times alone.
 
     `source` is the very object the last reading carried: identity tells that nothing moved. `rows` is that,
     plus zero rows of assets that were held before and are now absent. `whole_ms` is the end of the last
@@ -91,6 +91,20 @@ class Holding:
     began_ms: int
     ended_ms: int
     whole_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """What one wallet said last and holds since.
+
+    A reading with this `head`, and with this `tail` after its times, says it again.
+    """
+
+    reading: Reading
+    place: tuple[int, str]
+    holding: Holding
+    head: tuple[object, ...]
+    tail: tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,9 @@ class World:
 
     def put_holding(self, account: int, wallet: str, holding: Holding) -> None:
         """Store what a wallet holds and keep the index true."""
+        before = self.holdings.get((account, wallet))
+        if before is not None:
+            self.index.lines.pop(id(before.source), None)
         self.holdings[account, wallet] = holding
         self.index.holds(account, wallet)
 

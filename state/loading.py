@@ -13,6 +13,7 @@ from rules.ruleset import Ruleset, Silence
 from rules.world import Account, Alert, AlertKey, Blind, ExchangeState, Holding, TrailPoint, Valuation, World
 from state.codec import from_json
 from state.reconciled import load_reconciliation
+from state.times import read as read_times
 
 T = TypeVar("T")
 
@@ -94,13 +95,16 @@ def _holdings(db: sqlite3.Connection, names: dict[int, str]) -> dict[tuple[int, 
         rows[account, wallet] = dict(pairs)
     holdings: dict[tuple[int, str], Holding] = {}
     fields: dict[int, tuple[str, ...]] = {}
-    for account, wallet, number, began_ms, ended_ms, whole_ms in db.execute(
-        "SELECT account, wallet, fields, began_ms, ended_ms, whole_ms FROM holdings"
-    ):
+    times = {
+        (account, wallet): found
+        for wallet, block, text in db.execute("SELECT wallet, block, times FROM times")
+        for account, found in read_times(block, text)
+    }
+    for account, wallet, number in db.execute("SELECT account, wallet, fields FROM wallets"):
         if number not in fields:
             fields[number] = from_json(tuple[str, ...], names[number])
         held = rows.get((account, wallet), {})
-        holdings[account, names[wallet]] = Holding(fields[number], held, None, began_ms, ended_ms, whole_ms)
+        holdings[account, names[wallet]] = Holding(fields[number], held, None, *times[account, wallet])
     return holdings
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from rules.model import Identity
 from rules.outcome import BalanceChange
+from rules.repeats import Repeats
 from rules.ruleset import RulesAccepted
 from rules.world import Holding, Table, Valuation, World
 from state.alerts import alert_statements
@@ -18,6 +19,7 @@ from state.log import LogWriter
 from state.outbox import outbox_statements
 from state.prepared import Entry, Parameters, Prepared
 from state.reconciled import reconciliation_statements
+from state.times import PUT_TIMES, Blocks
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -46,12 +48,11 @@ _PUT_EXCHANGE = (
     "INSERT INTO exchanges (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body"
 )
 _DROP_EXCHANGE = "DELETE FROM exchanges WHERE name = ?"
-_PUT_HOLDING = (
-    "INSERT INTO holdings (account, wallet, fields, began_ms, ended_ms, whole_ms) VALUES (?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (account, wallet) DO UPDATE SET fields = excluded.fields, began_ms = excluded.began_ms,"
-    " ended_ms = excluded.ended_ms, whole_ms = excluded.whole_ms"
+_PUT_WALLET = (
+    "INSERT INTO wallets (account, wallet, fields) VALUES (?, ?, ?)"
+    " ON CONFLICT (account, wallet) DO UPDATE SET fields = excluded.fields"
 )
-_DROP_HOLDING = "DELETE FROM holdings WHERE account = ? AND wallet = ?"
+_DROP_WALLET = "DELETE FROM wallets WHERE account = ? AND wallet = ?"
 _DROP_BALANCES = "DELETE FROM balances WHERE account = ? AND wallet = ?"
 _DROP_PAST = "DELETE FROM past WHERE account = ? AND wallet = ?"
 _KEEP_PAST = (
@@ -97,11 +98,14 @@ class Preparer:
         # The fields that the stored rows of each wallet have: with others, all of its rows are written anew.
         self._written: dict[WalletKey, int] = {}
         self._field_ids: dict[tuple[str, ...], int] = {}
+        self._times = Blocks()
         self._meta: dict[str, str] = {}
 
     def loaded(self, holdings: Mapping[WalletKey, Holding], meta: Mapping[str, str]) -> None:
         """Learn what the database holds, so that only differences are written."""
         self._written = {key: self._fields(holding) for key, holding in holdings.items()}
+        for key, holding in holdings.items():
+            self._times.restore(key, self._names.id(key[1]), holding)
         self._meta = dict(meta)
 
     def prepare(self, batch: Sequence[Entry], world: World) -> Prepared:
@@ -139,6 +143,9 @@ class Preparer:
         rules: list[Parameters] = []
         current: list[Parameters] = []
         for entry in batch:
+            if isinstance(entry.input, Repeats):
+                self._log.add_repeats(entry.input)
+                continue
             self._log.add(entry.input, entry.now_ms)
             if isinstance(entry.input, RulesAccepted):
                 ruleset = entry.input.ruleset
@@ -188,23 +195,28 @@ class Preparer:
                 drops.append(where)
                 self._written.pop(key, None)
                 continue
+            self._times.put(key, where[1], holding)
             fields = self._fields(holding)
-            puts.append((*where, fields, holding.began_ms, holding.ended_ms, holding.whole_ms))
             if self._written.get(key) != fields:
                 anew.add(key)
+                puts.append((*where, fields))
                 self._written[key] = fields
                 rows += (
                     (*where, names(asset), _amounts(row).decode(), holding.ended_ms)
                     for asset, row in holding.rows.items()
                 )
+        for entry in batch:
+            if isinstance(entry.input, Repeats):
+                self._times.put_again(entry.input.lines)
         changes = (change for entry in batch for change in entry.outcome.changes)
         changed = list(self._changed_rows(changes, anew, world.holdings))
         emptied = drops + [(account, names(wallet)) for account, wallet in anew]
         return (
             (_DROP_BALANCES, emptied),
             (_DROP_PAST, emptied),  # its rows would be read under the names of other fields
-            (_DROP_HOLDING, drops),
-            (_PUT_HOLDING, puts),
+            (_DROP_WALLET, drops),
+            (_PUT_WALLET, puts),
+            (PUT_TIMES, self._times.take()),
             (_KEEP_PAST, [(row[4], *row[:3]) for row in changed]),
             (_PUT_BALANCE, rows + changed),
         )

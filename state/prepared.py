@@ -10,15 +10,16 @@ from rules.outcome import Outcome
 
 if TYPE_CHECKING:  # the type alone: reading the state needs no judge
     from rules.judge import Input
+    from rules.repeats import Repeats
 
 Parameters: TypeAlias = "tuple[Any, ...]"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One input, when it was judged, and what followed."""
+    """One input, or a run of readings of which nothing follows; when it was judged, and what followed."""
 
-    input: Input
+    input: Input | Repeats
     now_ms: int
     outcome: Outcome
 

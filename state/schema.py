@@ -13,9 +13,10 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from state.errors import CorruptError, MissingError, SchemaError, telling
+from state.times import PUT_TIMES, written
 
 APPLICATION_ID: Final = 0x53554254  # "SUBT": this file is ours
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 
 _TABLES_1: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -135,6 +136,22 @@ CREATE TABLE past (
 CREATE INDEX past_of_balance ON past (account, wallet, asset);
 """
 
+_TABLES_6: Final = """
+-- Which wallets were read, and in which fields their balances are. When is in `times`, by blocks of accounts: see
+-- state.times; the view puts both together.
+CREATE TABLE wallets (
+    account INTEGER, wallet INTEGER, fields INTEGER NOT NULL, PRIMARY KEY (account, wallet)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE times (wallet INTEGER, block INTEGER, times TEXT NOT NULL, PRIMARY KEY (wallet, block)) STRICT;
+"""
+_HOLDINGS_6: Final = """
+CREATE VIEW holdings AS SELECT w.account AS account, w.wallet AS wallet, w.fields AS fields,
+    CAST(substr(t.times, 1 + 42 * (w.account % 64), 14) AS INTEGER) AS began_ms,
+    CAST(substr(t.times, 15 + 42 * (w.account % 64), 14) AS INTEGER) AS ended_ms,
+    nullif(CAST(substr(t.times, 29 + 42 * (w.account % 64), 14) AS INTEGER), 0) AS whole_ms
+    FROM wallets AS w JOIN times AS t ON t.wallet = w.wallet AND t.block = w.account / 64
+"""
+
 migrations = Migrations("subtally")
 
 
@@ -175,6 +192,17 @@ def _reconciliation(db: Database) -> None:
 @migrations(name="5 past")
 def _past(db: Database) -> None:
     _create(db, _TABLES_5)
+
+
+@migrations(name="6 times")
+def _times(db: Database) -> None:
+    _create(db, _TABLES_6)
+    db.conn.execute("INSERT INTO wallets SELECT account, wallet, fields FROM holdings")
+    found = db.conn.execute("SELECT account, wallet, began_ms, ended_ms, whole_ms FROM holdings")
+    blocks = written((account, wallet, tuple(times)) for account, wallet, *times in found)
+    db.conn.executemany(PUT_TIMES, blocks)
+    db.conn.execute("DROP TABLE holdings")
+    db.conn.execute(_HOLDINGS_6)
 
 
 def migrate(db: Database, path: Path) -> None:

@@ -24,6 +24,7 @@ READING: Final = 1
 LISTING: Final = 2
 PASS: Final = 3
 RULES: Final = 4
+REPEATS: Final = 5
 
 # To log a further class of input, add a line. A number is never given twice: old logs hold it.
 PLAIN: Final[dict[int, Any]] = {

@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # the type alone: reading the state needs no judge
 
 V = TypeVar("V")
 
+_COLUMNS = tuple[list[int], list[int], list[int], list[int]]
+
 
 class LogDamageError(ValueError):
     """The log does not hold what a record refers to."""
@@ -56,10 +58,14 @@ class LogReader:
             try:
                 kind = cursor.number()
                 now_ms += cursor.signed()
-                entry = self._entry(kind, cursor, now_ms)
+                if kind == kinds.REPEATS:
+                    found = self._repeats(cursor, now_ms)
+                else:
+                    found = [(now_ms, self._entry(kind, cursor, now_ms))]
             except (IndexError, KeyError, UnicodeDecodeError, msgspec.MsgspecError) as error:
                 raise LogDamageError(f"a record cannot be read: {error!r}") from error
-            yield now_ms, entry
+            yield from found
+            now_ms = found[-1][0]
 
     def _entry(self, kind: int, cursor: Cursor, now_ms: int) -> Input:
         if kind == kinds.READING:
@@ -99,6 +105,23 @@ class LogReader:
         )
         self.last[key] = reading
         return reading
+
+    def _repeats(self, cursor: Cursor, now_ms: int) -> list[tuple[int, Input]]:
+        """A run of readings, each of the very rows of the last one of its key."""
+        exchange, wallet, fields = cursor.number(), cursor.number(), cursor.number()
+        columns = msgspec.msgpack.decode(cursor.bytes(cursor.number()), type=_COLUMNS)
+        steps, gaps = columns[0], [0, *columns[1]]
+        if not len(steps) == len(gaps) == len(columns[2]) == len(columns[3]):
+            raise LogDamageError("a run of readings of columns that differ")
+        found: list[tuple[int, Input]] = []
+        identity = 0
+        for step, gap_ms, late_ms, took_ms in zip(steps, gaps, columns[2], columns[3], strict=True):
+            identity, now_ms = identity + step, now_ms + gap_ms
+            key = (kinds.READING, exchange, identity, wallet, fields)
+            before, ended_ms = self._known(key, Reading), now_ms - late_ms
+            reading = self.last[key] = before._replace(began_ms=ended_ms - took_ms, ended_ms=ended_ms)
+            found.append((now_ms, reading))
+        return found
 
     def _listing(self, cursor: Cursor, now_ms: int) -> Listing:
         flags, key = _start(kinds.LISTING, 2, cursor)
@@ -143,8 +166,10 @@ class LogReader:
 
     def _before(self, flags: int, key: Key, kind: type[V]) -> V | None:
         """What the record is written against; None where it is whole."""
-        if flags & kinds.WHOLE:
-            return None
+        return None if flags & kinds.WHOLE else self._known(key, kind)
+
+    def _known(self, key: Key, kind: type[V]) -> V:
+        """The last of a key, whole. Raises LogDamageError where there is none."""
         if key not in self.last:
             record = self._base(key)
             if record is None:

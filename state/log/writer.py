@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import sub
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
 from rules.model import Covers, Identity, ListedAccount, Listing, Pass, Reading, Row
+from rules.records import Line
+from rules.repeats import Repeats
 from rules.ruleset import RulesAccepted
 from state.codec import lean, to_json
 from state.interned import Interned
@@ -32,14 +35,17 @@ class Chunk(NamedTuple):
     body: bytes
 
 
-class _Line:
+class _Wallet:
     """One wallet's readings: their ids as written, and the last of them."""
 
-    __slots__ = ("last", "prefix")
+    __slots__ = ("identity", "last", "line", "place", "prefix")
 
-    def __init__(self, prefix: bytes) -> None:
-        self.prefix = prefix
+    def __init__(self, ids: tuple[int, int, int, int]) -> None:
+        exchange, self.identity, wallet, fields = ids
+        self.place = (exchange, wallet, fields)
+        self.prefix = b"".join(map(_number, ids))
         self.last: Reading | None = None
+        self.line: Line | None = None  # under which the writer finds it, while that says what `last` says
 
 
 class LogWriter:
@@ -49,7 +55,8 @@ class LogWriter:
         self._names = names
         self._identities = identities
         self._last: dict[Key, Input] = {}
-        self._lines: dict[tuple[str, Identity, str, tuple[str, ...]], _Line] = {}
+        self._wallets: dict[tuple[str, Identity, str, tuple[str, ...]], _Wallet] = {}
+        self._by_line: dict[Line, _Wallet] = {}
         self._chunks: list[Chunk] = []
         self._open = bytearray()
         self._records = 0
@@ -63,6 +70,61 @@ class LogWriter:
         self._now_ms = now_ms
         self._records += 1
         if len(self._open) >= CHUNK_BYTES:
+            self._close_chunk()
+
+    def add_repeats(self, run: Repeats) -> None:
+        """Append readings that say what the last ones said, in their order: one record for neighbours of one kind."""
+        known = self._by_line.get
+        wallets = [known(line) or self._repeated(line) for line in run.lines]
+        begin, last = 0, len(wallets)
+        while begin < last:
+            first = wallets[begin]
+            if first is None:  # the log began anew since: it has nothing to repeat
+                self.add(run.readings[begin], run.now_ms[begin])
+                begin += 1
+                continue
+            identities = []
+            for wallet in wallets[begin:]:
+                if wallet is None or wallet.place != first.place:
+                    break
+                identities.append(wallet.identity)
+            end = begin + len(identities)
+            self._repeats(first.place, identities, run.readings[begin:end], run.now_ms[begin:end])
+            begin = end
+
+    def _repeated(self, line: Line) -> _Wallet | None:
+        """The wallet whose last reading in the log says what the line says."""
+        reading = line.reading
+        wallet = self._wallets.get((reading.exchange, reading.account, reading.wallet, reading.fields))
+        if wallet is None or wallet.last is None or wallet.last[5:] != line.tail:
+            return None
+        if wallet.last.rows is not reading.rows:
+            return None  # equal is not the same: see `_reading`
+        wallet.line = line
+        self._by_line[line] = wallet
+        return wallet
+
+    def _repeats(
+        self, place: tuple[int, int, int], identities: list[int], readings: list[Reading], now_ms: list[int]
+    ) -> None:
+        if not self._records:
+            self._first_ms = self._now_ms = now_ms[0]
+        out = self._open
+        self._head(out, kinds.REPEATS, now_ms[0])
+        for part in place:
+            put_number(out, part)
+        columns = (
+            [identities[0], *map(sub, identities[1:], identities)],
+            [*map(sub, now_ms[1:], now_ms)],
+            [now - reading[4] for now, reading in zip(now_ms, readings, strict=True)],
+            [reading[4] - reading[3] for reading in readings],
+        )
+        data = msgspec.msgpack.encode(columns)
+        put_number(out, len(data))
+        out += data
+        self._now_ms = now_ms[-1]
+        self._records += len(identities)
+        if len(out) >= CHUNK_BYTES:
             self._close_chunk()
 
     def take(self) -> list[Chunk]:
@@ -101,10 +163,13 @@ class LogWriter:
 
     def _reading(self, out: bytearray, reading: Reading, now_ms: int) -> None:
         which = (reading.exchange, reading.account, reading.wallet, reading.fields)
-        line = self._lines.get(which)
+        line = self._wallets.get(which)
         if line is None:
-            line = self._lines[which] = _Line(self._prefix(*which))
+            line = self._wallets[which] = _Wallet(self._ids(*which))
         before, line.last = line.last, reading
+        if line.line is not None:
+            del self._by_line[line.line]
+            line.line = None
         flags = 0 if reading.covers is Covers.ALL else kinds.NAMED_ONLY
         if reading.values is not None:
             flags |= kinds.VALUED
@@ -122,12 +187,12 @@ class LogWriter:
             values = before.values if before is not None and before.values is not None else {}
             self._delta(out, values, reading.values, _put_value)
 
-    def _prefix(self, exchange: str, account: Identity, wallet: str, fields: tuple[str, ...]) -> bytes:
-        """The ids that tell a reading's subject apart, as each of its records holds them."""
-        names, out = self._names.id, bytearray()
-        for part in (names(exchange), self._identities.id(account), names(wallet), names(to_json(fields))):
-            put_number(out, part)
-        return bytes(out)
+    def _ids(
+        self, exchange: str, account: Identity, wallet: str, fields: tuple[str, ...]
+    ) -> tuple[int, int, int, int]:
+        """What tells a reading's subject apart."""
+        names = self._names.id
+        return names(exchange), self._identities.id(account), names(wallet), names(to_json(fields))
 
     def _listing(self, out: bytearray, listing: Listing, now_ms: int) -> None:
         key = (kinds.LISTING, self._names.id(listing.exchange), self._names.id(listing.source))
@@ -213,6 +278,12 @@ class LogWriter:
 
 def _completeness(walk: Listing | Pass) -> int:
     return (kinds.COMPLETE if walk.complete else 0) | (kinds.EXPLAINED if walk.reason else 0)
+
+
+def _number(number: int) -> bytes:
+    out = bytearray()
+    put_number(out, number)
+    return bytes(out)
 
 
 def _put_times(out: bytearray, call: Reading | Listing | Pass, now_ms: int) -> None:

@@ -190,13 +190,9 @@ def test_the_very_rows_come_back_as_the_very_rows(first: Reading, now_ms: int) -
     both = Both()
     both.writer.add(first, now_ms)
     both.writer.add(first, now_ms)
-    both.writer.add(Reading(**{**_fields(first), "rows": dict(first.rows)}), now_ms)
+    both.writer.add(first._replace(rows=dict(first.rows)), now_ms)
     found = [entry for _, entry in read(both.reader, both.take())]
     rows = [entry.rows for entry in found if isinstance(entry, Reading)]
     assert rows[0] is rows[1]
     assert rows[1] is not rows[2]
     assert rows[1] == rows[2]
-
-
-def _fields(reading: Reading) -> dict[str, Any]:
-    return {name: getattr(reading, name) for name in Reading.__slots__}

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rules.facts import Facts
 from rules.model import Identity, Reading, Row, Severity
@@ -46,10 +47,10 @@ def transition(
 
 
 def reading(
-    rows: dict[str, Row], at_ms: int = 1_000, account: str = "mm-1@desk.example", **changes: object
+    rows: dict[str, Row], at_ms: int = 1_000, account: str = "mm-1@desk.example", **changes: Any
 ) -> Reading:
     known = Reading("okx-main", Identity(email=account), "funding", at_ms - 100, at_ms, FIELDS, rows)
-    return replace(known, **changes)
+    return known._replace(**changes)
 
 
 def absorb(world: World, read: Reading, now_ms: int) -> Entry:

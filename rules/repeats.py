@@ -1,0 +1,112 @@
+"""Readings that say what the last one said, of an account about which nothing is under way: only their times are news.
+
+A sweep consists of little else. What `judge` would do with such a reading is known beforehand, so that the shell may
+take it in here, without a judgement, and log a run of them as one record. A replay judges each of them, and comes
+to the same World: that is what the differential test holds this file to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from rules.allows import NEVER_MS
+from rules.health import STORED_EVERY_MS
+from rules.model import Covers, Reading
+from rules.plan import AccountPlan
+from rules.records import Account, Line
+from rules.step import Step
+from rules.world import World
+
+
+@dataclass(slots=True)
+class Repeats:
+    """A run of such readings, one right after the other: nothing else is judged between them.
+
+    That is why the exchange is looked at once: for readings that end from `since_ms` on and before `until_ms`, and
+    are taken in before `now_until_ms`, it is as it was.
+    """
+
+    lines: list[Line] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+    now_ms: list[int] = field(default_factory=list)
+    exchange: str = ""
+    since_ms: int = 0
+    until_ms: int = 0
+    now_until_ms: int = 0
+
+
+def expect(step: Step, plan: AccountPlan, account: Account, reading: Reading) -> None:
+    """After a judgement: where the next reading of the same rows would move nothing, remember it by these rows."""
+    if reading.values is not None or reading.covers is not Covers.ALL or not reading.fields:
+        return
+    world, place = step.world, (account.key, reading.wallet)
+    holding, index = world.holdings.get(place), world.index
+    if holding is None or holding.source is not reading.rows or place not in index.judged:
+        return
+    if plan.rated or plan.reconciled or plan.composed or _is_in_doubt(world.accounts[account.key]):
+        return
+    opened = index.open_of
+    name = reading.exchange
+    if opened and ((name, account.key) in opened or (name, None) in opened or ("", None) in opened):
+        return
+    index.lines[id(reading.rows)] = Line(reading, place, holding, reading[:3], reading[5:])
+
+
+def take(world: World, reading: Reading, now_ms: int, run: Repeats) -> bool:
+    """Take the reading in where nothing but its times is news, and append it to the run; else nothing happens.
+
+    Each condition stands for a line of `judge_reading` that would do something. The others are held by whoever
+    changes what they rest on: an account, an alert, the rules or a holding that changes forgets its lines.
+    """
+    line = world.index.lines.get(id(reading[6]))
+    if line is None or reading[:3] != line.head or reading[5:] != line.tail:
+        return False
+    began_ms, ended_ms, holding = reading[3], reading[4], line.holding
+    if began_ms < holding.began_ms:
+        return False
+    known = (
+        reading[0] == run.exchange and run.since_ms <= ended_ms < run.until_ms and now_ms < run.now_until_ms
+    )
+    if not (known or _is_calm(world, reading, now_ms, run)):
+        return False
+    if ended_ms > run.since_ms:
+        world.index.last_success_ms[run.exchange] = run.since_ms = ended_ms
+    holding.began_ms = began_ms
+    holding.ended_ms = holding.whole_ms = ended_ms
+    run.lines.append(line)
+    run.readings.append(reading)
+    run.now_ms.append(now_ms)
+    return True
+
+
+def _is_calm(world: World, reading: Reading, now_ms: int, run: Repeats) -> bool:
+    """Whether the reading says nothing of its exchange but the time of a success; until when that holds."""
+    index, state = world.index, world.exchanges.get(reading.exchange)
+    last_ms, ended_ms = index.last_success_ms.get(reading.exchange), reading.ended_ms
+    if state is None or state.last_success_ms is None or last_ms is None:
+        return False
+    if state.baseline is not None or state.stopped or state.trouble or state.banned_until_ms is not None:
+        return False
+    if not -STORED_EVERY_MS < ended_ms - last_ms < STORED_EVERY_MS:
+        return False
+    now_until_ms = index.allows_until_ms if world.ruleset.allows else NEVER_MS
+    if now_ms >= now_until_ms:
+        return False
+    latest_ms, stored_ms = max(ended_ms, last_ms), state.last_success_ms
+    if not 0 <= latest_ms - stored_ms < STORED_EVERY_MS:
+        world.exchanges[state.name] = replace(state, last_success_ms=latest_ms)
+        stored_ms = latest_ms
+    run.exchange, run.since_ms, run.until_ms = reading.exchange, last_ms, stored_ms + STORED_EVERY_MS
+    run.now_until_ms = now_until_ms
+    return True
+
+
+def _is_in_doubt(account: Account) -> bool:
+    """Whether even an unchanged reading may tell something of the account."""
+    return (
+        not account.present
+        or account.emptied_ms is not None
+        or account.failing_since_ms is not None
+        or account.denied_ms is not None
+        or bool(account.missing or account.absent_passes)
+    )

@@ -1,0 +1,165 @@
+"""Law 13: a reading taken in without a judgement leaves what a judgement leaves, in memory, on disk and in the log."""
+
+import random
+import tempfile
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rules.checkpoint import restore
+from rules.judge import Input, judge
+from rules.model import Failure, FailureKind, Identity, ListedAccount, Listing, Reading, Start, Tick
+from rules.outcome import Outcome, Transition
+from rules.patterns import Patterns
+from rules.repeats import Repeats, take
+from rules.ruleset import ExchangeSettings, NotifierSettings, Rule, RulesAccepted, Ruleset
+from rules.types.levels import Tier
+from rules.types.low_balance import LowBalance
+from rules.world import World
+from state import Entry, Store
+from state.checkpoints import encode
+from tests.properties.judge_moves import moves, new_engine, play
+from tests.unit.test_state_support import FIELDS, same
+
+
+def repeated(inputs: Iterable[tuple[Input, int]], chance: random.Random) -> list[tuple[Input, int]]:
+    """Readings that say what the last one said carry its very rows, as clients do; some are made twice or thrice."""
+    said: dict[object, Any] = {}
+    found: list[tuple[Input, int]] = []
+    for event, now_ms in inputs:
+        if not isinstance(event, Reading):
+            found.append((event, now_ms))
+            continue
+        place = (*event[:3], event.fields)
+        rows = said[place] if said.get(place) == event.rows else event.rows
+        said[place] = rows
+        for number in range(chance.choice([1, 1, 2, 3])):
+            later = 100 * number
+            times = {"began_ms": event.began_ms + later, "ended_ms": event.ended_ms + later}
+            found.append((event._replace(rows=rows, **times), now_ms + later))
+    return found
+
+
+def fold(world: World, inputs: Iterable[tuple[Input, int]]) -> list[Entry]:
+    """As the daemon does it: a run of readings of which nothing follows is one entry."""
+    found: list[Entry] = []
+    for event, now_ms in inputs:
+        last = found[-1].input if found else None
+        run = last if isinstance(last, Repeats) else Repeats()
+        if isinstance(event, Reading) and take(world, event, now_ms, run):
+            if run is not last:
+                found.append(Entry(run, now_ms, Outcome()))
+        else:
+            found.append(Entry(event, now_ms, judge(world, event, now_ms)))
+    return found
+
+
+@settings(max_examples=60)
+@given(st.lists(moves(), min_size=1, max_size=40), st.randoms())
+def test_law_13_a_reading_that_only_repeats_the_last_one_is_as_if_it_was_judged(
+    sequence: list[tuple[Any, ...]], chance: random.Random
+) -> None:
+    engine = new_engine()
+    for move in sequence:
+        play(engine, move)
+    lived, judged = World(), World()
+    outcomes = []
+    inputs = repeated(engine.inputs, chance)
+    for entry in fold(lived, inputs):
+        many = len(entry.input.lines) if isinstance(entry.input, Repeats) else 1
+        outcomes += [entry.outcome] * many
+    assert outcomes == [judge(judged, event, now_ms) for event, now_ms in inputs]
+    assert same(lived, judged)
+    assert lived.index.memory() == judged.index.memory()
+
+
+RULES = Ruleset(
+    exchanges={"okx-main": ExchangeSettings("okx-main", "okx", 60_000, ("funding",), ("funding", "trading"))},
+    notifiers={"slack": NotifierSettings("slack")},
+    rules=(
+        Rule("floor", "low_balance", LowBalance((Tier(Decimal(5)),)), asset=Patterns.of("A"), for_ms=2_000),
+    ),
+    digest="first",
+)
+PEOPLE = tuple(Identity(email=f"mm-{number}@x") for number in range(70))  # of two blocks of times
+
+
+def life(seed: int, count: int) -> list[tuple[Input, int]]:
+    """Mostly the same again: what a desk is like. Times go on by some milliseconds."""
+    chance = random.Random(seed)
+    rows = {
+        (who, wallet): {"A": ("9", "0"), "B": ("0", "0")}
+        for who in PEOPLE
+        for wallet in ("funding", "trading")
+    }
+    listed = tuple(map(ListedAccount, PEOPLE))
+    found: list[tuple[Input, int]] = [
+        (RulesAccepted(1_000, RULES), 1_000),
+        (Start(1_001), 1_001),
+        (Listing("okx-main", "list", 1_002, 1_003, complete=True, accounts=listed), 1_004),
+    ]
+    now_ms = 2_000
+    for number in range(count):
+        now_ms += chance.choice([0, 1, 7, 400])
+        who = PEOPLE[number % len(PEOPLE)] if chance.random() < 0.9 else chance.choice(PEOPLE)
+        wallet = chance.choice(["funding", "funding", "trading"])
+        if chance.random() < 0.04:
+            rows[who, wallet] = {"A": (chance.choice(["9", "4", "0"]), "0")}
+        ended_ms = now_ms - chance.choice([0, 1, 30])
+        reading = Reading(
+            "okx-main", who, wallet, ended_ms - chance.choice([3, 90]), ended_ms, FIELDS, rows[who, wallet]
+        )
+        failed = Failure("okx-main", now_ms, FailureKind.TRANSIENT, "502", who, wallet)
+        found.append((chance.choice([reading] * 40 + [failed, Tick(now_ms)]), now_ms))
+    return found
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32), st.integers(1, 300), st.integers(1, 90), st.sets(st.integers(0, 9)))
+def test_law_13_what_was_not_judged_is_logged_kept_and_replayed_as_if_it_was(
+    seed: int, count: int, size: int, cuts: set[int]
+) -> None:
+    inputs, lived = life(seed, count), list[Transition]()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "subtally.db"
+        for number, part in enumerate((inputs[: count // 2], inputs[count // 2 :])):
+            with Store.open(path, migrate=True) as store:
+                world = store.load(RULES if store.accepted_rules() else Ruleset())
+                for place, start in enumerate(range(0, len(part), size)):
+                    batch = fold(world, part[start : start + size])
+                    lived += (step for entry in batch for step in entry.outcome.transitions)
+                    prepared = store.prepare(batch, world)
+                    cut = store.cut(world, part[start][1]) if not number and place in cuts else None
+                    store.write(prepared)
+                    if cut is not None:
+                        store.keep_checkpoint(encode(cut))
+                assert same(store.load(world.ruleset), world)
+        with Store.open(path, migrate=True) as store:
+            kept = list(store.log(lambda _: RULES))
+            assert [(event, now_ms) for _, now_ms, event in kept] == inputs
+            judged, again = World(), list[Transition]()
+            for _, now_ms, event in kept:
+                again += judge(judged, event, now_ms).transitions
+            assert again == lived
+            assert same(judged, world)
+            origin = store.origin(inputs[-1][1])
+            if origin.checkpoint is not None:
+                begun = restore(origin.checkpoint, RULES if origin.checkpoint.digest else Ruleset())
+                for _, now_ms, event in store.log(lambda _: RULES, origin.seq):
+                    judge(begun, event, now_ms)
+                assert same(begun, world)
+            last_ms = inputs[-1][1]
+            while store.retention(last_ms, (last_ms - inputs[0][1]) // 2, batch=50):
+                pass
+            left = list(store.log(lambda _: RULES))
+            assert left == kept[len(kept) - len(left) :]
+
+
+def test_most_readings_of_a_quiet_desk_are_not_judged() -> None:
+    entries = fold(World(), life(1, 2_000))
+    runs = [entry.input for entry in entries if isinstance(entry.input, Repeats)]
+    assert sum(len(run.lines) for run in runs) > 1_000
