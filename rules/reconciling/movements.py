@@ -17,6 +17,7 @@ from rules.reconciling import changes, declared, forgetting, legs, proofs, telli
 from rules.reconciling.prices import rate
 from rules.reconciling.tracking import Tracking, parts_read, seen_ms, spec_of, tracking_of, window_ms
 from rules.ruleset import HOUR_MS, ExchangeSettings, Rule
+from rules.statements import MovementKind
 from rules.step import Step
 from rules.types.reconciliation import Tell
 from rules.values import add, figure
@@ -37,6 +38,8 @@ def arrived(step: Step, settings: ExchangeSettings, tracking: Tracking, key: Leg
     step.world.index.due(key.at_ms + within)
     known = step.world.legs
     near = legs.opposite(step, key, within)
+    if step.world.stated and _foretold(step, tracking, key, near):
+        return
     fitting = [other for other in near if legs.is_open(known[other])]
     inside = [other for other in fitting if other.account == key.account and other.wallet != key.wallet]
     across = [other for other in fitting if other.account != key.account]
@@ -66,6 +69,16 @@ def arrived(step: Step, settings: ExchangeSettings, tracking: Tracking, key: Leg
         _ask(step, [key])
 
 
+def _foretold(step: Step, tracking: Tracking, key: LegKey, near: Iterable[LegKey]) -> bool:
+    """Whether the venue spoke of the movement before both of its sides were read."""
+    for other in near:
+        proof = proofs.same(step, other, key)
+        if proof:
+            matched(step, tracking, [key], [other], proof=proof)
+            return True
+    return False
+
+
 def matched(
     step: Step,
     tracking: Tracking,
@@ -85,7 +98,7 @@ def matched(
     late = any(step.world.legs[key].settled for key in givers)
     match = Match(ident, givers, takers, step.now_ms, tuple(rivals), proof)
     for key in every:
-        legs.put(step, key, replace(step.world.legs[key], match=ident))
+        legs.put(step, key, replace(step.world.legs[key], match=ident, stated=()))
     if match.rivals and not proof and _rules(step, tracking, every):
         _ask(step, every)
     details = (
@@ -159,7 +172,7 @@ def _settle(step: Step, tracking: Tracking, key: LegKey, within: int, unread: li
         return
     leg = step.world.legs[key]
     amount, gone = legs.amount_of(leg), proofs.withdrawals(step, key)
-    if not leg.stated and _sums(step, tracking, key, within):
+    if not gone and _sums(step, tracking, key, within):
         return
     legs.put(step, key, replace(leg, settled=True))
     if amount > 0 or (leg.stated and not gone):
@@ -218,7 +231,7 @@ def _sums(step: Step, tracking: Tracking, key: LegKey, within: int) -> bool:
     open_ = [
         one
         for one in legs.of_asset(step, key.exchange, key.asset)
-        if legs.is_open(known[one]) and legs.gap_ms(step, key, one) <= within
+        if _is_free(step, one) and legs.gap_ms(step, key, one) <= within
     ]
     if len(open_) > SUMMED_MOST:
         return False
@@ -234,6 +247,15 @@ def _sums(step: Step, tracking: Tracking, key: LegKey, within: int) -> bool:
         return False
     matched(step, tracking, *found[0])
     return True
+
+
+def _is_free(step: Step, key: LegKey) -> bool:
+    """Whether a leg may be one side of a movement: nothing explains it, or statements of movements inside alone."""
+    leg = step.world.legs[key]
+    return legs.is_open(leg) or bool(
+        not (leg.match or leg.declared)
+        and all(one.kind is MovementKind.INTERNAL for one in proofs.stated(step, key))
+    )
 
 
 def _are_equal(step: Step, some: Iterable[LegKey], others: Iterable[LegKey]) -> bool:

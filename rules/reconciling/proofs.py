@@ -49,6 +49,17 @@ def proof_of(step: Step, gave: LegKey, took: LegKey) -> str:
     return ""
 
 
+def same(step: Step, known: LegKey, key: LegKey) -> str:
+    """The id of the one statement that a leg is made of, where it names another leg as its other side; else ""."""
+    if step.world.legs[known].match:
+        return ""
+    found = stated(step, known)
+    if len(found) != 1 or found[0].kind is not MovementKind.INTERNAL:
+        return ""
+    one = found[0]
+    return one.id if sign(step, key, one) and sign(step, key, one) == -sign(step, known, one) else ""
+
+
 def explain(step: Step, key: LegKey) -> bool:
     """Whether a leg is exactly the sum of the statements of its time that nothing else has used."""
     leg = step.world.legs[key]

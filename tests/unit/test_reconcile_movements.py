@@ -507,3 +507,37 @@ def test_two_equal_movements_at_one_time_are_both_shown_as_ambiguous() -> None:
     shown = [alert.facts.headline for alert in engine.world.alerts.values()]
     assert sorted(shown) == ["10 USDT moved from a to d", "10 USDT moved from b to c"]
     assert headlines(engine) == []
+
+
+def test_a_history_that_comes_between_the_two_sides_hides_no_movement() -> None:
+    engine = Engine(ALL)
+    three(engine)
+    engine.at("1m").reads("a", USDT="70")
+    states(engine, transfer("a", "b", "30", "59s"))
+    engine.reads("b", USDT="130")
+    assert headlines(engine) == ["30 USDT moved from a to b"]
+    (match,) = engine.world.matches.values()
+    assert match.proof == "T1"
+    engine.ticks("30m")
+    assert headlines(engine) == []
+
+
+def test_a_history_that_comes_between_says_which_of_two_equal_ones_it_was() -> None:
+    engine = Engine(ALL)
+    three(engine)
+    engine.at("1m").reads("a", USDT="70")
+    engine.reads("c", USDT="70")
+    states(engine, transfer("c", "b", "30", "59s"))
+    engine.reads("b", USDT="130")
+    assert headlines(engine) == ["30 USDT moved from c to b"]
+
+
+def test_two_stated_movements_out_of_one_account_are_told_as_their_sum() -> None:
+    engine = Engine(ALL)
+    three(engine)
+    engine.at("1m").reads("a", USDT="70")
+    states(engine, transfer("a", "b", "10", "58s"), transfer("a", "c", "20", "59s", "T2"))
+    engine.reads("b", USDT="110")
+    engine.reads("c", USDT="120")
+    engine.ticks("10m")
+    assert headlines(engine) == ["30 USDT moved from a to b and c"]
