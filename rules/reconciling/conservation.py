@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from rules import accounts
 from rules.figures import Arrival
 from rules.ledger import LegKey, Round, Sheet, SheetKey
 from rules.lifecycle import end
@@ -291,7 +290,5 @@ def _counts(step: Step, rule: Rule, key: LegKey) -> bool:
 
 def _stays(step: Step, rule: Rule, key: LegKey, one: Transfer) -> bool:
     """Whether both sides of a statement are accounts of the sum."""
-    sides = [
-        None if who is None else accounts.find(step, key.exchange, who) for who in (one.giver, one.taker)
-    ]
+    sides = [proofs.whose(step, key.exchange, who) for who in (one.giver, one.taker)]
     return all(side is not None and concerns(rule, side) for side in sides)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from rules import accounts
 from rules.ledger import Leg, LegKey
+from rules.model import Identity
 from rules.reconciling import legs
 from rules.records import Account
 from rules.ruleset import DAY_MS
@@ -104,11 +105,24 @@ def withdrawals(step: Step, key: LegKey) -> list[Transfer]:
 
 def sign(step: Step, key: LegKey, one: Transfer) -> int:
     """-1 where the account gave, 1 where it took, 0 where it has no part in it, or both."""
-    sides = [
-        None if who is None else accounts.find(step, key.exchange, who) for who in (one.giver, one.taker)
-    ]
+    sides = (whose(step, key.exchange, who) for who in (one.giver, one.taker))
     gave, took = (side is not None and side.key == key.account for side in sides)
     return int(took) - int(gave)
+
+
+def whose(step: Step, exchange: str, who: Identity | None) -> Account | None:
+    """The account that a statement means; None is outside, or unknown.
+
+    OKX names sub-accounts in its bills and tells no id. A name alone is no proof of who an account is, but among
+    those that exist now only one bears it.
+    """
+    if who is None:
+        return None
+    found = accounts.find(step, exchange, who)
+    if found is not None or who.venue_id or not who.name:
+        return found
+    named = [one for one in step.accounts_of(exchange) if one.present and one.identity.name == who.name]
+    return named[0] if len(named) == 1 and not named[0].master else None
 
 
 def _long_since(step: Step, key: LegKey, used: set[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

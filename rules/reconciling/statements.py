@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from rules import accounts, health
+from rules import health
 from rules.ledger import LegKey, Match
 from rules.model import Severity
 from rules.outcome import Recheck
@@ -83,9 +83,7 @@ def _plain(one: Transfer) -> Transfer:
 
 def _apply(step: Step, settings: ExchangeSettings, tracking: Tracking, one: Transfer) -> list[LegKey]:
     """Settle what a statement settles; the open legs that it may explain."""
-    sides = [
-        None if who is None else accounts.find(step, settings.name, who) for who in (one.giver, one.taker)
-    ]
+    sides = [proofs.whose(step, settings.name, who) for who in (one.giver, one.taker)]
     giver, taker = sides
     amount = Decimal(one.amount)
     gave = proofs.leg_at(step, settings.name, one, giver, -amount)

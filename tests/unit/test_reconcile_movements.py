@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from rules.model import MASTER_IDENTITY, FailureKind, Severity
+from rules.model import MASTER_IDENTITY, FailureKind, Identity, Severity
 from rules.patterns import Patterns
 from rules.ruleset import Expect, NotifierSettings
 from rules.statements import MovementKind, Transfer, Transfers
@@ -541,3 +541,32 @@ def test_two_stated_movements_out_of_one_account_are_told_as_their_sum() -> None
     engine.reads("c", USDT="120")
     engine.ticks("10m")
     assert headlines(engine) == ["30 USDT moved from a to b and c"]
+
+
+def test_a_statement_may_name_an_account_whose_id_is_known_otherwise() -> None:
+    settings = okx(read=("funding", "master"), wallets=("funding",))
+    engine = Engine(
+        reconciled("movements", within="3m", tell="all", account=["*", "master"]), exchanges=[settings]
+    )
+    listed = [Identity(venue_id="7", name="deskmm1"), Identity(venue_id="8", name="deskmm2")]
+    engine.lists(*listed)
+    for one in listed:
+        engine.reads(one, "funding", USDT="100")
+    engine.reads(MASTER_IDENTITY, "funding", USDT="100")
+    engine.at("1m")
+    for one in listed:
+        engine.reads(one, "funding", USDT="60")
+    engine.reads(MASTER_IDENTITY, "funding", USDT="140")
+    moved = Transfer(
+        "T1",
+        MovementKind.INTERNAL,
+        "USDT",
+        "40",
+        T0_MS + ms("59s"),
+        Identity(name="deskmm2"),
+        MASTER_IDENTITY,
+    )
+    states(engine, moved)
+    assert [alert.facts.headline for alert in engine.world.alerts.values()] == [
+        "40 USDT moved from deskmm2 to master"
+    ]
