@@ -135,7 +135,7 @@ async def test_a_database_locked_by_another_connection(house: LowHouse, unused_t
         await refused_and_back(trouble, locked(house.folder / "subtally.db"), "database is locked")
 
 
-async def test_a_database_that_is_read_only(
+async def test_a_connection_that_is_read_only(
     house: LowHouse, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stores = opened(monkeypatch)
@@ -184,6 +184,30 @@ async def test_a_full_file_system(tmp_path: Path, unused_tcp_port: int) -> None:
         unmount(small)
 
 
+async def test_a_file_that_nobody_may_write_any_more(house: LowHouse, unused_tcp_port: int) -> None:
+    """Read-only in earnest, to root too, as after a fault of the file system; what is open is refused from then on."""
+    if not immutable(house.folder / "probe", mark=True):
+        pytest.skip("the file system or the user cannot make a file immutable")
+    immutable(house.folder / "probe", mark=False)
+
+    @contextlib.contextmanager
+    def readonly() -> Iterator[None]:
+        # Not the -shm: it is memory that all share, and the kernel kills whoever writes it then.
+        files = [house.folder / name for name in ("subtally.db", "subtally.db-wal")]
+        for file in files:
+            assert immutable(file, mark=True)
+        try:
+            with pytest.raises(PermissionError):
+                files[0].open("ab")
+            yield
+        finally:
+            for file in files:
+                immutable(file, mark=False)
+
+    async with watched(house, unused_tcp_port) as trouble:
+        await refused_and_back(trouble, readonly(), "disk I/O error")
+
+
 @contextlib.contextmanager
 def filled(folder: Path) -> Iterator[None]:
     """Not one block is left. The WAL is filled up too: its blocks that are written again need no new ones."""
@@ -216,6 +240,14 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Connection]:
 
 def mount(folder: Path) -> bool:
     command = ["mount", "-t", "tmpfs", "-o", "size=2m", "subtally-test", str(folder)]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def immutable(file: Path, *, mark: bool) -> bool:
+    """Whether it could be marked so, or unmarked."""
+    if not file.exists():
+        file.touch()
+    command = ["chattr", "+i" if mark else "-i", str(file)]
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
