@@ -61,7 +61,15 @@ def _in_window(weekly: Weekly, now_ms: int) -> bool:
         after = day if weekly.end_minute > weekly.start_minute else day + timedelta(days=1)
         begin = datetime(day.year, day.month, day.day, *divmod(weekly.start_minute, 60), tzinfo=zone)
         end = datetime(after.year, after.month, after.day, *divmod(weekly.end_minute, 60), tzinfo=zone)
-        # Compared as instants: a wall time that a clock change skips or repeats is still one instant.
-        if begin.astimezone(UTC) <= now < end.astimezone(UTC):
+        if _reached(begin, now) and not _reached(end, now):
             return True
     return False
+
+
+def _reached(edge: datetime, now: datetime) -> bool:
+    """Whether a wall time is there or over. One that a clock change skips is there once the clock has jumped."""
+    # As instants: a wall time that comes twice is the first of both.
+    instant = edge.astimezone(UTC)
+    if instant.astimezone(edge.tzinfo).replace(tzinfo=None) == edge.replace(tzinfo=None):
+        return instant <= now
+    return now.astimezone(edge.tzinfo).replace(tzinfo=None) >= edge.replace(tzinfo=None)

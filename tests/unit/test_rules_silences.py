@@ -87,6 +87,42 @@ def test_a_weekly_window_keeps_its_wall_time_when_the_clocks_change(when: str, *
     assert active(replace(ANY, weekly=NIGHT), at(when)) is silent
 
 
+@pytest.mark.parametrize(
+    "zone,day,start,end,silent",
+    [
+        (
+            BERLIN,
+            "2026-03-29",
+            (2, 15),
+            (3, 15),
+            {"01:59": False, "03:00": True, "03:14": True, "03:15": False},
+        ),
+        (
+            BERLIN,
+            "2026-03-29",
+            (1, 0),
+            (2, 30),
+            {"00:59": False, "01:59": True, "03:00": False, "03:29": False},
+        ),
+        (
+            BERLIN,
+            "2026-03-29",
+            (2, 15),
+            (2, 45),
+            {"01:59": False, "03:00": False, "03:15": False, "03:44": False},
+        ),
+        ("America/New_York", "2026-03-08", (2, 30), (4, 0), {"01:59": False, "03:00": True, "04:00": False}),
+        ("America/New_York", "2026-03-08", (0, 0), (2, 30), {"01:59": True, "03:00": False, "03:29": False}),
+    ],
+)
+def test_an_edge_in_the_hour_that_is_skipped_is_where_the_clock_jumps(
+    zone: str, day: str, start: tuple[int, int], end: tuple[int, int], silent: dict[str, bool]
+) -> None:
+    minutes = [60 * hour + minute for hour, minute in (start, end)]
+    sunday = replace(ANY, weekly=Weekly(frozenset({6}), *minutes, zone))
+    assert {time: active(sunday, at(f"{day} {time}", zone)) for time in silent} == silent
+
+
 def test_a_window_of_an_hour_that_comes_twice_is_silent_both_times() -> None:
     twice = replace(ANY, weekly=Weekly(frozenset({6}), 2 * 60, 3 * 60, BERLIN))
     first = at("2026-10-25 02:30")
