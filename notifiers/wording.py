@@ -16,7 +16,7 @@ from notifiers.summary import gravest, heading, lines, one_line, summary_title, 
 from notifiers.templating import render
 from notifiers.text import clip, units
 from notifiers.times import zone
-from notifiers.view import LABEL_UNITS, Reader, View, glance, severity_of, view
+from notifiers.view import LABEL_UNITS, TEXT_UNITS, Reader, View, glance, severity_of, view
 from rules.model import Severity
 from rules.outcome import NotificationKind
 
@@ -24,7 +24,7 @@ LIMIT_UNITS = 3_500
 """UTF-16 units of a body. Telegram takes 4,096, and the title stands before it."""
 
 TITLE_UNITS = 60
-_NAME_UNITS = (LABEL_UNITS, 24, 10)
+_NAME_UNITS = (TEXT_UNITS, LABEL_UNITS, 24, 10)  # whole names where all alerts have room with them
 _DETAILS = (3, 2, 1)
 _LEAST_BLOCK_UNITS = 60  # hardly a block is shorter: more of them than this allows are not even tried
 
@@ -66,7 +66,11 @@ def _worded(message: Message, reader: Reader, phrasing: Phrasing, limit_units: i
     title, body, named = "", "", frozenset[str]()
     views: tuple[View, ...] = ()
     first = is_first_look(message.items)
+    names = (name for item in message.items for name in (item.facts.label, item.facts.rule))
+    longest = max(map(units, names))
     for name_units in _NAME_UNITS:
+        if name_units > LABEL_UNITS >= longest:
+            continue
         drafts = _Drafts(replace(reader, name_units=name_units))
         views = drafts.views(message.items, most=limit_units // LEAST_LINE_UNITS)
         title = _title(views, drafts, phrasing, first=first)
@@ -74,7 +78,8 @@ def _worded(message: Message, reader: Reader, phrasing: Phrasing, limit_units: i
             body, named = _single(message, views[0], phrasing, first=first, limit_units=limit_units)
         else:
             body, named = _several(message, views, drafts, phrasing, first=first, limit_units=limit_units)
-        if named and units(body) <= limit_units:
+        enough = named if name_units <= LABEL_UNITS else len(named) == len(views)
+        if enough and units(body) <= limit_units:
             break
     return Wording(title, clip(body, limit_units) or title, _tone(views), named)
 

@@ -123,6 +123,25 @@ def test_every_alert_is_named_while_it_fits(items: list[Item]) -> None:
     assert all(alert_id in wording.body for alert_id in wording.named)
 
 
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_long_name_is_told_whole_where_there_is_room(count: int) -> None:
+    long = [
+        replace(FACTS, rule=f"{n} " + "floor " * 30 + "end", label=f"{n}" + "x" * 240 + "@d")
+        for n in range(count)
+    ]
+    wording = tell([item(f"A{10_000 + n}", facts=facts) for n, facts in enumerate(long)])
+    for facts in long:
+        assert facts.label in wording.body
+        assert facts.rule in wording.body
+
+
+def test_a_long_name_costs_no_alert_its_place() -> None:
+    items = [item(f"A{10_000 + n}", facts=replace(FACTS, label=f"{n}" + "x" * 240)) for n in range(60)]
+    room = fitting(items, timezone="UTC", public_url="", now_ms=NOW_MS)
+    assert 20 < room < 60
+    assert tell(items[:room], public_url="").named == {one.alert_id for one in items[:room]}
+
+
 @given(st.sampled_from(Kind), amounts, labels)
 def test_law_9_the_judged_figure_stands_in_full(kind: Kind, value: str, label: str) -> None:
     wording = tell([item("A7F3", kind, replace(FACTS, value=value, label=label))])
