@@ -55,7 +55,9 @@ def arrived(step: Step, settings: ExchangeSettings, tracking: Tracking, key: Leg
                 break
         if not proof:
             # One that may as well have been its other side leaves the question open for this one, too.
-            twins = [other for other in near if first in _rivals_of(step, other) and other != first]
+            twins = [
+                other for other in near if first in _rivals_of(step, other) and other.account != first.account
+            ]
             for other in twins:
                 _is_rival(step, known[other].match, other, key)
             others += [other for other in twins if other.account != key.account]
@@ -275,6 +277,9 @@ def _is_rival(step: Step, ident: str, partner: LegKey, key: LegKey) -> None:
     match = step.world.matches.get(ident)
     if match is None or match.proof or partner.account == key.account or key in match.rivals:
         return
+    own = match.givers if partner in match.takers else match.takers
+    if any(one.account == key.account for one in own):
+        return  # the same account again: from whom to whom is not in question
     match = replace(match, rivals=(*match.rivals, key))
     step.world.matches[ident] = match
     _ask(step, [*match.givers, *match.takers])

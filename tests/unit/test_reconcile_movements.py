@@ -509,6 +509,16 @@ def test_two_equal_movements_at_one_time_are_both_shown_as_ambiguous() -> None:
     assert headlines(engine) == []
 
 
+def test_the_same_movement_once_more_is_not_ambiguous() -> None:
+    engine = Engine(ALL)
+    three(engine)
+    for minute, (a, b) in enumerate((("70", "130"), ("40", "160"), ("10", "190")), 1):
+        engine.at(f"{minute}m").reads("a", USDT=a)
+        engine.reads("b", USDT=b)
+    assert headlines(engine) == ["30 USDT moved from a to b"] * 3
+    assert [alert.facts.details for alert in engine.world.alerts.values()] == [(), (), ()]
+
+
 def test_a_history_that_comes_between_the_two_sides_hides_no_movement() -> None:
     engine = Engine(ALL)
     three(engine)
