@@ -41,7 +41,7 @@ class Outbox:
         over = alert(
             state="resolved", facts=facts(value="9", reason="topped up", fired_ms=1_000, ended_ms=at_ms)
         )
-        self.world.drop_alert(KEY)
+        self.world.drop_alert(KEY, at_ms)
         moved = [transition("firing", "resolved", at_ms=at_ms)]
         self.commit(Outcome(transitions=moved, notifications=list(told), ended=[over]), at_ms)
 
