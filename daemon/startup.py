@@ -59,7 +59,9 @@ async def _with_store(
 ) -> Started:
     kept = await store.accepted_rules()
     before = None
-    if kept is not None:
+    if kept is not None and config is not None and kept.sources == config.ruleset.sources:
+        before = config  # the same texts mean the same; to read many takes longer than to load the state
+    elif kept is not None:
         try:
             before = parse(kept.sources, path.parent)
         except ConfigError:
