@@ -65,7 +65,7 @@ class Found:
     def placed(self, file: str, texts: Sequence[str]) -> list[Problem]:
         """As faults of the file are told."""
         key = f'exchange "{self.exchange}"'
-        return [Problem(file, None, None, None, key, f"{key}: {text}") for text in texts]
+        return [Problem(file, None, None, None, key, text) for text in texts]
 
 
 def look(config: Config, spent: Mapping[str, str] | None = None) -> list[Found]:
