@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yarl import URL
+
 from daemon import exchanges
 from daemon.config import Config, ConfigError, load, parse
 from daemon.config.differences import Change, differences
@@ -89,7 +91,7 @@ def check_secrets(config: Config, *, notifiers: bool = True) -> None:
         problems += _unfit_addresses(config) if notifiers else []
         problems += _unfit_keys(config)
         heartbeat = config.daemon.heartbeat_url
-        if heartbeat is not None and not heartbeat.resolve().startswith(("https://", "http://")):
+        if heartbeat is not None and not _is_web_address(heartbeat.resolve()):
             problems.append(f"{config.file}: daemon: heartbeat_url: it is not an http or https address")
     _refuse(problems)
 
@@ -111,6 +113,14 @@ def _unfit_addresses(config: Config) -> Iterator[str]:
         fault = check_url(notifier.url.resolve())
         if fault:
             yield f'{config.file}: notifier "{notifier.settings.name}": url: {fault}'
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parsed = URL(url)
+        return parsed.scheme in {"http", "https"} and bool(parsed.host)
+    except ValueError:
+        return False
 
 
 def _unfit_keys(config: Config) -> Iterator[str]:
