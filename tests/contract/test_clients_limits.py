@@ -234,6 +234,47 @@ async def test_law_11_a_thousand_readings_draw_no_refusal(world: World, kind: st
     assert world.simulator.venues[kind].records.refused == 0
 
 
+async def test_law_11_who_eats_half_of_a_users_budget_is_noticed_and_yielded_to(world: World) -> None:
+    """Another program under the same user, known by nothing but the usage headers."""
+    client = await world.client("binance", "assets")
+    other = await world.client("binance", "assets", shared=Shared(world.hand), name="another program")
+    other._observe = lambda *_said: None  # it takes no heed of anybody
+    task, theirs = (tasks_of(world, one_, "binance")[0] for one_ in (client, other))
+    pool, running, done = client._pools[task.pool], list[asyncio.Task[None]](), 0
+    half = pool.slots // 2 // 60  # calls of the other a second
+
+    async def read_on() -> None:
+        nonlocal done
+        while True:
+            assert isinstance(await one(client, task), Reading)
+            done += 1
+
+    async def seconds(count: int) -> None:
+        for _ in range(count):
+            for _ in range(half):
+                assert isinstance(await one(other, theirs), Reading)
+            before = None
+            while (done, pool._under_way) != before or pool._under_way:  # until only time brings the next one
+                before = done, pool._under_way
+                await idle()
+            assert [task.exception() for task in running if task.done()] == []
+            await world.advance(1)
+
+    await seconds(60)
+    running += [asyncio.create_task(read_on()) for _ in range(client.width(task.pool))]
+    try:
+        await seconds(59)
+        assert pool.slots * 0.4 < done <= pool.slots * 0.6
+        done = 0
+        await seconds(31)
+        assert pool.slots * 0.4 < done <= pool.slots * 0.6, "minute for minute, and none rests for good"
+    finally:
+        for reader in running:
+            reader.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    assert world.simulator.binance.records.refused == 0
+
+
 async def test_a_key_in_doubt_rests_alone_on_a_shared_address(world: World) -> None:
     client, other = await world.client("binance"), await world.client("binance", name="other")
     other._key_gate = world.shared.gate("another", "key")  # as if its key were another
