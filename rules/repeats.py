@@ -27,12 +27,19 @@ class Repeats:
     """
 
     lines: list[Line] = field(default_factory=list)
-    readings: list[Reading] = field(default_factory=list)
+    began_ms: list[int] = field(default_factory=list)
+    ended_ms: list[int] = field(default_factory=list)
     now_ms: list[int] = field(default_factory=list)
     exchange: str = ""
     since_ms: int = 0
     until_ms: int = 0
     now_until_ms: int = 0
+
+    def reading(self, place: int) -> Reading:
+        """One of the run, whole: it is the one that its line repeats, at other times."""
+        return self.lines[place].reading._replace(
+            began_ms=self.began_ms[place], ended_ms=self.ended_ms[place]
+        )
 
 
 def expect(step: Step, plan: AccountPlan, account: Account, reading: Reading) -> None:
@@ -58,7 +65,8 @@ def take(world: World, reading: Reading, now_ms: int, run: Repeats) -> bool:
     Each condition stands for a line of `judge_reading` that would do something. The others are held by whoever
     changes what they rest on: an account, an alert, the rules or a holding that changes forgets its lines.
     """
-    line = world.index.lines.get(id(reading[6]))
+    index = world.index
+    line = index.lines.get(id(reading[6]))
     if line is None or reading[:3] != line.head or reading[5:] != line.tail:
         return False
     began_ms, ended_ms, holding = reading[3], reading[4], line.holding
@@ -70,11 +78,12 @@ def take(world: World, reading: Reading, now_ms: int, run: Repeats) -> bool:
     if not (known or _is_calm(world, reading, now_ms, run)):
         return False
     if ended_ms > run.since_ms:
-        world.index.last_success_ms[run.exchange] = run.since_ms = ended_ms
+        index.last_success_ms[run.exchange] = run.since_ms = ended_ms
     holding.began_ms = began_ms
     holding.ended_ms = holding.whole_ms = ended_ms
     run.lines.append(line)
-    run.readings.append(reading)
+    run.began_ms.append(began_ms)
+    run.ended_ms.append(ended_ms)
     run.now_ms.append(now_ms)
     return True
 

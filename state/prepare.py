@@ -188,6 +188,10 @@ class Preparer:
         drops: list[Parameters] = []
         rows: list[Parameters] = []
         anew: set[WalletKey] = set()
+        # Before what was judged: its times are those of the World now, whichever came first.
+        for entry in batch:
+            if isinstance(entry.input, Repeats):
+                self._times.put_again(entry.input)
         for key in world.holdings.touched:
             holding = world.holdings.get(key)
             where = (key[0], names(key[1]))
@@ -205,9 +209,6 @@ class Preparer:
                     (*where, names(asset), _amounts(row).decode(), holding.ended_ms)
                     for asset, row in holding.rows.items()
                 )
-        for entry in batch:
-            if isinstance(entry.input, Repeats):
-                self._times.put_again(entry.input.lines)
         changes = (change for entry in batch for change in entry.outcome.changes)
         changed = list(self._changed_rows(changes, anew, world.holdings))
         emptied = drops + [(account, names(wallet)) for account, wallet in anew]

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from rules.records import Holding, Line
+from rules.records import Holding
+from rules.repeats import Repeats
 
 BLOCK: Final = 64
 WIDTH: Final = 14
@@ -48,14 +49,16 @@ class Blocks:
         block[at], block[at + 1], block[at + 2] = holding.began_ms, holding.ended_ms, holding.whole_ms or 0
         self._touched.add(place)
 
-    def put_again(self, lines: Iterable[Line]) -> None:
-        """As `put`, of wallets that it knows, whose last reading was a complete look."""
+    def put_again(self, run: Repeats) -> None:
+        """As `put`, of wallets whose last reading was a complete look; not of those that it does not know yet."""
         slots, touched, last = self._slots, self._touched, None
-        for line in lines:
-            place, block, at = slots[line.place]
-            holding = line.holding
-            block[at] = holding.began_ms
-            block[at + 1] = block[at + 2] = holding.ended_ms
+        for line, began_ms, ended_ms in zip(run.lines, run.began_ms, run.ended_ms, strict=True):
+            slot = slots.get(line.place)
+            if slot is None:
+                continue
+            place, block, at = slot
+            block[at] = began_ms
+            block[at + 1] = block[at + 2] = ended_ms
             if place is not last:
                 touched.add(place)
                 last = place

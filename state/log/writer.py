@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 from operator import sub
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -74,22 +75,25 @@ class LogWriter:
 
     def add_repeats(self, run: Repeats) -> None:
         """Append readings that say what the last ones said, in their order: one record for neighbours of one kind."""
-        known = self._by_line.get
-        wallets = [known(line) or self._repeated(line) for line in run.lines]
+        wallets: list[_Wallet | None] = list(map(self._by_line.get, run.lines))
+        if not all(wallets):
+            wallets = [
+                wallet or self._repeated(line) for wallet, line in zip(wallets, run.lines, strict=True)
+            ]
         begin, last = 0, len(wallets)
         while begin < last:
             first = wallets[begin]
             if first is None:  # the log began anew since: it has nothing to repeat
-                self.add(run.readings[begin], run.now_ms[begin])
+                self.add(run.reading(begin), run.now_ms[begin])
                 begin += 1
                 continue
-            identities = []
-            for wallet in wallets[begin:]:
-                if wallet is None or wallet.place != first.place:
+            place, identities = first.place, [first.identity]
+            for wallet in islice(wallets, begin + 1, None):
+                if wallet is None or wallet.place != place:
                     break
                 identities.append(wallet.identity)
             end = begin + len(identities)
-            self._repeats(first.place, identities, run.readings[begin:end], run.now_ms[begin:end])
+            self._repeats(place, identities, run, slice(begin, end))
             begin = end
 
     def _repeated(self, line: Line) -> _Wallet | None:
@@ -104,20 +108,19 @@ class LogWriter:
         self._by_line[line] = wallet
         return wallet
 
-    def _repeats(
-        self, place: tuple[int, int, int], identities: list[int], readings: list[Reading], now_ms: list[int]
-    ) -> None:
+    def _repeats(self, place: tuple[int, int, int], identities: list[int], run: Repeats, part: slice) -> None:
+        began_ms, ended_ms, now_ms = run.began_ms[part], run.ended_ms[part], run.now_ms[part]
         if not self._records:
             self._first_ms = self._now_ms = now_ms[0]
         out = self._open
         self._head(out, kinds.REPEATS, now_ms[0])
-        for part in place:
-            put_number(out, part)
+        for number in place:
+            put_number(out, number)
         columns = (
             [identities[0], *map(sub, identities[1:], identities)],
             [*map(sub, now_ms[1:], now_ms)],
-            [now - reading[4] for now, reading in zip(now_ms, readings, strict=True)],
-            [reading[4] - reading[3] for reading in readings],
+            [*map(sub, now_ms, ended_ms)],
+            [*map(sub, ended_ms, began_ms)],
         )
         data = msgspec.msgpack.encode(columns)
         put_number(out, len(data))

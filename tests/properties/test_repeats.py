@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -157,6 +158,38 @@ def test_law_13_what_was_not_judged_is_logged_kept_and_replayed_as_if_it_was(
                 pass
             left = list(store.log(lambda _: RULES))
             assert left == kept[len(kept) - len(left) :]
+
+
+@pytest.mark.parametrize("begun", ["before", "with it"])
+@pytest.mark.parametrize("last", [1, 2, 3, 4])
+def test_law_6_a_commit_keeps_the_last_times_of_a_wallet_however_they_came_about(
+    tmp_path: Path, begun: str, last: int
+) -> None:
+    before, after = {"A": ("9", "0")}, {"A": ("8", "0")}
+
+    def read(at_ms: int, rows: dict[str, tuple[str, str]], wallet: str = "funding") -> tuple[Input, int]:
+        return Reading("okx-main", PEOPLE[0], wallet, at_ms - 5, at_ms, FIELDS, rows), at_ms
+
+    told = Listing("okx-main", "list", 1_002, 1_003, complete=True, accounts=(ListedAccount(PEOPLE[0]),))
+    begin: list[tuple[Input, int]] = [
+        (RulesAccepted(1_000, RULES), 1_000),
+        (Start(1_001), 1_001),
+        (told, 1_004),
+        read(2_000, before),
+        read(3_000, before, "trading"),
+        read(3_500, before),
+    ]
+    with Store.open(tmp_path / "subtally.db", migrate=True) as store:
+        world = store.load(Ruleset())
+        batch = fold(world, begin)
+        if begun == "before":
+            store.commit(batch, world)
+            batch = []
+        more = [read(4_000, before), read(4_500, after), read(4_900, after), read(5_300, before)]
+        batch += fold(world, more[:last])
+        assert any(isinstance(entry.input, Repeats) for entry in batch)
+        store.commit(batch, world)
+        assert same(store.load(world.ruleset), world)
 
 
 def test_most_readings_of_a_quiet_desk_are_not_judged() -> None:
