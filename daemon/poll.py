@@ -1,24 +1,27 @@
 """The reading of one exchange: a listing job, and a queue of readings that is worked off without end.
 
 Every `poll_every` the dispatcher queues what is neither queued nor under way. A sweep that takes longer is
-ordinary: its rest is still queued, nothing overlaps and nothing is skipped. A confirming read goes ahead.
+ordinary: its rest is still queued, nothing overlaps and nothing is skipped. A confirming read goes ahead. In a
+sweep that fits, those that matter go first; in a longer one they are read again every `poll_every`, with a share of
+the starts (`daemon/waiting.py`). Where one call reads all accounts (Bitget's pass) there is no order to choose.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Coroutine, Iterable
-from dataclasses import dataclass, field
-from heapq import heappop, heappush
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from daemon.engine import Engine
 from daemon.exchanges.base import Answer, Task, Venue
+from daemon.matters import Matters
 from daemon.outage import Outage
+from daemon.waiting import Queue
 from daemon.wishes import Wishes
+from rules.accounts import find
 from rules.model import (
     MASTER_IDENTITY,
     Failure,
@@ -28,11 +31,10 @@ from rules.model import (
     MasterSeen,
     Pass,
     Reading,
-    Severity,
 )
-from rules.outcome import Recheck
+from rules.outcome import Outcome, Recheck
 from rules.ruleset import ExchangeSettings
-from rules.step import selected
+from rules.step import Step, selected
 from rules.world import Account
 
 log = structlog.get_logger(__name__)
@@ -58,21 +60,6 @@ class Counters:
     incomplete: int = 0
 
 
-@dataclass(slots=True)
-class _Queue:
-    """The tasks of one pool that wait, urgent ones apart, and those under way."""
-
-    ordinary: deque[Task] = field(default_factory=deque)
-    urgent: list[tuple[int, int, Task]] = field(
-        default_factory=list
-    )  # a heap: the most severe, then the first
-    waiting: set[Task] = field(default_factory=set)
-    hurried: set[Task] = field(default_factory=set)
-    running: dict[Task, asyncio.Task[None]] = field(default_factory=dict)
-    again: dict[Task, Severity] = field(default_factory=dict)
-    hurries: int = 0
-
-
 class Poller:
     """Reads one exchange through its venue's client and hands every answer to the engine."""
 
@@ -82,7 +69,10 @@ class Poller:
         self.counters = Counters()
         self.halted = ""
         self._engine = engine
-        self._queues: dict[str, _Queue] = {}
+        self._queues: dict[str, Queue] = {}
+        self._matters = Matters(settings.name, engine.world)
+        self._crowded = False  # a sweep takes longer than `poll_every`
+        self._last_ms: dict[Task, int] = {}  # when each task was last done
         self._tasks: list[Task] | None = None
         self._by_part: dict[tuple[Identity | None, str], Task] = {}
         self._not_before: dict[Task, int] = {}
@@ -152,11 +142,11 @@ class Poller:
         if self.halted or not self._ready.is_set():
             return
         now = self._engine.clock()
-        for task in self.tasks():
-            if self._not_before.get(task, 0) <= now:
-                self._enqueue(task)
+        tasks = [task for task in self.tasks() if self._not_before.get(task, 0) <= now]
+        self._learn_pace()
+        self._enqueue(tasks, now)
         if not self._sweep_left:
-            self._sweep_left = {task for task in self.tasks() if self._not_before.get(task, 0) <= now}
+            self._sweep_left = set(tasks)
             self.counters.sweep_began_ms = now
         self._pump()
 
@@ -170,6 +160,8 @@ class Poller:
             known = set(self._tasks)
             self._not_before = {task: at for task, at in self._not_before.items() if task in known}
             self._sweep_left &= known
+            self._last_ms = self._last_reads()
+            self._matters.keep_only(set(self._engine.world.index.by_exchange.get(self.settings.name, ())))
             self._outage.keep_only(set(identities) | {MASTER_IDENTITY})
         return self._tasks
 
@@ -184,7 +176,7 @@ class Poller:
         for wanted in sorted(rechecks, key=lambda one: -one.severity.rank):
             task = self._task_for(wanted)
             if task is not None and self._not_before.get(task, 0) <= self._engine.clock():
-                self._hurry(task, wanted.severity)
+                self._queue(task.pool).hurry(task, wanted.severity)
         self._pump()
 
     def relist_soon(self) -> None:
@@ -227,38 +219,89 @@ class Poller:
         calls = [task for task in self.venue.tasks([identity]) if task.account == identity]
         return calls[0] if calls else None
 
-    def _enqueue(self, task: Task) -> None:
-        queue = self._queues.setdefault(task.pool, _Queue())
-        if task not in queue.running and task not in queue.waiting and task not in queue.hurried:
-            queue.waiting.add(task)
-            queue.ordinary.append(task)
+    def _last_reads(self) -> dict[Task, int]:
+        """When each task was last done; after a start, when the state last heard what it would tell."""
+        found: dict[Task, int] = {}
+        for account in self._accounts():
+            for wallet in self.settings.wallets:
+                task = self._by_part.get((account.identity, wallet))
+                holding = self._engine.world.holdings.get((account.key, wallet))
+                if task is not None and holding is not None:
+                    found[task] = holding.ended_ms
+        found.update((task, at) for task, at in self._last_ms.items() if self._is_known(task))
+        return found
 
-    def _hurry(self, task: Task, severity: Severity) -> None:
-        """Ahead of the ordinary queue; what is under way is asked again, because it may have begun too early."""
-        queue = self._queues.setdefault(task.pool, _Queue())
-        if task in queue.running:
-            queue.again[task] = max(severity, queue.again.get(task, severity), key=lambda one: one.rank)
-        elif task not in queue.hurried:
-            queue.hurried.add(task)
-            queue.hurries += 1
-            heappush(queue.urgent, (-severity.rank, queue.hurries, task))
+    def _is_known(self, task: Task) -> bool:
+        return self._by_part.get((task.account, task.wallet)) == task
+
+    def _learn_pace(self) -> None:
+        """Whether accounts wait for more than a `poll_every`: by the venue's limit, or because they do."""
+        settings = self.settings
+        lawful_us = len(self._by_part) // max(1, len(settings.wallets)) * settings.read_us
+        late = any(queue.behind for queue in self._queues.values())
+        crowded = settings.own_call and (late or lawful_us > settings.poll_every_ms * 1000)
+        if crowded and not self._crowded:
+            self._matters = Matters(settings.name, self._engine.world)
+        self._crowded = crowded
+
+    def _enqueue(self, tasks: list[Task], now: int) -> None:
+        """Those read longest ago go first; ahead of them, where nobody waits yet, the due ones that matter."""
+        ranks = {}
+        for key in self._matters.all():
+            rank, account = self._matters.rank(key), self._engine.world.accounts.get(key)
+            if rank and account is not None:
+                ranks[account.identity] = rank
+        waiting = {pool: queue.behind for pool, queue in self._queues.items()}
+        due_ms = now - self.settings.poll_every_ms
+
+        def place(task: Task) -> tuple[int, int]:
+            last_ms = self._last_ms.get(task, 0)
+            if not ranks or task.account is None or waiting.get(task.pool) or last_ms > due_ms:
+                return 0, last_ms
+            return -ranks.get(task.account, 0), last_ms
+
+        for task in sorted([one for one in tasks if not self._queue(one.pool).has(one)], key=place):
+            self._queue(task.pool).add(task)
+        for identity in ranks if self._crowded else ():
+            for wallet in self.settings.wallets:
+                part = self._by_part.get((identity, wallet))
+                if part is not None:
+                    self._queue(part.pool).prefer(part)
+
+    def _queue(self, pool: str) -> Queue:
+        if pool not in self._queues:
+            self._queues[pool] = Queue(
+                self.settings.poll_every_ms, self._rank, lambda task: self._last_ms.get(task, 0)
+            )
+        return self._queues[pool]
+
+    def _rank(self, task: Task) -> int:
+        """How much a task matters now; 0 where it is none of one account, or must not be done yet."""
+        if task.account is None or not self._is_known(task):
+            return 0
+        now = self._engine.clock()
+        if self._not_before.get(task, 0) > now:
+            return 0
+        account = find(Step(self._engine.world, now), self.settings.name, task.account)
+        return 0 if account is None or account.master else self._matters.rank(account.key)
 
     def _pump(self) -> None:
         """Start as many waiting tasks as the budget can use."""
+        now = self._engine.clock()
         for pool, queue in self._queues.items():
             width = self.venue.width(pool)
             while len(queue.running) < width and not self.halted:
-                urgent = bool(queue.urgent)
-                task = _next(queue)
-                if task is None:
+                found = queue.next(now)
+                if found is None:
                     break
+                task, urgent = found
                 if task in queue.running:
                     continue
                 queue.running[task] = asyncio.create_task(
                     self._run(queue, task, urgent=urgent), name=task.name
                 )
 
-    async def _run(self, queue: _Queue, task: Task, *, urgent: bool) -> None:
+    async def _run(self, queue: Queue, task: Task, *, urgent: bool) -> None:
         try:
             await self.take(self.venue.perform(task, urgent=urgent), task.name, task)
         except Exception:
@@ -267,10 +310,13 @@ class Poller:
             self._not_before[task] = self._engine.clock() + self.settings.poll_every_ms
         finally:
             queue.running.pop(task, None)
+            self._last_ms[task] = self._engine.clock()
             self._swept(task)
             severity = queue.again.pop(task, None)
             if severity is not None:
-                self._hurry(task, severity)
+                queue.hurry(task, severity)
+            if self._crowded and self._rank(task):
+                queue.prefer(task)
             self._pump()
 
     def _swept(self, task: Task) -> None:
@@ -283,12 +329,25 @@ class Poller:
     async def take(self, answers: object, call: str, task: Task | None = None) -> None:
         """Hand every answer to the engine; `call` and `task` are what asked for them."""
         async for answer in answers:  # type: ignore[attr-defined]
-            await self._engine.take(answer)
+            outcome = await self._engine.take(answer)
             self._count(answer, call, task)
+            if (
+                self._crowded
+                and isinstance(answer, Reading)
+                and task is not None
+                and task.account is not None
+            ):
+                self._look_at(answer, outcome)
             stopped = self._engine.world.exchanges.get(self.settings.name)
             if stopped is not None and stopped.stopped and not self.halted:
                 self.halted = stopped.stopped
                 log.error("exchange.stopped", exchange=self.settings.name, reason=self.halted)
+
+    def _look_at(self, reading: Reading, outcome: Outcome) -> None:
+        now = self._engine.clock()
+        account = find(Step(self._engine.world, now), self.settings.name, reading.account)
+        if account is not None and not account.master:
+            self._matters.heard(account.key, reading, outcome, now)
 
     def _count(self, answer: Answer, call: str, task: Task | None) -> None:
         counters = self.counters
@@ -327,18 +386,3 @@ class Poller:
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-
-def _next(queue: _Queue) -> Task | None:
-    if queue.urgent:
-        _, _, task = heappop(queue.urgent)
-        queue.hurried.discard(task)
-        if task in queue.waiting:
-            queue.waiting.discard(task)
-            queue.ordinary.remove(task)
-        return task
-    if queue.ordinary:
-        task = queue.ordinary.popleft()
-        queue.waiting.discard(task)
-        return task
-    return None

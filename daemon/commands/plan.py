@@ -15,7 +15,7 @@ from daemon.config.wording import span
 from daemon.errors import FoundFault
 
 if TYPE_CHECKING:  # the clients are loaded when there is something to reckon
-    from daemon.commands.planning import Calls, Heard, Plan
+    from daemon.commands.planning import Calls, Heard, Plan, Turn
     from daemon.config.strangers import Known
 
 
@@ -32,7 +32,9 @@ def plan(context: click.Context, file: Path | None, accounts: int | None) -> Non
     """Reckon what the rules file FILE asks of each exchange, and how soon its alerts are heard.
 
     Calls and weight are those of one sweep over all accounts; the lawful minimum is what they take at the
-    configured share of the venue's limit. Nothing is sent anywhere.
+    configured share of the venue's limit. The delay of a reading is how old a fact is when it is found. In a sweep
+    longer than poll_every, accounts with an open alert, near a threshold or just changed are read ahead of their turn.
+    Nothing is sent anywhere.
     """
     config = _loaded(file if file is not None else config_path(context))
     known, reason = ({}, "") if accounts is not None else _known(config)
@@ -93,6 +95,17 @@ def _show(plans: list[Plan]) -> None:
         ],
         [[one.exchange, _sweep(one), span(one.poll_every_ms), _verdict(one)] for one in plans],
     )
+    click.echo()
+    print_table(
+        [
+            Column("exchange"),
+            Column("accounts that"),
+            Column("up to", right=True),
+            Column("typical delay", right=True),
+            Column("worst", right=True),
+        ],
+        [row for one in plans for row in _turn_rows(one)],
+    )
     if any(one.heard for one in plans):
         click.echo()
     print_table(
@@ -143,6 +156,20 @@ def _sweep(one: Plan) -> str:
     return UNKNOWN if one.accounts is None else span(one.sweep_ms)
 
 
+def _turn_rows(one: Plan) -> list[list[str]]:
+    """How old a fact is when a reading finds it."""
+    if one.first == one.rest:
+        return [[one.exchange, "are read", "all", *_delay(one, one.rest)]]
+    return [
+        [one.exchange, "matter", str(one.first.accounts), *_delay(one, one.first)],
+        [one.exchange, "do not", "all", *_delay(one, one.rest)],
+    ]
+
+
+def _delay(one: Plan, turn: Turn) -> list[str]:
+    return [UNKNOWN, UNKNOWN] if one.accounts is None else [span(turn.typical_ms), span(turn.worst_ms)]
+
+
 def _verdict(one: Plan) -> str:
     if one.accounts is None:
         return f"each account is read every {span(one.poll_every_ms)} at best"
@@ -165,6 +192,10 @@ def _as_json(one: Plan) -> dict[str, Any]:
         "sweep_ms": None if unknown else one.sweep_ms,
         "read_every_ms": None if unknown else one.every_ms,
         "lawful": None if unknown else one.sweep_ms <= one.poll_every_ms,
+        "delay": {
+            "matter": _turn_json(one.first, unknown=unknown),
+            "rest": _turn_json(one.rest, unknown=unknown),
+        },
         "reads": [_calls_json(calls, unknown=unknown) for calls in one.reads],
         "listing": _calls_json(one.listing, unknown=unknown),
         "heard": [
@@ -177,6 +208,14 @@ def _as_json(one: Plan) -> dict[str, Any]:
             }
             for heard in one.heard
         ],
+    }
+
+
+def _turn_json(turn: Turn, *, unknown: bool) -> dict[str, Any]:
+    return {
+        "accounts_at_most": None if unknown else turn.accounts,
+        "typical_ms": None if unknown else turn.typical_ms,
+        "worst_ms": None if unknown else turn.worst_ms,
     }
 
 

@@ -15,6 +15,7 @@ from daemon.exchanges import binance, bitget, okx
 from daemon.exchanges.base import Credentials, Venue
 from daemon.exchanges.client import Client
 from daemon.poll import RELIST_SECONDS
+from daemon.waiting import SHARE
 from rules.model import Identity
 from rules.ruleset import ExchangeSettings, Rule
 from rules.types.base import Family
@@ -60,10 +61,23 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """How old a fact is when a reading finds it, on average and at worst; confirming reads apart.
+
+    `accounts` of those that matter can be read that often, None is all of them: the others share their places.
+    """
+
+    accounts: int | None
+    typical_ms: int
+    worst_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One exchange. `accounts` are those that are read, None where nobody knows how many there are.
 
-    `sweep_ms` is the lawful minimum of one sweep, `every_ms` how often an account is really read.
+    `sweep_ms` is the lawful minimum of one sweep, `every_ms` how often an account is really read. `first` are the
+    accounts that matter, `rest` all others.
     """
 
     exchange: str
@@ -74,6 +88,8 @@ class Plan:
     every_ms: int
     reads: tuple[Calls, ...]
     listing: Calls
+    first: Turn
+    rest: Turn
     heard: tuple[Heard, ...]
 
 
@@ -102,6 +118,7 @@ def _plan(config: Config, exchange: ExchangeConfig, known: Known | None, assumed
     listing = _calls(exchange, client, LISTING, _count(settings.kind, LISTING, 1, there or 0))
     sweep_ms = max((one.lawful_ms for one in reads), default=0)
     every_ms = max(settings.poll_every_ms, sweep_ms)
+    first, rest = _turns(settings, reads, every_ms)
     return Plan(
         settings.name,
         read,
@@ -111,7 +128,25 @@ def _plan(config: Config, exchange: ExchangeConfig, known: Known | None, assumed
         every_ms,
         reads,
         listing,
-        tuple(_heard(config, settings, every_ms, listing.lawful_ms)),
+        first,
+        rest,
+        tuple(_heard(config, settings, every_ms, rest.worst_ms, listing.lawful_ms)),
+    )
+
+
+def _turns(exchange: ExchangeSettings, reads: tuple[Calls, ...], every_ms: int) -> tuple[Turn, Turn]:
+    """Those that matter, and the rest. In a sweep that fits, and in one call about all accounts, they are the same."""
+    poll_ms = exchange.poll_every_ms
+    if not exchange.own_call or every_ms <= poll_ms:
+        all_alike = Turn(None, every_ms // 2, every_ms)
+        return all_alike, all_alike
+    slowest = max(reads, key=lambda one: one.lawful_ms)
+    # One start of SHARE is theirs, so that so many find a place within one `poll_every`.
+    places = poll_ms * slowest.slots // (slowest.window_ms * SHARE)
+    worst_ms = every_ms * SHARE // (SHARE - 1)
+    return (
+        Turn(places, min(poll_ms, every_ms) // 2, min(2 * poll_ms, worst_ms)),
+        Turn(None, (every_ms + worst_ms) // 4, worst_ms),
     )
 
 
@@ -146,12 +181,14 @@ def _calls(exchange: ExchangeConfig, client: Venue, pool: str, calls: int) -> Ca
     return Calls(pool, endpoint.path, calls, calls * endpoint.weight, slots, window_ms, lawful_ms)
 
 
-def _heard(config: Config, exchange: ExchangeSettings, every_ms: int, listing_ms: int) -> list[Heard]:
-    """By type, over the rules of that type that are about the exchange."""
+def _heard(
+    config: Config, exchange: ExchangeSettings, every_ms: int, late_ms: int, listing_ms: int
+) -> list[Heard]:
+    """By type, over the rules of that type that are about the exchange; a reading is `late_ms` old at worst."""
     found: dict[str, list[tuple[int, int]]] = {}
     for rule in config.ruleset.rules:
         if rule.enabled and rule.exchange.match(exchange.name):
-            found.setdefault(rule.type, []).append(_span(rule, exchange, every_ms, listing_ms))
+            found.setdefault(rule.type, []).append(_span(rule, exchange, every_ms, late_ms, listing_ms))
     return [
         Heard(
             kind,
@@ -164,18 +201,21 @@ def _heard(config: Config, exchange: ExchangeSettings, every_ms: int, listing_ms
     ]
 
 
-def _span(rule: Rule, exchange: ExchangeSettings, every_ms: int, listing_ms: int) -> tuple[int, int]:
+def _span(
+    rule: Rule, exchange: ExchangeSettings, every_ms: int, late_ms: int, listing_ms: int
+) -> tuple[int, int]:
     """(earliest, worst) in milliseconds after the fact, up to the moment when the message may leave."""
     if rule.spec.family is Family.STALE:
         after_ms: int = rule.spec.after_ms  # type: ignore[attr-defined]
-        return after_ms, after_ms + every_ms  # silence begins with the last reading, which may be that old
+        return after_ms, after_ms + late_ms  # silence begins with the last reading, which may be that old
     if rule.spec.family in {Family.PRESENCE, Family.STATUS}:
         lists = 1 if rule.type == "account_appeared" else exchange.confirm
         best = (lists - 1) * (int(RELIST_SECONDS * 1000) + listing_ms)
         return best, best + max(exchange.poll_every_ms, listing_ms) + listing_ms
     # A confirming read goes ahead of the queue; where one call reads all accounts it is the next pass.
     again_ms = exchange.read_us // 1000 if exchange.own_call else every_ms
-    confirming_ms = (rule.confirm - 1) * (every_ms if rule.sum_over else again_ms)
-    looks = -(-rule.for_ms // every_ms)  # `for` grows from one reading to the next
-    best = max(looks * every_ms, (rule.confirm - 1) * again_ms)
-    return best, max(looks * every_ms, confirming_ms) + every_ms
+    confirming_ms = (rule.confirm - 1) * (late_ms if rule.sum_over else again_ms)
+    # `for` grows from one reading to the next, and what is pending is read ahead of its turn where there is room.
+    soon_ms = exchange.poll_every_ms if exchange.own_call else every_ms
+    best = max(-(-rule.for_ms // soon_ms) * soon_ms, (rule.confirm - 1) * again_ms)
+    return best, max(-(-rule.for_ms // every_ms) * late_ms, confirming_ms) + late_ms

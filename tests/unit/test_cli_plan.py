@@ -59,7 +59,29 @@ def test_alerts_are_heard_between_the_confirming_read_and_a_whole_poll_more() ->
     assert heard["low_balance"]["worst_ms"] == 150_000  # for = 2m
     assert heard["stale"]["earliest_ms"] == 180_000
     late = {one["type"]: one for one in planned(EXAMPLE, "--accounts", "312")["okx-main"]["heard"]}
-    assert late["high_balance"]["worst_ms"] == 130_416  # a whole sweep, and the confirming read
+    # A whole sweep of those that do not matter, and the confirming read.
+    assert late["high_balance"]["worst_ms"] == 130_000 * 4 // 3 + 416
+
+
+def test_a_long_sweep_tells_how_long_those_that_matter_and_the_others_wait() -> None:
+    plans = planned(EXAMPLE, "--accounts", "10000")
+    delay = plans["okx-main"]["delay"]
+    poll_ms, sweep_ms = plans["okx-main"]["poll_every_ms"], plans["okx-main"]["sweep_ms"]
+    assert delay["rest"]["worst_ms"] == sweep_ms * 4 // 3
+    assert sweep_ms // 2 < delay["rest"]["typical_ms"] < delay["rest"]["worst_ms"] // 2 + sweep_ms // 2
+    assert delay["matter"]["typical_ms"] == poll_ms // 2
+    assert delay["matter"]["worst_ms"] == 2 * poll_ms
+    assert delay["matter"]["accounts_at_most"] == poll_ms * 6 // (2_500 * 4)
+
+
+def test_where_all_are_read_every_poll_or_in_one_call_there_is_nothing_to_put_first() -> None:
+    plans = planned(EXAMPLE, "--accounts", "312")
+    for name in ("binance-main", "bitget-main"):
+        assert plans[name]["delay"]["matter"] == plans[name]["delay"]["rest"]
+        assert plans[name]["delay"]["rest"]["worst_ms"] == plans[name]["read_every_ms"]
+    text = subtally("plan", EXAMPLE, "--accounts", "10000").stdout
+    rows = [line.split() for line in text.splitlines() if " matter " in line or " do not " in line]
+    assert [row[0] for row in rows] == ["binance-main"] * 2 + ["okx-main"] * 2
 
 
 def test_the_accounts_are_those_of_the_state(tmp_path: Path) -> None:

@@ -1,0 +1,142 @@
+"""The tasks of one pool that wait: confirming reads, then in turn the ordinary ones and those that matter.
+
+Ordinary tasks go round: whoever was read longest ago is next. A task that matters is due again `every_ms` after its
+last reading, ahead of its turn, but no more than one start in SHARE is such a one while others wait: so a sweep over
+the others takes at most SHARE ÷ (SHARE - 1) of its lawful time. Confirming reads are the venue's business: they pass
+all, with half of its budget at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import Final
+
+from daemon.exchanges.base import Task
+from rules.model import Severity
+
+SHARE: Final = 4
+"""One start of so many may go to a task ahead of its turn, while others wait."""
+
+
+@dataclass(slots=True)
+class Queue:
+    """`rank` tells how much a task matters now, 0 is not at all; `last_ms` when a task was last done."""
+
+    every_ms: int
+    rank: Callable[[Task], int]
+    last_ms: Callable[[Task], int]
+    running: dict[Task, asyncio.Task[None]] = field(default_factory=dict)
+    again: dict[Task, Severity] = field(default_factory=dict)  # asked for while it was under way
+    _ordinary: deque[Task] = field(default_factory=deque)
+    _waiting: set[Task] = field(default_factory=set)  # those of `_ordinary` that are meant
+    _void: dict[Task, int] = field(default_factory=dict)  # so many of its first places in `_ordinary` are not
+    _early: set[Task] = field(default_factory=set)  # done ahead of their turn since their last one
+    _urgent: list[tuple[int, int, Task]] = field(default_factory=list)  # a heap: the most severe, the first
+    _hurried: set[Task] = field(default_factory=set)
+    _later: list[tuple[int, int, Task]] = field(default_factory=list)  # a heap: due at
+    _due: list[tuple[int, int, Task]] = field(default_factory=list)  # a heap: those that matter most
+    _preferred: set[Task] = field(default_factory=set)  # those of both
+    _credit: int = 0  # ordinary starts since the last one ahead of its turn
+    _count: int = 0
+
+    @property
+    def behind(self) -> bool:
+        """Whether ordinary tasks wait."""
+        return bool(self._waiting)
+
+    def has(self, task: Task) -> bool:
+        """Whether it waits for its turn, is hurried, or is under way."""
+        return task in self.running or task in self._waiting or task in self._hurried
+
+    def add(self, task: Task) -> None:
+        """At the end of the ordinary tasks; it may not be here yet."""
+        self._waiting.add(task)
+        self._ordinary.append(task)
+
+    def prefer(self, task: Task) -> None:
+        """It matters: it is due again `every_ms` after its last reading."""
+        if task not in self._preferred:
+            self._preferred.add(task)
+            self._put(task, self.last_ms(task) + self.every_ms)
+
+    def hurry(self, task: Task, severity: Severity) -> None:
+        """Ahead of all others; what is under way is asked again, because it may have begun too early."""
+        if task in self.running:
+            self.again[task] = max(severity, self.again.get(task, severity), key=lambda one: one.rank)
+        elif task not in self._hurried:
+            self._hurried.add(task)
+            self._count += 1
+            heappush(self._urgent, (-severity.rank, self._count, task))
+
+    def next(self, now_ms: int) -> tuple[Task, bool] | None:
+        """The next task and whether it is urgent; None when nothing waits. It is no longer waiting."""
+        if self._urgent:
+            _, _, task = heappop(self._urgent)
+            self._hurried.discard(task)
+            if task in self._waiting:
+                self._waiting.discard(task)
+                self._leave_place(task)
+            return task, True
+        found = self._next_preferred(now_ms) or self._next_ordinary(now_ms)
+        return None if found is None else (found, False)
+
+    def _next_ordinary(self, now_ms: int) -> Task | None:
+        while self._ordinary:
+            task = self._ordinary.popleft()
+            void = self._void.pop(task, 0)
+            if void:
+                if void > 1:
+                    self._void[task] = void - 1
+                continue
+            self._waiting.discard(task)
+            if task in self.running:
+                continue
+            early = task in self._early
+            self._early.discard(task)
+            if early and self._due_ms(task) > now_ms:
+                continue  # it was done not long ago: the dispatcher queues it again
+            self._credit += 1
+            return task
+        return None
+
+    def _next_preferred(self, now_ms: int) -> Task | None:
+        while self._later and self._later[0][0] <= now_ms:
+            _, count, task = heappop(self._later)
+            if self._is_due(task, now_ms):
+                heappush(self._due, (-self.rank(task), count, task))
+        while self._due and (self._credit >= SHARE - 1 or not self._waiting):
+            _, _, task = heappop(self._due)
+            if self._is_due(task, now_ms):
+                self._preferred.discard(task)
+                self._credit = 0
+                self._early.add(task)
+                if task in self._waiting:  # its next turn comes when all that wait now have had theirs
+                    self._leave_place(task)
+                    self._ordinary.append(task)
+                return task
+        return None
+
+    def _is_due(self, task: Task, now_ms: int) -> bool:
+        """Whether it still matters and was not done meanwhile; where it was, it is due later."""
+        if not self.rank(task):
+            self._preferred.discard(task)
+            return False
+        due_ms = now_ms + self.every_ms if task in self.running else self._due_ms(task)
+        if due_ms > now_ms:
+            self._put(task, due_ms)
+            return False
+        return True
+
+    def _due_ms(self, task: Task) -> int:
+        return self.last_ms(task) + self.every_ms
+
+    def _put(self, task: Task, due_ms: int) -> None:
+        self._count += 1
+        heappush(self._later, (due_ms, self._count, task))
+
+    def _leave_place(self, task: Task) -> None:
+        self._void[task] = self._void.get(task, 0) + 1
