@@ -55,7 +55,13 @@ class Clockwork:
     def start(self) -> None: ...
 
     def every(
-        self, name: str, seconds: float, job: Callable[[], Awaitable[None]], *, first_after: float = 0.0
+        self,
+        name: str,
+        seconds: float,
+        job: Callable[[], Awaitable[None]],
+        *,
+        first_after: float = 0.0,
+        in_step: bool = False,  # here the time moves for all at once
     ) -> None:
         self.jobs[name] = [seconds, self.now + first_after, job]
 
