@@ -61,8 +61,14 @@ def plan_of(step: Step, account: Account) -> AccountPlan:
 
 
 def is_read(step: Step, account: Account) -> bool:
-    """Whether the account's quantities or valuations are read at all."""
-    return account.present and plan_of(step, account).read
+    """Whether the account's quantities or valuations are read at all.
+
+    It is asked of all accounts in one go after each start and edit: to compile their plans would hold up the loop.
+    """
+    if not account.present:
+        return False
+    plan = cast("AccountPlan | None", step.world.index.plans.get(account.key))
+    return _is_selected(step.exchange(account.exchange), account) if plan is None else plan.read
 
 
 def concerns(rule: Rule, account: Account) -> bool:
@@ -138,8 +144,7 @@ def still_judges(rule: Rule, subject: Subject) -> bool:
 
 
 def _compile(step: Step, account: Account) -> AccountPlan:
-    settings = step.exchange(account.exchange)
-    plan = AccountPlan(settings is not None and _is_selected(settings, account))
+    plan = AccountPlan(_is_selected(step.exchange(account.exchange), account))
     identifiers = account.identity.identifiers
     for rule in filed(step, account):
         if not _is_about(rule, account, identifiers):
@@ -175,7 +180,9 @@ def _is_about(rule: Rule, account: Account, identifiers: tuple[str, ...]) -> boo
     return not isinstance(spec, LowBalance) or spec.selects(identifiers)
 
 
-def _is_selected(settings: ExchangeSettings, account: Account) -> bool:
+def _is_selected(settings: ExchangeSettings | None, account: Account) -> bool:
+    if settings is None:
+        return False
     if account.master:
         return bool({"master", "wallets", "summary"} & set(settings.read))
     return settings.accounts.match(*account.identity.identifiers)

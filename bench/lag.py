@@ -1,0 +1,109 @@
+"""How long the event loop is held up: `python -m bench.lag`, the daemon's own engine and store, no network.
+
+A probe asks to be woken every millisecond. How late it is woken is what an answer, a page or a signal would have
+waited. Other processes' turns count in that, so the CPU time of the loop's own thread stands beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import tempfile
+import time
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.desk import EXCHANGE, Desk, ruleset
+from daemon.cli import GARBAGE_AFTER
+from daemon.engine import Engine
+from daemon.exchanges.binance_wire import FIELDS, read_balances
+from daemon.exchanges.decode import Memo
+from rules.model import ListedAccount, Listing, Reading, Start
+from rules.ruleset import RulesAccepted
+from rules.world import World
+from state.threaded import AsyncStore
+
+EVERY_SECONDS = 0.001
+TOGETHER = 10
+"""Answers that arrive in one turn of the loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The longest that the loop was held up in one phase, in ms: by the clock, and of its own CPU time."""
+
+    phase: str
+    wall_ms: float
+    cpu_ms: float
+
+
+async def held(phase: str, work: Awaitable[object]) -> Held:
+    """Await the work, and look at the loop meanwhile."""
+    task = asyncio.ensure_future(work)
+    wall, cpu = [0.0], [0.0]
+    before, before_cpu = time.perf_counter(), time.thread_time()
+    while not task.done():
+        await asyncio.sleep(EVERY_SECONDS)
+        now, now_cpu = time.perf_counter(), time.thread_time()
+        wall.append(now - before - EVERY_SECONDS)
+        cpu.append(now_cpu - before_cpu)
+        before, before_cpu = now, now_cpu
+    await task
+    return Held(phase, max(wall) * 1000, max(cpu) * 1000)
+
+
+async def sweep(engine: Engine, desk: Desk, memo: Memo) -> None:
+    """Every body once, as fast as they are taken; then all of it is durable."""
+    for number, (who, body) in enumerate(zip(desk.people, desk.bodies, strict=True)):
+        now_ms = engine.clock()
+        rows = memo.recall((who.email or "",), body, read_balances)
+        await engine.take(Reading(EXCHANGE, who, "spot", now_ms - 15, now_ms, FIELDS, rows))
+        if not number % TOGETHER:
+            await asyncio.sleep(0)
+    await engine.settled()
+
+
+async def phases(accounts: int, path: Path) -> list[Held]:
+    """A desk that is new, the same again, 1 % changed, and what a restart loads."""
+    desk, rules, memo, found = Desk(accounts), ruleset(accounts), Memo(), []
+    store = await AsyncStore.open(path, migrate=True)
+    engine = Engine(World(), store)
+    engine.start()
+    people = tuple(map(ListedAccount, desk.people))
+    now_ms = engine.clock()
+    for event in (
+        Start(now_ms),
+        RulesAccepted(now_ms, rules),
+        Listing(EXCHANGE, "list", now_ms, now_ms, complete=True, accounts=people),
+    ):
+        await engine.take(event)
+    await engine.settled()
+    found.append(await held("first sweep", sweep(engine, desk, memo)))
+    gc.collect()
+    gc.freeze()
+    found.append(await held("unchanged sweep", sweep(engine, desk, memo)))
+    desk.change(0.01)
+    found.append(await held("sweep with 1 % changed", sweep(engine, desk, memo)))
+    await engine.close()
+    await store.close()
+    store = await AsyncStore.open(path, migrate=True)
+    found.append(await held("load", store.load(rules)))
+    await store.close()
+    return found
+
+
+def main() -> None:
+    """Print one line a phase."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--accounts", type=int, default=10_000, help="of 50 balances each (10000)")
+    given = parser.parse_args()
+    gc.set_threshold(GARBAGE_AFTER, 20, 20)  # as the daemon has it
+    with tempfile.TemporaryDirectory() as folder:
+        for one in asyncio.run(phases(given.accounts, Path(folder) / "state.db")):
+            print(f"{one.phase:<24} {one.wall_ms:7.1f} ms late, {one.cpu_ms:7.1f} ms of CPU")
+
+
+if __name__ == "__main__":
+    main()

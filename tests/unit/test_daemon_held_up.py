@@ -1,0 +1,56 @@
+"""What would hold up the event loop on a large desk does not come about in one go."""
+
+import asyncio
+from pathlib import Path
+
+from daemon.engine import MOST_CHANGED, Engine
+from rules.judge import judge
+from rules.model import Identity, ListedAccount, Listing, Reading, Start, Tick
+from rules.ruleset import ExchangeSettings, RulesAccepted, Ruleset
+from rules.world import World
+from state.threaded import AsyncStore
+
+NOW_MS = 1_700_000_000_000
+FIELDS = ("free", "locked")
+RULES = Ruleset(
+    exchanges={"okx-main": ExchangeSettings("okx-main", "okx", 60_000, ("funding",), ("funding",))}
+)
+PEOPLE = tuple(Identity(email=f"mm-{number}@x") for number in range(50))
+LISTED = Listing(
+    "okx-main", "list", NOW_MS, NOW_MS, complete=True, accounts=tuple(map(ListedAccount, PEOPLE))
+)
+BEGIN = (RulesAccepted(NOW_MS, RULES), Start(NOW_MS), LISTED)
+
+
+def reading(who: Identity, assets: int) -> Reading:
+    rows = {f"COIN{number}": ("1", "0") for number in range(assets)}
+    return Reading("okx-main", who, "funding", NOW_MS, NOW_MS + 1, FIELDS, rows)
+
+
+def test_to_know_who_is_read_compiles_the_rules_of_no_account_but_the_one_that_spoke() -> None:
+    world = World()
+    for event in (*BEGIN, Tick(NOW_MS + 1), reading(PEOPLE[7], 1), Tick(NOW_MS + 600_000)):
+        judge(world, event, NOW_MS + 2)
+    assert len(world.accounts) == len(PEOPLE)
+    assert len(world.index.plans) == 1
+
+
+def test_readers_wait_while_many_changed_rows_wait_for_the_disk(tmp_path: Path) -> None:
+    async def scenario() -> list[int]:
+        store = await AsyncStore.open(tmp_path / "subtally.db", migrate=True)
+        engine = Engine(World(), store, lambda: NOW_MS)
+        batches: list[int] = []
+        engine.on_commit.append(
+            lambda batch: batches.append(sum(len(entry.outcome.changes) for entry in batch))
+        )
+        engine.start()
+        for event in (*BEGIN, *(reading(who, 500) for who in PEOPLE)):
+            await engine.take(event)
+        await engine.settled()
+        await engine.close()
+        await store.close()
+        return batches
+
+    batches = asyncio.run(scenario())
+    assert sum(batches) == 500 * len(PEOPLE)
+    assert max(batches) < MOST_CHANGED + 500
