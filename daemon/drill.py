@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import cast
 
+from daemon.drill_breaks import broken, turned
 from rules.facts import Facts
 from rules.model import MASTER, Severity
 from rules.patterns import Patterns
 from rules.records import Account
 from rules.ruleset import Rule, Ruleset
+from rules.status import unlisted_as
 from rules.types.account_status import AccountStatus
 from rules.types.balance_change import BalanceChange, Step
 from rules.types.base import Family, LevelSpec, Verdict, Zone
+from rules.types.composition_shift import CompositionShift
 from rules.types.low_balance import LowBalance
 from rules.types.presence import Presence
 from rules.types.runway import Rate, Runway
@@ -29,7 +32,6 @@ _ACCOUNT = "example-1"
 _STATUS = {
     "frozen": "was frozen by the venue",
     "renamed": "was renamed: it was example-0 before",
-    "unlisted": "is no longer listed, but its own call still answers",
     "drained": "was drained: every wallet read is empty",
 }
 
@@ -43,6 +45,7 @@ class About:
     wallet: str = ""
     asset: str = _ASSET
     known: bool = False
+    own_call: bool = True
 
     @property
     def label(self) -> str:
@@ -58,13 +61,16 @@ def example_of(rule: Rule, ruleset: Ruleset) -> About:
     if isinstance(rule.spec, LowBalance) and rule.spec.floors and rule.account.all:
         accounts = rule.spec.floors[0].accounts
     wallet = "" if rule.wallet is None else _like(rule.wallet, "spot")
-    return About(names[0], (_like(accounts, _ACCOUNT),), wallet, _like(rule.asset, _ASSET))
+    own_call = _own_call(ruleset, names[0])
+    return About(
+        names[0], (_like(accounts, _ACCOUNT),), wallet, _like(_assets(rule), _ASSET), own_call=own_call
+    )
 
 
 def about(rule: Rule, ruleset: Ruleset, accounts: Iterable[Account], balances: Iterable[BalanceRow]) -> About:
     """The first known account that the rule judges, with an asset of its; else an example."""
     example = example_of(rule, ruleset)
-    assets = {(row.account, row.wallet): row.asset for row in balances if rule.asset.match(row.asset)}
+    assets = {(row.account, row.wallet): row.asset for row in balances if _assets(rule).match(row.asset)}
     for account in accounts:
         identifiers = account.identity.identifiers
         named = not account.master or rule.account.names(MASTER)
@@ -81,7 +87,10 @@ def about(rule: Rule, ruleset: Ruleset, accounts: Iterable[Account], balances: I
             None,
         )
         wallet, asset = held or (example.wallet, example.asset)
-        return About(account.exchange, (account.label, *identifiers), wallet, asset, known=True)
+        own_call = _own_call(ruleset, account.exchange)
+        return About(
+            account.exchange, (account.label, *identifiers), wallet, asset, known=True, own_call=own_call
+        )
     return example
 
 
@@ -102,10 +111,7 @@ def drill_facts(rule: Rule, subject: About, now_ms: int) -> Facts:
         runbook=rule.runbook,
         description=rule.description,
     )
-    make = _MAKERS.get(rule.spec.family)
-    return (
-        replace(facts, headline="would be told", readings=0) if make is None else make(rule, subject, facts)
-    )
+    return _MAKERS[rule.spec.family](rule, subject, facts)
 
 
 def _presence(rule: Rule, _subject: About, facts: Facts) -> Facts:
@@ -118,9 +124,10 @@ def _presence(rule: Rule, _subject: About, facts: Facts) -> Facts:
     return replace(facts, headline=said, readings=0)
 
 
-def _status(rule: Rule, _subject: About, facts: Facts) -> Facts:
+def _status(rule: Rule, subject: About, facts: Facts) -> Facts:
     on = cast("AccountStatus", rule.spec).on
-    return replace(facts, headline=next(said for word, said in _STATUS.items() if word in on), readings=0)
+    said = _STATUS | {"unlisted": unlisted_as(own_call=subject.own_call)}
+    return replace(facts, headline=next(text for word, text in said.items() if word in on), readings=0)
 
 
 def _stale(rule: Rule, _subject: About, facts: Facts) -> Facts:
@@ -128,7 +135,32 @@ def _stale(rule: Rule, _subject: About, facts: Facts) -> Facts:
     return replace(facts, headline="has no reading", since_ms=since, read_ms=since, readings=0)
 
 
+def _broken(rule: Rule, subject: About, facts: Facts) -> Facts:
+    return broken(rule, replace(facts, wallet=subject.wallet, asset=subject.asset))
+
+
+def _turned(rule: Rule, subject: About, facts: Facts) -> Facts:
+    return turned(rule, replace(facts, asset=subject.asset))
+
+
+def _assets(rule: Rule) -> Patterns:
+    """Those that the rule may name in its message."""
+    return rule.spec.majors if isinstance(rule.spec, CompositionShift) else rule.asset
+
+
+def _own_call(ruleset: Ruleset, exchange: str) -> bool:
+    settings = ruleset.exchanges.get(exchange)
+    return settings is None or settings.own_call
+
+
 def _figured(facts: Facts, rule: Rule, subject: About) -> Facts:
+    over = rule.sum_over
+    if "wallet" in over:
+        subject = replace(subject, wallet="")
+    if {"account", "exchange"} & over:
+        facts = replace(facts, label=f"sum of the accounts ({rule.account})", identifiers=())
+    if "exchange" in over:
+        facts = replace(facts, exchange=f"exchanges ({rule.exchange})")
     field = str(getattr(rule.spec, "field", ""))
     # A valuation is of a whole wallet: there is no asset in it.
     asset = "" if rule.valued else subject.asset
@@ -228,4 +260,6 @@ _MAKERS: dict[Family, Callable[[Rule, About, Facts], Facts]] = {
     Family.PRESENCE: _presence,
     Family.STATUS: _status,
     Family.STALE: _stale,
+    Family.RECONCILIATION: _broken,
+    Family.COMPOSITION: _turned,
 }

@@ -58,9 +58,14 @@ def renamed(step: Step, account: Account, before: Identity) -> None:
 
 def unlisted(step: Step, account: Account, *, own_call: bool) -> None:
     """Complete listings lack the account, and yet the venue tells of it."""
-    proof = "its own call still answers" if own_call else "the venue still names its balances"
     for rule in _rules(step, account, "unlisted"):
-        events.tell(step, rule, account, "unlisted", f"is no longer listed, but {proof}")
+        events.tell(step, rule, account, "unlisted", unlisted_as(own_call=own_call))
+
+
+def unlisted_as(*, own_call: bool) -> str:
+    """The proof is the account's own call, where the venue has one."""
+    proof = "its own call still answers" if own_call else "the venue still names its balances"
+    return f"is no longer listed, but {proof}"
 
 
 def drained(

@@ -182,6 +182,7 @@ def _facts(
 ) -> Facts:
     account = arrival.account
     amounts = [f"{_total(step, account, asset) or ZERO:,f} {asset}" for asset in fresh]
+    headline, details = said(major, top, now, amounts)
     return Facts(
         rule=rule.name,
         type=rule.type,
@@ -189,17 +190,23 @@ def _facts(
         severity=Severity.CRITICAL,
         label=account.label,
         asset=major,
-        headline=f"turned {top - now:,f} of its {top:,f} {major} into {', '.join(amounts)}, never held before",
+        headline=headline,
         since_ms=arrival.ended_ms,
         read_ms=arrival.ended_ms,
         readings=1,
-        details=(
-            f"It holds {now:,f} {major} now, and nothing is being withdrawn.",
-            "Stolen keys that may only trade are used so: look at the account's trades and revoke its keys.",
-        ),
+        details=details,
         identifiers=account.identity.identifiers,
         runbook=rule.runbook,
         description=rule.description,
+    )
+
+
+def said(major: str, top: Decimal, now: Decimal, amounts: list[str]) -> tuple[str, tuple[str, ...]]:
+    """Headline and details: `amounts` are of the assets that were never held before."""
+    headline = f"turned {top - now:,f} of its {top:,f} {major} into {', '.join(amounts)}, never held before"
+    return headline, (
+        f"It holds {now:,f} {major} now, and nothing is being withdrawn.",
+        "Stolen keys that may only trade are used so: look at the account's trades and revoke its keys.",
     )
 
 

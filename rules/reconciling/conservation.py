@@ -34,6 +34,7 @@ from rules.types.reconciliation import Check
 from rules.values import EXACT, ZERO, add, figure
 
 ASKED_MOST = 50
+HEADLINE = "is off by"
 
 
 def covered(step: Step, settings: ExchangeSettings, plan: AccountPlan, arrival: Arrival) -> None:
@@ -256,7 +257,7 @@ def _tell(
     facts = breaks.facts_of(
         rule,
         key,
-        "is off by",
+        HEADLINE,
         leak,
         ended_ms,
         label=f"sum of {count} accounts ({rule.account})",

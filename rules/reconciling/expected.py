@@ -28,6 +28,8 @@ from rules.types.base import Family
 from rules.types.reconciliation import Check
 from rules.values import EXACT, add, figure
 
+HEADLINE = "differs from the books by"
+
 PAST_MS = 8 * DAY_MS
 """How far back a row may look."""
 
@@ -48,6 +50,11 @@ class Compared:
     ours: Decimal | None = None
     read_ms: int = 0
     reason: str = ""
+
+
+def both_sides(ours: Decimal, theirs: Decimal, source: str) -> str:
+    """The sentence below the difference; `source` is where the books say so."""
+    return f"We read {ours:,f}; {source} says {theirs:,f}."
 
 
 def remember(step: Step, plan: AccountPlan, arrival: Arrival, changed: Iterable[str], *, whole: bool) -> None:
@@ -187,11 +194,11 @@ def _judge(step: Step, rule: Rule, said: Books, one: Compared) -> None:
     facts = breaks.facts_of(
         rule,
         _key(rule, one),
-        "differs from the books by",
+        HEADLINE,
         EXACT.subtract(one.ours, theirs),
         one.read_ms,
         **({} if one.account is None else breaks.about(one.account)),
-        details=(f"We read {one.ours:,f}; {where}“{said.name}” says {theirs:,f}.",),
+        details=(both_sides(one.ours, theirs, f"{where}“{said.name}”"),),
     )
     breaks.judge(
         step,

@@ -209,7 +209,12 @@ def _unmatched(step: Step, key: LegKey, within: int, unread: list[str]) -> str:
         return f"{said} and the exchange: the venue states {'withdrawal' if len(gone) == 1 else 'withdrawals'} {ids}"
     if unread:
         return f"{said}; where it went is not known: not read since then: {telling.names(unread)}"
-    return f"{said} and arrived in no account that is read here within {_duration(within)}"
+    return said + lost(within)
+
+
+def lost(within: int) -> str:
+    """What is said of an outflow whose other side did not come within so many milliseconds."""
+    return f" and arrived in no account that is read here within {_duration(within)}"
 
 
 def _why(step: Step, key: LegKey) -> tuple[str, ...]:

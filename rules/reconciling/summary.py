@@ -26,6 +26,7 @@ from rules.types.reconciliation import Check
 from rules.values import figure
 
 KIND = "binance"
+HEADLINE = "differs from the venue's total by"
 SHOWN = Context(prec=60, rounding=ROUND_HALF_EVEN)
 PLACES = Decimal(1).scaleb(-18)
 
@@ -186,12 +187,12 @@ def _judge(
     facts = breaks.facts_of(
         rule,
         key,
-        "differs from the venue's total by",
+        HEADLINE,
         difference,
         both.ended_ms,
         **breaks.about(account),
         quote=both.quote,
-        details=(_both_sides(both),),
+        details=(both_sides(both),),
     )
     alert = breaks.judge(
         step,
@@ -219,7 +220,8 @@ def _wait(
         step.world.index.due(step.now_ms + prices.ASK_NOW_MS)
 
 
-def _both_sides(both: Valued) -> str:
+def both_sides(both: Valued) -> str:
+    """The sentence below the difference."""
     worth = "unknown" if both.ours is None else f"{shown(both.ours):,f} {both.quote}"
     return f"By the venue's prices what was read is worth {worth}; its own total is {both.theirs:,f} {both.quote}."
 

@@ -10,9 +10,11 @@ import pytest
 
 from daemon.config import load
 from daemon.drill import drill_facts, example_of
-from notifiers.message import Item, Message
+from notifiers.message import Item, Message, Wording
 from notifiers.text import units
 from notifiers.wording import TITLE_UNITS, word
+from rules.facts import Facts
+from rules.model import Severity
 from rules.outcome import NotificationKind
 from rules.types import TYPES
 from rules.types.base import Family, LevelSpec, Zone
@@ -36,6 +38,7 @@ def test_the_example_has_a_rule_of_every_type() -> None:
 def test_the_figures_of_a_drill_make_the_condition_of_its_rule_true(name: str) -> None:
     rule = next(rule for rule in EXAMPLE.rules if rule.name == name)
     subject = example_of(rule, EXAMPLE)
+    label = "" if rule.type == "reconciliation" or rule.sum_over else subject.label
     assert rule.account.match(*subject.identifiers)
     assert rule.exchange.match(subject.exchange)
     facts = drill_facts(rule, subject, NOW_MS)
@@ -62,11 +65,79 @@ def test_the_figures_of_a_drill_make_the_condition_of_its_rule_true(name: str) -
         assert facts.headline
     item = Item("A7F3", NotificationKind.TEST, facts.severity, facts, NOW_MS)
     told = word(Message("M19C", "x", (item,)), timezone="UTC", public_url="", now_ms=NOW_MS)
-    assert told.title.startswith(f"TEST {facts.severity.value.upper()} {subject.label[:8]}")
+    assert told.title.startswith(f"TEST {facts.severity.value.upper()} {label[:8]}")
     assert units(told.title) <= TITLE_UNITS
     assert "This is a test: nothing has happened" in told.body
     for named in (f'rule "{rule.name}"', facts.label, "A7F3", "M19C"):
         assert named in told.body
+
+
+def drilled(folder: Path, rule: str, more: str = "") -> tuple[Facts, Wording]:
+    """The drill of one rule of a file with a Binance and a Bitget exchange; `more` stands above the rule."""
+    ruleset = load(
+        write_rules(folder, f'{RULES}{BITGET}{more}\n[[rule]]\nname = "drilled"\n{rule}\n')
+    ).ruleset
+    found = next(one for one in ruleset.rules if one.name == "drilled")
+    facts = drill_facts(found, example_of(found, ruleset), NOW_MS)
+    item = Item("A7F3", NotificationKind.TEST, facts.severity, facts, NOW_MS)
+    return facts, word(Message("M19C", "x", (item,)), timezone="UTC", public_url="", now_ms=NOW_MS)
+
+
+BITGET = """
+[[exchange]]
+name = "bitget"
+kind = "bitget"
+api_key = { env = "K" }
+api_secret = { env = "S" }
+passphrase = { env = "P" }
+"""
+
+
+@pytest.mark.parametrize(
+    "check, said",
+    [
+        ("movements", "11,000 USDT left desk-1 and arrived in no account that is read here within 15m"),
+        ("conservation", "sum of the accounts (desk-*) USDT is off by -11,000"),
+        ("summary", "desk-1 spot BTC differs from the venue's total by -99,000 BTC"),
+        ("expected", "desk-1 USDT differs from the books by -99,000"),
+    ],
+)
+def test_a_drill_of_reconciliation_tells_a_break_of_its_check(tmp_path: Path, check: str, said: str) -> None:
+    rule = f'type = "reconciliation"\ncheck = "{check}"\naccount = "desk-*"\ntolerance = {{ abs = 10_000, pct = 5 }}'
+    within = '\nwithin = "15m"' if check == "movements" else ""
+    _, told = drilled(tmp_path, rule + within, BOOKS if check == "expected" else "")
+    assert said in told.body
+
+
+BOOKS = """
+[[books]]
+name = "ledger"
+file = "ledger.csv"
+"""
+
+
+def test_a_drill_of_a_shift_is_critical_and_says_what_went_by_the_share_of_the_rule(tmp_path: Path) -> None:
+    rule = 'type = "composition_shift"\nfall = "80%"\nmajors = ["ETH"]\nseverity = "critical"'
+    facts, told = drilled(tmp_path, rule)
+    assert facts.severity is Severity.CRITICAL
+    assert "turned 80 of its 100 ETH into" in told.body
+    assert "It holds 20 ETH now" in told.body
+
+
+@pytest.mark.parametrize(
+    "exchange, proof",
+    [("never-read", "its own call still answers"), ("bitget", "the venue still names its balances")],
+)
+def test_a_drill_names_the_proof_that_the_venue_can_give(tmp_path: Path, exchange: str, proof: str) -> None:
+    _, told = drilled(tmp_path, f'type = "account_status"\non = ["unlisted"]\nexchange = "{exchange}"')
+    assert proof in told.body
+
+
+def test_a_drill_of_a_sum_is_about_the_sum_and_no_single_account(tmp_path: Path) -> None:
+    rule = 'type = "low_balance"\nasset = "USDT"\naccount = "desk-*"\nbelow = 100\nsum_over = ["account"]'
+    _, told = drilled(tmp_path, rule)
+    assert "sum of the accounts (desk-*) USDT free 90 < 100" in told.body
+    assert "desk-1" not in told.body
 
 
 def test_the_gravest_tier_is_drilled(tmp_path: Path) -> None:
