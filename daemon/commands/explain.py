@@ -9,7 +9,7 @@ import click
 from daemon.commands.options import config_path, wants_json
 from daemon.commands.output import now_ms, print_json
 from daemon.commands.state_file import accounts_called, open_state, rules_in_force
-from daemon.errors import CannotRun
+from daemon.errors import CannotRun, FoundFault
 
 if TYPE_CHECKING:
     from daemon.explain.explaining import Explainer, Explanation
@@ -73,9 +73,7 @@ def explain(
 def _of_alert(store: Store, explainer: Explainer, ident: str) -> Explanation:
     row = store.alert(ident.strip().upper())
     if row is None:
-        raise click.BadParameter(
-            f"nothing is on record of an alert {ident!r}; `subtally alerts` lists them", param_hint="ALERT"
-        )
+        raise FoundFault(f"nothing is on record of an alert {ident!r}; `subtally alerts` lists them")
     return explainer.alert(row)
 
 

@@ -13,6 +13,7 @@ from daemon.commands.output import Column, amount, note, now_ms, print_json, pri
 from daemon.commands.sparkline import sparkline
 from daemon.commands.state_file import PAGE_ROWS, accounts_called, every_row, open_state
 from daemon.commands.watching import shown, watch_option
+from daemon.errors import FoundFault
 from daemon.plain import label_of, plain_happened, silence_in
 from daemon.silencing import end_of, selection_of
 from daemon.web.alerts import points_of, read_alert
@@ -131,7 +132,7 @@ def _alerts(store: Store, alert: str | None, account: str | None) -> frozenset[s
     if alert is not None:
         ident = alert.strip().upper()
         if not store.transitions(ident):
-            raise click.BadParameter(f"nothing is on record of an alert {alert!r}", param_hint="--alert")
+            raise FoundFault(f"nothing is on record of an alert {alert!r}")
         wanted = frozenset({ident}) if wanted is None else wanted & {ident}
     return wanted
 

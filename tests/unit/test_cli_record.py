@@ -179,7 +179,6 @@ def test_history_is_cut_at_its_old_end_and_that_is_told(file: Path, state: Fed) 
 @pytest.mark.parametrize(
     "args, said",
     [
-        (["--alert", "A99999"], "A99999"),
         (["--account", "nobody"], "nobody"),
         (["--since", "yesterday"], "is not a duration"),
         (["--limit", "0"], "--limit"),

@@ -167,7 +167,6 @@ def test_what_is_over_is_named_as_earlier(file: Path, state: Fed) -> None:
 
 def test_wrong_names_are_usage_errors_with_what_was_meant(file: Path) -> None:
     for args, said in (
-        (("A0000",), "nothing is on record"),
         (("--rule", "USDT flor", "--account", "mm-1"), 'did you mean "USDT floor"?'),
         (("--rule", "USDT floor"), "name it with --account"),
         ((), "name an alert"),
@@ -177,6 +176,14 @@ def test_wrong_names_are_usage_errors_with_what_was_meant(file: Path) -> None:
         result = subtally("-c", file, "explain", *args)
         assert result.exit_code == 2
         assert said in result.stderr
+
+
+@pytest.mark.parametrize("command", [["explain"], ["history", "--alert"], ["ack", "--by", "kim"]])
+def test_an_alert_that_nothing_is_on_record_of_is_1_for_every_command(file: Path, command: list[str]) -> None:
+    result = subtally("-c", file, *command, "A0000")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "'A0000'" in result.stderr
+    assert "Usage" not in result.stderr
 
 
 RULESETS = (
