@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,6 +86,7 @@ class App:
         """From the state on disk to a running daemon. Raises CannotRun."""
         self.engine.on_outcome.append(self._heed)
         self.engine.on_commit.append(self._committed)
+        self.engine.claimers = self._told_of
         self.engine.start()
         now = self.engine.clock()
         self.engine.judge_now(RulesAccepted(now, self.config.ruleset))
@@ -152,10 +153,7 @@ class App:
         await asyncio.gather(
             *(lane.close(DRAIN_SECONDS) for lane in self.lanes.values()), return_exceptions=True
         )
-        try:
-            await self._keep_limits()
-        except StateError as error:
-            log.warning("limits.not_kept", reason=str(error))
+        await self._keep_limits_now()
         await self.store.close()
 
     def every(self, name: str, seconds: float, job: Job) -> None:
@@ -303,9 +301,8 @@ class App:
 
     def _heed(self, outcome: Outcome) -> None:
         """What an outcome asks of the pollers."""
-        for name in outcome.accounts_changed:
-            if name in self.pollers:
-                self.pollers[name].accounts_changed()
+        for name in outcome.accounts_changed & self.pollers.keys():
+            self.pollers[name].accounts_changed()
         for relist in outcome.relists:
             if relist.exchange in self.pollers:
                 self.pollers[relist.exchange].relist_soon()
@@ -334,13 +331,17 @@ class App:
                 self._noted[note.exchange, note.event] = note.text
                 log.info(note.event, exchange=note.exchange, text=note.text)
 
+    def _told_of(self, batch: Sequence[Entry]) -> list[Lane]:
+        told = {told.notifier for entry in batch for told in entry.outcome.notifications}
+        return [lane for name, lane in self.lanes.items() if name in told]
+
     def _committed(self, batch: list[Entry]) -> None:
         """What became durable is put on record, and told."""
         if any(
             isinstance(entry.input, Failure) and entry.input.kind is FailureKind.BANNED for entry in batch
         ):
             # Not in a second: a kill before then would forget the ban.
-            self._beside(self._keep_ban(), "keep the ban")
+            self._beside(self._keep_limits_now(), "keep the ban")
         for entry in batch:
             for moved in entry.outcome.transitions:
                 self.transitions[moved.after] += 1
@@ -353,9 +354,8 @@ class App:
                         value=moved.value,
                         reason=moved.reason,
                     )
-            for told in entry.outcome.notifications:
-                if told.notifier in self.lanes:
-                    self.lanes[told.notifier].wake()
+        for lane in self._told_of(batch):
+            lane.wake()
 
     async def _tick(self) -> None:
         await self.engine.take(Tick(self.engine.clock()))
@@ -381,7 +381,7 @@ class App:
                 await self.store.save_limits(name, body, self.engine.clock())
                 self._spent[name] = body
 
-    async def _keep_ban(self) -> None:
+    async def _keep_limits_now(self) -> None:
         try:
             await self._keep_limits()
         except StateError as error:

@@ -7,7 +7,6 @@ sent again under the same id, never silently lost (law 7).
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,21 +14,21 @@ from typing import TypeVar
 
 import structlog
 
+from daemon import backoff
 from daemon.engine import Engine
+from daemon.items import as_kept, as_message
 from daemon.showing import Showing
 from notifiers.custom import BUILT_IN, Templates
-from notifiers.message import Item, Kept, Message, Wording
+from notifiers.message import Item, Wording
 from notifiers.outcome import Result, SendOutcome
 from notifiers.pictures import Charts
 from notifiers.way import Reminded, Way
 from notifiers.wording import fitting, is_first_look, word
-from rules import standing
 from rules.model import DeliveryDied
-from rules.outcome import NotificationKind
 from rules.ruleset import Settings, Silence
-from rules.world import Alert, World
 from state import outbox
 from state.errors import StateError
+from state.prepared import Wanted
 from state.threaded import AsyncStore
 
 log = structlog.get_logger(__name__)
@@ -37,10 +36,6 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 SEND_SECONDS = 30.0
-FIRST_BACKOFF_MS = 2_000
-LONGEST_BACKOFF_MS = 300_000
-UNKNOWN_BACKOFF_MS = 60_000
-LONGEST_GATHER_MS = 4 * 3_600_000
 CLAIM_MOST = 2_000
 IDLE_SECONDS = 1.0
 """Between two looks at what only time makes due: the end of a gathering, of a wait, of a silence."""
@@ -87,6 +82,10 @@ class Lane:
         self._closing = False
         self._sending = False
         self._more = False
+        self._resting = False
+        self._handed: asyncio.Future[outbox.Message | None] | None = (
+            None  # what a commit claims for this lane
+        )
         self._trouble = ""
         self._not_before_ms = 0
         self._keep_at_ms = 0
@@ -102,6 +101,21 @@ class Lane:
         """Something may be due."""
         self._wake.set()
 
+    def wants(self) -> Wanted | None:
+        """What the next commit is to claim for this lane, where it has nothing to do; then `hand` follows."""
+        if not self._resting or self._closing or self._handed is not None:
+            return None
+        wanted = self._wanted()
+        if wanted is not None:
+            self._handed = asyncio.get_running_loop().create_future()
+        return wanted
+
+    def hand(self, message: outbox.Message | None) -> None:
+        """What that commit claimed; with None the lane looks by itself."""
+        if self._handed is not None:
+            self._handed.set_result(message)
+        self._wake.set()
+
     async def close(self, seconds: float = 0.0) -> None:
         """Take nothing more, wait so long for the send under way, and stop."""
         self._closing = True
@@ -110,6 +124,8 @@ class Lane:
             await asyncio.wait({self._task}, timeout=seconds if self._sending else 0.5)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        if self._handed is not None:
+            await self._put_back(await self._handed)
         if self.showing is not None:
             await self.showing.close()
         self.sender.close()
@@ -135,14 +151,15 @@ class Lane:
 
     async def _claim(self) -> outbox.Message | None:
         """The next message; None where nothing is due, and while the service or the disk wants no more."""
-        now = self._engine.clock()
-        if now < self._not_before_ms:
+        if self._handed is not None:
+            message = await asyncio.shield(self._handed)
+            self._handed = None
+            if message is not None:
+                return await self._taken(message)
+        wanted = self._wanted()
+        if wanted is None:
             return None
-        failing = len(self._failing)
-        gather_ms = 0 if self._more and not failing else stretched_ms(self._settings().gather_ms, failing)
-        claiming = asyncio.ensure_future(
-            self._store.claim(self.name, now, gather_ms, CLAIM_MOST, self.silences())
-        )
+        claiming = asyncio.ensure_future(self._store.claim(*wanted))
         try:
             message = await asyncio.shield(claiming)
         except StateError as error:
@@ -153,6 +170,18 @@ class Lane:
             await self._put_back(await claiming)
             raise
         self._accepted()
+        return await self._taken(message)
+
+    def _wanted(self) -> Wanted | None:
+        now = self._engine.clock()
+        if now < self._not_before_ms:
+            return None
+        failing = len(self._failing)
+        gather_ms = self._settings().gather_ms
+        gather_ms = 0 if self._more and not failing else backoff.stretched_ms(gather_ms, failing)
+        return Wanted(self.name, now, gather_ms, CLAIM_MOST, self.silences())
+
+    async def _taken(self, message: outbox.Message | None) -> outbox.Message | None:
         self._more = message is not None and message.more
         if message is not None and self._closing:
             await self._put_back(message)
@@ -176,7 +205,7 @@ class Lane:
             self._refused(error)
             return
         world = self._engine.world
-        kept = [_kept(world, one, one.id in told) for one in world.alerts.values() if one.state == "firing"]
+        kept = [as_kept(world, one, one.id in told) for one in world.alerts.values() if one.state == "firing"]
         result = await way.keep(kept, SEND_SECONDS) if kept else Result(SendOutcome.DELIVERED)
         fault = result.reason
         if fault and not self._keep_fault:
@@ -189,11 +218,14 @@ class Lane:
         seconds = IDLE_SECONDS if self._wake.is_set() or await self._waits() else QUIET_SECONDS
         if isinstance(self.sender, Reminded):
             seconds = min(seconds, max(IDLE_SECONDS, (self._keep_at_ms - self._engine.clock()) / 1000))
+        self._resting = True
         try:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
         except TimeoutError:
             return
+        finally:
+            self._resting = False
 
     async def _waits(self) -> bool:
         """Whether something may become due without anybody's commit."""
@@ -324,7 +356,9 @@ class Lane:
             told.error("message.dead", reason=result.reason)
             self.on_dead(DeliveryDied(now, self.name, message.id, len(message.rows), result.reason))
             return
-        next_ms = min(now + backoff_ms(message.attempt, result), max(give_up_ms, now + FIRST_BACKOFF_MS))
+        next_ms = min(
+            now + backoff.backoff_ms(message.attempt, result), max(give_up_ms, now + backoff.FIRST_BACKOFF_MS)
+        )
         if result.outcome is SendOutcome.UNKNOWN:
             await self._store.unknown(message.id, now, result.reason, next_ms)
             self.counters.unknown += 1
@@ -340,17 +374,6 @@ class Lane:
         )
 
 
-def _kept(world: World, alert: Alert, told: bool) -> Kept:  # noqa: FBT001  of one call
-    def shown_since_ms() -> int | None:
-        now = world.alerts.get(alert.key)  # it may have ended since
-        return 0 if now is None else standing.shown_since_ms(world, now)
-
-    item = Item(
-        alert.id, NotificationKind.FIRING, alert.severity, alert.facts, alert.fired_ms or alert.since_ms
-    )
-    return Kept(item, told, shown_since_ms)
-
-
 async def _thought_over(rows: int, find: Callable[[], T]) -> T:
     """What `find` finds: of many rows on a thread, because words for hundreds would hold up the loop."""
     return find() if rows <= ROWS_AT_ONCE else await asyncio.to_thread(find)
@@ -358,32 +381,3 @@ async def _thought_over(rows: int, find: Callable[[], T]) -> T:
 
 def _ignored(_said: object) -> None:
     """What nobody asked to hear."""
-
-
-def stretched_ms(gather_ms: int, failing: int) -> int:
-    """How long events gather while so many messages in a row failed: an outage must not pile up messages.
-
-    What gathers meanwhile leaves in one go as soon as one of the failed ones gets through.
-    """
-    if not failing:
-        return gather_ms
-    stretched = max(gather_ms, FIRST_BACKOFF_MS) << min(failing, 32)
-    return max(gather_ms, min(stretched, LONGEST_GATHER_MS))
-
-
-def backoff_ms(attempt: int, result: Result) -> int:
-    """Doubling with jitter up to a cap; what the service asks for is honoured, a perhaps-delivered one is rare."""
-    first = UNKNOWN_BACKOFF_MS if result.outcome is SendOutcome.UNKNOWN else FIRST_BACKOFF_MS
-    wait = min(first << min(attempt - 1, 16), LONGEST_BACKOFF_MS)
-    wait = wait * random.randint(80, 120) // 100  # noqa: S311  jitter, not a secret
-    asked = (result.retry_after_seconds or 0) * 1000
-    return max(wait, asked)
-
-
-def as_message(message: outbox.Message) -> Message:
-    """The outbox's rows in the shape that wording takes."""
-    items = tuple(
-        Item(told.alert, told.kind, told.severity, told.facts, told.created_ms, told.batch)
-        for told in (row.notification for row in message.rows)
-    )
-    return Message(message.id, message.notifier, items)

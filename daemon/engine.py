@@ -8,8 +8,9 @@ moved on, and nothing may be told that is not durable (law 6).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from time import time_ns
+from typing import Protocol
 
 import structlog
 
@@ -21,7 +22,8 @@ from rules.repeats import Repeats
 from rules.world import Table, World
 from state.checkpoints import Cut, encode
 from state.errors import StateError
-from state.prepared import Entry
+from state.outbox import Message
+from state.prepared import Entry, Prepared, Wanted
 from state.threaded import AsyncStore
 
 log = structlog.get_logger(__name__)
@@ -42,6 +44,16 @@ def now_ms() -> int:
     return time_ns() // 1_000_000
 
 
+class Claimer(Protocol):
+    """Whoever sends what a commit is about."""
+
+    def wants(self) -> Wanted | None:
+        """What to claim in the same transaction; then `hand` is called, whatever becomes of it."""
+
+    def hand(self, message: Message | None) -> None:
+        """What was claimed, and is durable; None where nothing was."""
+
+
 class Engine:
     """Owns the World and its store. `on_outcome` hears each outcome at once, `on_commit` each durable batch."""
 
@@ -50,6 +62,7 @@ class Engine:
         self.clock = clock
         self.on_outcome: list[Callable[[Outcome], None]] = []
         self.on_commit: list[Callable[[list[Entry]], None]] = []
+        self.claimers: Callable[[Sequence[Entry]], Iterable[Claimer]] = _nobody
         self.trouble = ""
         self._store = store
         self._waiting: list[Entry] = []
@@ -157,7 +170,7 @@ class Engine:
             # Between two commits the World is exactly what the log made of it.
             cut = self._store.cut(self.world, self.clock()) if self._cut_wanted else None
             self._cut_wanted = False
-            await self._write(prepared)
+            await self._write(prepared, batch)
             if cut is not None and (self._keeping is None or self._keeping.done()):
                 self._keeping = asyncio.create_task(self._keep(cut), name="checkpoint")
             for hear in self.on_commit:
@@ -176,22 +189,48 @@ class Engine:
         except StateError as error:
             log.warning("checkpoint.not_kept", reason=str(error))
 
-    async def _write(self, prepared: object) -> None:
+    async def _write(self, prepared: Prepared, batch: Sequence[Entry]) -> None:
+        """Until it is durable. What it gives idle lanes to send is claimed with it: they wait for no second commit."""
+        idle = [(one, wanted) for one in self.claimers(batch) if (wanted := one.wants()) is not None]
         pause = FIRST_RETRY_SECONDS
-        while True:
-            try:
-                await self._store.write(prepared)  # type: ignore[arg-type]
-            except StateError as error:
-                if not self.trouble:
-                    log.error("state.unwritable", reason=str(error))
-                self.trouble = str(error)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_RETRY_SECONDS)
-                continue
-            if self.trouble:
-                log.info("state.writable_again")
-                self.trouble = ""
-            return
+        try:
+            while True:
+                try:
+                    claimed = await self._store.write(prepared, [wanted for _, wanted in idle])
+                except StateError as error:
+                    _hand(idle)
+                    if not self.trouble:
+                        log.error("state.unwritable", reason=str(error))
+                    self.trouble = str(error)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, LONGEST_RETRY_SECONDS)
+                    continue
+                except Exception:
+                    if not idle:
+                        raise
+                    # A fault in a claim must not stand in the way of the commit: the lane meets it by itself.
+                    log.exception("engine.claim_failed")
+                    _hand(idle)
+                    continue
+                _hand(idle, claimed)
+                break
+        finally:
+            _hand(idle)
+        if self.trouble:
+            log.info("state.writable_again")
+            self.trouble = ""
+
+
+def _hand(idle: list[tuple[Claimer, Wanted]], claimed: Sequence[Message] = ()) -> None:
+    """Each that wanted something gets it or None, once."""
+    messages = {message.notifier: message for message in claimed}
+    while idle:
+        one, wanted = idle.pop()
+        one.hand(messages.get(wanted.notifier))
+
+
+def _nobody(_batch: Sequence[Entry]) -> tuple[Claimer, ...]:
+    return ()
 
 
 def _anything(world: World, outcome: Outcome) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from rules.outcome import Outcome
+from rules.ruleset import Silence
 
 if TYPE_CHECKING:  # the type alone: reading the state needs no judge
     from rules.judge import Input
@@ -22,6 +23,16 @@ class Entry:
     input: Input | Repeats
     now_ms: int
     outcome: Outcome
+
+
+class Wanted(NamedTuple):
+    """The next message of a notifier, as it is claimed at `now_ms`: at most `limit` rows. `silences` are the file's."""
+
+    notifier: str
+    now_ms: int
+    gather_ms: int
+    limit: int
+    silences: Sequence[Silence] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from state.muting import PUT_NOTIFICATION, put_parameters
 from state.orders import Order
 from state.outbox import Message
 from state.prepare import PUT_META, PUT_RULES, Preparer
-from state.prepared import Entry, Prepared
+from state.prepared import Entry, Prepared, Wanted
 from state.reading import read_log
 from state.reads import Reads
 
@@ -65,6 +65,7 @@ class Store(Reads):
         self._names: Interned[str] = Interned()
         self._identities: Interned[Identity] = Interned()
         self._preparer: Preparer | None = None
+        self._claimed: list[Message] = []  # in a write of which nobody knows yet whether it took place
 
     @classmethod
     def open(cls, path: str | Path, *, migrate: bool = False, readonly: bool = False) -> Self:
@@ -151,15 +152,31 @@ class Store(Reads):
             raise RuntimeError("only a store opened with migrate=True is written by the engine")
         return self._preparer.prepare(batch, world)
 
-    def write(self, prepared: Prepared) -> None:
-        """Commit it (law 6). To be repeated until it succeeds: one that was already written is left alone."""
+    def write(self, prepared: Prepared, wanted: Sequence[Wanted] = ()) -> list[Message]:
+        """Commit it (law 6), and with it the claims of `wanted`: one wait for the disk. What was claimed.
+
+        To be repeated until it succeeds: one that was already written is left alone, and what was claimed with
+        it waits to be claimed again, because nobody sends it.
+        """
         with transaction(self._db, "write", self.path) as db:
-            if prepared.last_seq >= prepared.first_seq:
-                known = db.execute("SELECT 1 FROM log WHERE seq = ?", (prepared.first_seq,)).fetchone()
-                if known is not None:
-                    return
-            for statement, rows in prepared.statements:
-                db.executemany(statement, rows)
+            if self._was_written(db, prepared):
+                for one in self._claimed:
+                    reason = "not sent: the disk did not say that it was kept"
+                    outbox.postpone(db, one.id, one.claimed_ms, one.claimed_ms, "failed", reason)
+                claimed = []
+            else:
+                for statement, rows in prepared.statements:
+                    db.executemany(statement, rows)
+                claimed = [message for one in wanted if (message := outbox.claim(db, *one)) is not None]
+                self._claimed = claimed
+        self._claimed = []
+        return claimed
+
+    def _was_written(self, db: Connection, prepared: Prepared) -> bool:
+        if prepared.last_seq < prepared.first_seq:
+            return False
+        found = db.execute("SELECT 1 FROM log WHERE seq = ?", (prepared.first_seq,)).fetchone()
+        return found is not None
 
     def commit(self, batch: Sequence[Entry], world: World) -> None:
         """Prepare and write in one, where one thread does both and an error is the end."""

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import state.store
-from daemon import deliver
+from daemon import backoff
 from daemon.deliver import Lane
 from daemon.engine import Engine
 from daemon.logs import set_up
@@ -93,6 +93,7 @@ async def live(path: Path, urls: dict[str, str], inputs: tuple[tuple[Input, ...]
         for name, url in urls.items()
     ]
     engine.on_commit.append(lambda _batch: [lane.wake() for lane in lanes])
+    engine.claimers = lambda _batch: lanes
     engine.start()
     now = engine.clock()
     engine.judge_now(RulesAccepted(now, RULESET))
@@ -185,7 +186,7 @@ def main(folder: Path, port: int, worker: int, workers: int, kills: int) -> None
     warnings.simplefilter("ignore", DeprecationWarning)  # of forking: no thread runs here
     preload("json")
     set_up(stream=sys.stderr, level=logging.ERROR)
-    deliver.FIRST_BACKOFF_MS = 0
+    backoff.FIRST_BACKOFF_MS = 0
     base, warm = (folder / f"{name}-{worker}.db" for name in ("base", "warm"))
     urls = {name: f"json://127.0.0.1:{port}/base-{worker}/{name}" for name in NOTIFIERS}
     asyncio.run(live(base, urls, (BEFORE,)))

@@ -18,7 +18,7 @@ import time
 import warnings
 from pathlib import Path
 
-from daemon import deliver
+from daemon import backoff
 from daemon.app import App
 from daemon.logs import set_up
 from daemon.running import run_daemon
@@ -72,7 +72,7 @@ def main(folder: Path, worker: int, workers: int, firing: int) -> None:
     warnings.simplefilter("ignore", DeprecationWarning)  # of forking: no thread runs here
     preload("json")
     set_up(stream=sys.stderr, level=logging.CRITICAL)
-    deliver.FIRST_BACKOFF_MS = 0
+    backoff.FIRST_BACKOFF_MS = 0
     measured = folder / f"measured-{worker}"
     began = time.monotonic()
     run(measured / "rules.toml", firing, statement=-1)

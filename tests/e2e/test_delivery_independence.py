@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from daemon import deliver
+from daemon import backoff, deliver
 from tests.e2e.house import House, recording
 from tests.unit.notifiers_recorder import recording as threaded
 
@@ -36,8 +36,8 @@ async def told_of(house: House, name: str) -> float:
 async def test_telegram_failing_ten_times_costs_slack_nothing_and_each_gets_exactly_one(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "FIRST_BACKOFF_MS", 1)
-    monkeypatch.setattr(deliver, "LONGEST_BACKOFF_MS", 20)
+    monkeypatch.setattr(backoff, "FIRST_BACKOFF_MS", 1)
+    monkeypatch.setattr(backoff, "LONGEST_BACKOFF_MS", 20)
     monkeypatch.setattr(deliver, "IDLE_SECONDS", 0.02)
     async with recording() as telegram:
         house.write(TELEGRAM + FLOOR, venues=("binance",), daemon="")

@@ -1,6 +1,7 @@
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from sqlite_utils import Database
 
+import state.store
 from rules.model import Identity, Start
 from rules.outcome import Outcome
 from rules.ruleset import RulesAccepted, Ruleset
@@ -26,6 +28,7 @@ from state.errors import (
     StatementError,
     WriterRunningError,
 )
+from state.prepared import Wanted
 from state.schema import SCHEMA_VERSION
 from tests.unit.test_state_support import (
     KEY,
@@ -219,6 +222,33 @@ def test_writing_twice_is_writing_once(tmp_path: Path) -> None:
         store.write(prepared)
         store.write(prepared)
         assert len(store.notifications().rows) == len(store.transitions("A1B2C")) == 1
+
+
+def test_law_7_what_a_write_claimed_that_was_kept_unsaid_is_claimed_again_as_unsent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fresh(tmp_path) as store:
+        prepared = store.prepare(
+            [Entry(Start(1), 1, Outcome(notifications=[notification()]))], store.load(Ruleset())
+        )
+        kept = state.store.transaction
+
+        @contextmanager
+        def unsaid(*given: Any) -> Iterator[sqlite3.Connection]:
+            with kept(*given) as db:
+                yield db
+            raise BusyError("write", store.path, "the disk did not say", "wait")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(state.store, "transaction", unsaid)
+            with pytest.raises(BusyError):
+                store.write(prepared, [Wanted("slack", 1_000, 0, 10)])
+        assert store.write(prepared) == []
+        message = store.claim("slack", 1_000, 0, 10)
+        assert message is not None
+        assert (message.attempt, message.perhaps, len(message.rows)) == (2, False, 1)
+        store.write(prepared)
+        assert store.claim("slack", 1_000, 0, 10) is None, "what is being sent is left alone"
 
 
 def test_law_6_a_write_that_met_a_lock_is_repeated_whole(tmp_path: Path) -> None:
