@@ -46,6 +46,9 @@ def measure(alerts: int, rounds: int) -> list[Result]:
                 spent = []
                 for crossing in (False, True):
                     measures.append(posts(beside).cpu)
+                    _still(
+                        beside
+                    )  # a window is as long as a cycle: begun between two sweeps it holds a whole one
                     if crossing:
                         fetched(f"{beside}/plan", dict.fromkeys(names, 0))
                     before = cpu_of(daemon.pid)
