@@ -7,6 +7,7 @@ import contextlib
 import signal
 import socket
 from collections import Counter
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -133,10 +134,25 @@ def _write_secret(path: Path, text: str) -> None:
 
 
 def free_port() -> int:
-    """Of loopback. The usual port where it is free, so that the page is where the documentation says; else any."""
-    for port in (PREFERRED_PORT, 0):
+    """Of loopback. The usual port where it is free, so that the page is where the documentation says; else any.
+
+    Of processes that start at once only one may take the usual port: it keeps its claim until it ends.
+    """
+    for port in (PREFERRED_PORT, 0) if _claim() else (0,):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
             return int(probe.getsockname()[1])
     raise OSError("no free port on loopback")
+
+
+@cache
+def _claim() -> socket.socket | None:
+    """What only one process has at a time, None in the others. Its name is no file: it goes with the process."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0subtally-demo-{PREFERRED_PORT}")
+    except OSError:
+        claim.close()
+        return None
+    return claim
