@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import takewhile
 
 from daemon.config.config import Config
 from daemon.config.errors import KeyPath, Problem
@@ -37,19 +40,23 @@ class Crowd:
     accounts: tuple[str, ...]
     assets: tuple[str, ...]
     _asked: dict[tuple[str, str], bool] = field(default_factory=dict)
-    _folded: dict[str, frozenset[str]] = field(default_factory=dict)
+    _sorted: dict[str, list[str]] = field(default_factory=dict)
 
     def has(self, what: str, pattern: str) -> bool:
         """Whether any account, or any asset, is called so."""
-        names = self.accounts if what == "account" else self.assets
-        if what not in self._folded:
-            self._folded[what] = frozenset(name.casefold() for name in names)
-        if pattern.casefold() in self._folded[what]:
-            return True
         if (what, pattern) not in self._asked:
-            patterns = Patterns((pattern,))
-            self._asked[what, pattern] = not patterns.only_literals and any(map(patterns.match, names))
+            self._asked[what, pattern] = any(map(Patterns((pattern,)).match, self._near(what, pattern)))
         return self._asked[what, pattern]
+
+    def _near(self, what: str, pattern: str) -> Iterator[str]:
+        """The names that begin as the pattern does before its first wildcard, folded: of many thousands a few."""
+        names = self._sorted.get(what)
+        if names is None:
+            known = self.accounts if what == "account" else self.assets
+            names = self._sorted[what] = sorted(name.casefold() for name in known)
+        begin = re.split(r"[*?\[]", pattern.casefold(), maxsplit=1)[0]
+        onwards = map(names.__getitem__, range(bisect_left(names, begin), len(names)))
+        return takewhile(lambda name: name.startswith(begin), onwards)
 
 
 def strangers(config: Config, known: Mapping[str, Known]) -> list[Problem]:
