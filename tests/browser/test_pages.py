@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, expect
+from playwright.async_api import FloatRect, Page, expect
 
 from tests.browser.site import TOKEN, Site, a_site, ids_in
 
@@ -125,6 +125,28 @@ async def test_on_a_phone_nothing_sticks_out(tmp_path: Path) -> None:
             await page.goto(site.url + path)
             width = await page.evaluate("document.documentElement.scrollWidth")
             assert (path, width <= 360) == (path, True)
+        assert site.faults == []
+
+
+async def test_an_alert_shows_its_chart_beside_the_facts_and_on_a_phone_before_the_orders(
+    tmp_path: Path,
+) -> None:
+    async with a_site(tmp_path) as site:
+        alert = await fired(site)
+        page = await site.open(f"/alerts/{alert}", viewport={"width": 1280, "height": 800})
+
+        async def box(part: str) -> FloatRect:
+            found = await page.locator(part).bounding_box()
+            assert found is not None
+            return found
+
+        facts, chart, orders = await box("dl"), await box(".chart"), await box("#ack")
+        assert chart["x"] >= facts["x"] + facts["width"]
+        assert orders["x"] == chart["x"]
+        assert orders["y"] < facts["y"] + facts["height"]
+        await page.set_viewport_size({"width": 360, "height": 740})
+        facts, chart, orders = await box("dl"), await box(".chart"), await box("#ack")
+        assert facts["y"] < chart["y"] < orders["y"]
         assert site.faults == []
 
 
