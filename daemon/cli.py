@@ -166,7 +166,10 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a label may hold what this terminal cannot show
-    cli.main(prog_name="subtally")
+    try:
+        cli.main(prog_name="subtally")
+    finally:
+        gc.freeze()  # all of it goes with the process: to look for garbage in it first is a tenth of a short command
     raise AssertionError("unreachable: click ends the process")
 
 
