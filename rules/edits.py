@@ -22,6 +22,8 @@ def accept(step: Step, accepted: RulesAccepted) -> None:
     step.world.ruleset = new
     step.world.index.forget_judged()
     step.outcome.cancelled.extend(name for name in old.notifiers if name not in new.notifiers)
+    if old.exchanges:  # else it is the first file, and nobody was ever there
+        step.outcome.restored.extend(name for name in new.notifiers if name not in old.notifiers)
     health.rules_accepted(step)
     _close(step, new)
     _forget(step, new)

@@ -132,6 +132,7 @@ class Outcome:
     notifications: list[Notification] = field(default_factory=list)
     ended: list[Alert] = field(default_factory=list)  # as they ended; they are no longer in the world
     cancelled: list[str] = field(default_factory=list)  # notifiers removed: their rows are cancelled
+    restored: list[str] = field(default_factory=list)  # notifiers that the file did not have before
     changes: list[BalanceChange] = field(default_factory=list)
     rechecks: list[Recheck] = field(default_factory=list)
     relists: list[Relist] = field(default_factory=list)

@@ -39,6 +39,19 @@ _CANCEL_ROWS: Final = (
     "UPDATE notifications SET state = 'cancelled', settled_ms = ?"
     " WHERE notifier = ? AND state IN ('queued', 'claimed')"
 )
+_RESTORE_ROWS: Final = (
+    "UPDATE notifications AS n SET state = iif(message IS NULL, 'queued', 'claimed'), settled_ms = NULL"
+    " WHERE notifier = ? AND state = 'cancelled'"
+    " AND json_extract(body, '$.kind') IN ('firing', 'raised', 'event')"
+    " AND alert IN (SELECT id FROM alerts WHERE ended_ms IS NULL)"
+    " AND NOT EXISTS (SELECT 1 FROM notifications AS told WHERE told.alert = n.alert"
+    " AND told.notifier = n.notifier AND told.state = 'delivered' AND told.settled_ms >= n.settled_ms)"
+)
+_RESTORE_MESSAGES: Final = (
+    "UPDATE messages SET state = 'waiting', settled_ms = NULL, not_before_ms = 0"
+    " WHERE notifier = ? AND state = 'cancelled'"
+    " AND id IN (SELECT message FROM notifications WHERE state = 'claimed')"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +94,10 @@ class Counts:
 
 
 def outbox_statements(batch: Sequence[Entry]) -> list[Statement]:
-    """The rows that follow from a batch; a removed notifier's rows up to its removal are cancelled."""
+    """The rows that follow from a batch; a removed notifier's rows up to its removal are cancelled.
+
+    One that comes back hears of what fires still and never reached it, under the id that it may have been sent by.
+    """
     statements: list[Statement] = []
     rows: list[Parameters] = []
     for entry in batch:
@@ -89,6 +105,9 @@ def outbox_statements(batch: Sequence[Entry]) -> list[Statement]:
             gone = [(entry.now_ms, notifier) for notifier in entry.outcome.cancelled]
             statements += [(PUT_NOTIFICATION, rows), (_CANCEL_MESSAGES, gone), (_CANCEL_ROWS, gone)]
             rows = []
+        if entry.outcome.restored:
+            back = [(notifier,) for notifier in entry.outcome.restored]
+            statements += [(_RESTORE_ROWS, back), (_RESTORE_MESSAGES, back)]
         rows += (put_parameters(notification) for notification in entry.outcome.notifications)
     return [*statements, (PUT_NOTIFICATION, rows)]
 

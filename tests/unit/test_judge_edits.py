@@ -119,8 +119,10 @@ def test_a_removed_notifier_cancels_its_rows_and_hears_no_end() -> None:
     engine.reads("mm-1@x", USDT="50")
     outcome = engine.edits(FLOOR, notifiers=both[:1])
     assert outcome.cancelled == ["pager"]
+    assert outcome.restored == []
     engine.reads("mm-1@x", USDT="500")
     assert [one.notifier for one in engine.outcome.notifications] == ["chat"]
+    assert engine.edits(FLOOR, notifiers=both).restored == ["pager"]
 
 
 def test_an_edit_that_makes_it_worse_is_a_raise() -> None:

@@ -101,6 +101,44 @@ def test_of_a_message_that_failed_only_what_is_silenced_waits(outbox: Outbox) ->
     assert outbox.states() == ["queued", "delivered"]
 
 
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_notifier_that_comes_back_hears_of_what_fires_and_was_never_told_to_it(
+    outbox: Outbox, *, failed: bool
+) -> None:
+    outbox.fires()
+    outbox.queue(FIRING)
+    message = outbox.fails(1_000, 5_000) if failed else ""
+    outbox.queue(REMINDER, 1_500)
+    outbox.commit(Outcome(cancelled=["slack"]), 2_000)
+    assert outbox.claim(10_000) is None
+    outbox.commit(Outcome(restored=["slack"]), 11_000)
+    again = outbox.store.claim("slack", 11_000, 0, 100)
+    assert again is not None
+    assert [row.notification.kind for row in again.rows] == [FIRING]
+    assert not failed or again.id == message
+
+
+def test_a_notifier_that_comes_back_hears_of_a_raise_but_nothing_twice(outbox: Outbox) -> None:
+    outbox.fires()
+    outbox.tells(1_000)
+    outbox.commit(Outcome(cancelled=["slack"]), 2_000)
+    outbox.commit(Outcome(restored=["slack"]), 2_500)
+    assert outbox.claim(2_500) is None
+    outbox.queue(RAISED, 2_600)
+    outbox.commit(Outcome(cancelled=["slack"]), 3_000)
+    outbox.commit(Outcome(restored=["slack"]), 3_500)
+    assert outbox.kinds(3_500) == [RAISED]
+
+
+def test_a_notifier_that_comes_back_hears_nothing_of_what_is_over(outbox: Outbox) -> None:
+    outbox.fires()
+    outbox.queue(FIRING)
+    outbox.commit(Outcome(cancelled=["slack"]), 2_000)
+    outbox.ends(3_000)
+    outbox.commit(Outcome(restored=["slack"]), 4_000)
+    assert outbox.claim(4_000) is None
+
+
 def test_what_perhaps_arrived_is_repeated_under_a_silence(outbox: Outbox) -> None:
     outbox.fires()
     outbox.queue(FIRING)
