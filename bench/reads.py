@@ -62,8 +62,9 @@ class Watched(Shared):
         budget: Decimal,
         gates: tuple[Gate, ...],
         backoff_seconds: float,
+        user: object = None,
     ) -> Pool:
-        pool = super().pool(key, limit, budget, gates, backoff_seconds)
+        pool = super().pool(key, limit, budget, gates, backoff_seconds, user)
         self.pools[key[-1]] = pool
         return pool
 
