@@ -165,13 +165,13 @@ async def test_a_state_that_cannot_be_written_at_the_start_is_said_and_stops_it(
     monkeypatch.setattr("daemon.app.FIRST_COMMIT_SECONDS", 0.5)
     monkeypatch.setattr("daemon.engine.CLOSING_SECONDS", 0.1)
 
-    def refuse(_store: Store, _prepared: object) -> None:
+    def refuse(_store: Store, *_given: object) -> None:
         raise ReadOnlyError(
             "write", house.folder / "subtally.db", "the file may not be written", "mend its rights"
         )
 
     monkeypatch.setattr(Store, "write", refuse)
-    monkeypatch.setattr("state.threaded.AsyncStore.write", lambda self, prepared: self.run(refuse, prepared))
+    monkeypatch.setattr("state.threaded.AsyncStore.write", lambda self, *given: self.run(refuse, *given))
     with pytest.raises(CannotRun, match="may not be written"):
         async with house.daemon():
             pytest.fail("it must not run")
