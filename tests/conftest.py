@@ -1,7 +1,8 @@
-"""What holds for every test: no network but loopback, the decimal context of the daemon."""
+"""What holds for every test: no network but loopback, the decimal context of the daemon, signals as on a terminal."""
 
 import decimal
 import ipaddress
+import signal
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,10 @@ import pytest
 # No deadline: how long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("subtally", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("subtally")
+
+# A plain shell starts its background jobs with SIGINT ignored, and every command that a test starts would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 DECIMAL_PRECISION = 60
 decimal.DefaultContext.prec = DECIMAL_PRECISION
