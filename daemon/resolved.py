@@ -46,7 +46,9 @@ def changed(
     A key that was exchanged under the same name is a change, too.
     """
     new = {exchange.settings.name: exchange for exchange in after}
-    names = [(old.settings.name, old) for old in before]
+    old = {exchange.settings.name: exchange for exchange in before}
     return [
-        name for name, old in names if new.get(name) != old or known.keys.get(name) != secrets.keys.get(name)
+        name
+        for name, one in old.items()
+        if new.get(name) != one or known.keys.get(name) != secrets.keys.get(name)
     ]
