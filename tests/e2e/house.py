@@ -141,6 +141,24 @@ class House:
         """Wait until every first judgement is over."""
         await self.until(lambda app: all(one.baseline is None for one in app.engine.world.exchanges.values()))
 
+    async def polls(self, wallets: int, count: int = 1) -> None:
+        """Wait until so many wallets are known, and each was read so many times more."""
+        await self.until(lambda app: len(app.engine.world.holdings) >= wallets)
+        assert self.app is not None
+        for _ in range(count):
+            began = self.app.engine.clock()
+            await self.until(
+                lambda app, began=began: all(
+                    one.began_ms > began for one in app.engine.world.holdings.values()
+                )
+            )
+
+    async def passing(self, milliseconds: int) -> None:
+        """Wait until the readings have gone on for so long."""
+        assert self.app is not None
+        until = self.app.engine.clock() + milliseconds
+        await self.until(lambda app: app.engine.clock() > until)
+
     def refusals(self) -> dict[str, object]:
         """What the venues had to refuse: nothing, in a world without faults."""
         return {

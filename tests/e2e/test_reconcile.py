@@ -57,21 +57,8 @@ max_skew = "30s"
 
 
 async def polls(house: House, count: int = 1) -> None:
-    """Wait until everything was read so many times more."""
-    await house.until(lambda app: len(app.engine.world.holdings) > len(ACCOUNTS))
-    assert house.app is not None
-    for _ in range(count):
-        began = house.app.engine.clock()
-        await house.until(
-            lambda app, began=began: all(one.began_ms > began for one in app.engine.world.holdings.values())
-        )
-
-
-async def passing(house: House, milliseconds: int) -> None:
-    """Wait until the readings have gone on for so long."""
-    assert house.app is not None
-    until = house.app.engine.clock() + milliseconds
-    await house.until(lambda app: app.engine.clock() > until)
+    """Wait until the accounts and the master were read so many times more."""
+    await house.polls(len(ACCOUNTS) + 1, count)
 
 
 def found(app: App, check: str, *standings: Standing) -> list[Finding]:
@@ -113,7 +100,7 @@ async def test_100_random_transfers_are_told_once_each_and_break_nothing(tmp_pat
                     arrive(number // 10 + 1)
             await polls(house)
             arrive(100)
-            await passing(house, 2 * WINDOW_MS)
+            await house.passing(2 * WINDOW_MS)
             assert len(house.recorder.blocks("conservation")) == 0
             assert found(app, "conservation", Standing.BREAK, Standing.PENDING) == []
             assert 0 < len(house.recorder.blocks('rule "movements"')) <= 100
@@ -136,7 +123,7 @@ async def test_a_leg_that_cannot_be_read_is_no_break_and_is_matched_later(tmp_pa
             venue.faults.add(Fault(path=V4, account=SECOND, status=500, name="blind"))
             await house.until(lambda _: venue.faults.hits("blind") > 0)
             venue.move(FIRST, SECOND, "USDT", "1000.5", recorded=False)
-            await passing(house, 2 * WINDOW_MS)
+            await house.passing(2 * WINDOW_MS)
             assert house.recorder.blocks('rule "movements"') == []
             assert house.recorder.blocks('rule "conservation"') == []
             assert found(app, "conservation", Standing.BREAK) == []
@@ -166,7 +153,7 @@ async def test_a_history_that_refuses_or_lags_unmakes_no_match(tmp_path: Path) -
             await polls(house, 2)
             venue.move(FIRST, SECOND, "USDT", "77.25")
             await house.recorder.until(lambda r: bool(r.blocks('rule "movements"')))
-            await passing(house, WINDOW_MS)
+            await house.passing(WINDOW_MS)
             assert len(house.recorder.blocks('rule "movements"')) == 1
             assert app.engine.world.exchanges["binance-main"].stopped == ""
             assert house.recorder.blocks("right") == []

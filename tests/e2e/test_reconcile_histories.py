@@ -8,7 +8,7 @@ import pytest
 
 from daemon.app import App
 from daemon.simulator import Fault
-from tests.e2e.house import House, a_house
+from tests.e2e.house import a_house
 
 READ = {"okx": 'read = ["funding", "master"]\n', "bitget": 'read = ["spot", "master"]\n'}
 NAMES = {"okx": ("deskmm1", "deskmm2"), "bitget": ("mm-1", "mm-2")}
@@ -18,6 +18,7 @@ REFUSALS = {
     "bitget": '{"code":"40014","msg":"Incorrect permissions, need {wallet} permissions","data":null}',
 }
 WITHIN_MS = 12_000
+WALLETS = 3  # of two accounts and the master
 RULES = """
 [[rule]]
 name = "movements"
@@ -38,20 +39,6 @@ within = "12s"
 MOVEMENTS = 'rule "movements"'
 
 
-async def everything_read(house: House) -> None:
-    """Wait until the master and every sub-account were read, and read once more."""
-    await house.until(lambda app: len(app.engine.world.holdings) == 3)
-    assert house.app is not None
-    began = house.app.engine.clock()
-    await house.until(lambda app: all(one.began_ms > began for one in app.engine.world.holdings.values()))
-
-
-async def passing(house: House, milliseconds: int) -> None:
-    assert house.app is not None
-    until = house.app.engine.clock() + milliseconds
-    await house.until(lambda app: app.engine.clock() > until)
-
-
 def headlines(app: App) -> dict[str, str]:
     """What the open events of the rule say, with what is known beside it."""
     return {
@@ -69,7 +56,7 @@ async def test_a_history_says_which_of_two_equal_amounts_was_the_movement(tmp_pa
         house.write(RULES.split('[[rule]]\nname = "conservation"', maxsplit=1)[0], venues=(kind,))
         venue = house.simulator.venues[kind]
         async with house.daemon() as app:
-            await everything_read(house)
+            await house.polls(WALLETS)
             venue.withdraw(first, "USDT", "40.5", recorded=False)
             venue.move(second, "master", "USDT", "40.5")
             said = f"40.5 USDT moved from {second} to master"
@@ -93,10 +80,10 @@ async def test_a_history_that_refuses_or_lacks_a_transfer_unmakes_no_match(
         if how == "refuses":
             venue.faults.add(Fault(path=TRANSFERS[kind], status=401, body=REFUSALS[kind], name="refused"))
         async with house.daemon() as app:
-            await everything_read(house)
+            await house.polls(WALLETS)
             venue.move(first, second, "USDT", "77.000000000000000001", recorded=how == "refuses")
             await house.recorder.until(lambda r: bool(r.blocks(MOVEMENTS)))
-            await passing(house, WITHIN_MS + 3_000)
+            await house.passing(WITHIN_MS + 3_000)
             (told,) = house.recorder.blocks(MOVEMENTS)
             assert f"77.000000000000000001 USDT moved from {first} to {second}" in told
             (said,) = headlines(app).values()
@@ -114,7 +101,7 @@ async def test_a_leak_is_found_with_its_sign(tmp_path: Path, kind: str) -> None:
         house.write(RULES, venues=(kind,))
         venue = house.simulator.venues[kind]
         async with house.daemon():
-            await everything_read(house)
+            await house.polls(WALLETS)
             venue.withdraw("master", "USDT", "5", fee="0.5")  # a known way out
             venue.withdraw(first, "USDT", "0.000000000000000001", recorded=False)
             await house.recorder.until(lambda r: bool(r.blocks('rule "conservation"')), 60)
