@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from rules import telling
-from rules.plan import is_read, is_valued, plan_of, quantity_wallets, valued_wallets
+from rules.filed import Filed
+from rules.plan import FIGURES, is_about, is_valued, quantity_wallets, valued_wallets
 from rules.records import Account, Alert, Baseline
 from rules.ruleset import MINUTE_MS, ExchangeSettings, Rule
-from rules.step import Step
+from rules.step import Step, selected
 from rules.types.base import Family
+from rules.unread import Pair, Unread
 
 LONGEST_MS = MINUTE_MS
 """A digest waits no longer than this after the first reading."""
@@ -82,33 +85,42 @@ def _looked_at(step: Step, settings: ExchangeSettings, pair: tuple[int, str]) ->
         return
     unread = step.world.index.unread.get(settings.name)
     if unread is None:
-        unread = step.world.index.unread[settings.name] = _awaited(step, settings, state.baseline)
+        awaited = _awaited(step, settings, state.baseline)
+        unread = step.world.index.unread[settings.name] = Unread(awaited)
     unread.discard(pair)
-    if not unread:
+    if unread.is_over():
         finish(step, settings.name)
 
 
-def _awaited(step: Step, settings: ExchangeSettings, baseline: Baseline) -> set[tuple[int, str]]:
-    """The wallets not yet looked at that the new rules speak of. The master's are known only once they came."""
-    judged = step.world.index.judged
-    awaited: set[tuple[int, str]] = set()
-    for account in step.accounts_of(settings.name):
-        if account.master or not is_read(step, account):
-            continue
-        quantities, values = _wanted(step, account, baseline)
-        if quantities:
-            pairs = ((account.key, wallet) for wallet in quantity_wallets(settings))
-            awaited |= {pair for pair in pairs if pair not in judged}
-        if values:
-            pairs = ((account.key, wallet) for wallet in valued_wallets(settings))
-            awaited |= {(key, VALUE_OF + wallet) for key, wallet in pairs}
-    return awaited
+def _awaited(step: Step, settings: ExchangeSettings, baseline: Baseline) -> Iterator[set[Pair]]:
+    """By account, the wallets not yet looked at that the new rules speak of, as of now.
+
+    The master's are known only once they came.
+    """
+    accounts, judged = step.accounts_of(settings.name), step.world.index.judged.copy()
+    new = [rule for key in sorted(baseline.rules) if (rule := step.rule(key)) is not None]
+    figures = [rule for rule in new if rule.spec.family in FIGURES and rule.exchange.match(settings.name)]
+    on_quantities = Filed.of(rule for rule in figures if not is_valued(rule))
+    on_values = Filed.of(rule for rule in figures if is_valued(rule))
+
+    def by_account() -> Iterator[set[Pair]]:
+        for account in accounts:
+            if account.master or not selected(settings, account):
+                continue
+            pairs: set[Pair] = set()
+            if _speaks_of(on_quantities, account):
+                pairs.update((account.key, wallet) for wallet in quantity_wallets(settings))
+                pairs -= judged
+            if _speaks_of(on_values, account):
+                pairs.update((account.key, VALUE_OF + wallet) for wallet in valued_wallets(settings))
+            if pairs:
+                yield pairs
+
+    return by_account()
 
 
-def _wanted(step: Step, account: Account, baseline: Baseline) -> tuple[bool, bool]:
-    """Whether the new rules judge quantities of the account, and whether its valuation."""
-    rules = [rule for key, rule in plan_of(step, account).by_key.items() if key in baseline.rules]
-    return any(not is_valued(rule) for rule in rules), any(is_valued(rule) for rule in rules)
+def _speaks_of(found: Filed, account: Account) -> bool:
+    return any(is_about(rule, account) for rule in found.near(account.identity.identifiers))
 
 
 def _wavering(step: Step, exchange: str, baseline: Baseline) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rules.records import Account, Alert, AlertKey, Line
 from rules.ruleset import Rule
+from rules.unread import Unread
 
 if TYPE_CHECKING:  # the World owns its index
     from rules.world import World
@@ -123,7 +124,7 @@ class Index:
         self.judged: set[tuple[int, str]] = set()
         self.lines: dict[int, Line] = {}
         self.plans: dict[int, object] = {}
-        self.unread: dict[str, set[tuple[int, str]]] = {}
+        self.unread: dict[str, Unread] = {}
         self.parts: dict[AlertKey, tuple[tuple[int, str], ...]] = {}
         self.unknown_part: dict[AlertKey, tuple[int, str]] = {}
         self.read_counts: dict[str, tuple[int, int]] = {}
@@ -145,7 +146,7 @@ class Index:
         return Memory(
             ids=self.ids.copy(),
             judged=self.judged.copy(),
-            unread={name: pairs.copy() for name, pairs in self.unread.items()},
+            unread={name: unread.all() for name, unread in self.unread.items()},
             unknown_part=self.unknown_part.copy(),
             last_success_ms=self.last_success_ms.copy(),
             by_identifier=self.by_identifier.copy(),
@@ -164,7 +165,7 @@ class Index:
         self.rebuild()
         self.ids = memory.ids.copy()
         self.judged = memory.judged.copy()
-        self.unread = {name: pairs.copy() for name, pairs in memory.unread.items()}
+        self.unread = {name: Unread(awaited=pairs) for name, pairs in memory.unread.items()}
         self.unknown_part = memory.unknown_part.copy()
         self.last_success_ms = memory.last_success_ms.copy()
         self.by_identifier = memory.by_identifier.copy()
@@ -208,7 +209,8 @@ class Index:
         self.gone.discard(key)
         for wallet in self.wallets.pop(key, set()) | self.valued.pop(key, set()):
             self.judged.discard((key, wallet))
-            self.unread.get(exchange, set()).discard((key, wallet))
+            if exchange in self.unread:
+                self.unread[exchange].discard((key, wallet))
         self.plans.pop(key, None)
         self.read_counts.pop(exchange, None)
         left = [other for other in self.by_exchange[exchange] if other != key]

@@ -9,6 +9,8 @@ from fnmatch import translate
 from functools import lru_cache
 
 _WILD = frozenset("*?[")
+_FROM_WILD = re.compile(r"[*?\[].*", re.DOTALL)
+_TO_WILD = re.compile(r".*[*?\[\]]", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,11 @@ class Patterns:
         """Whether the identifier is wanted literally, not by a wildcard, and not excluded."""
         return identifier.casefold() in self.literals and self.match(identifier)
 
+    @property
+    def wild(self) -> tuple[str, ...]:
+        """The wanted patterns with a wildcard."""
+        return tuple(pattern for pattern in self.wanted if not _WILD.isdisjoint(pattern))
+
     def _wants(self, folded: list[str]) -> bool:
         if not self.literals.isdisjoint(folded):
             return True
@@ -60,6 +67,16 @@ class Patterns:
 
 
 EVERYTHING = Patterns(("*",))
+
+
+def literal_start(pattern: str) -> str:
+    """The folded text with which everything begins that the pattern meets; "" where that may be anything."""
+    return _FROM_WILD.sub("", pattern.casefold())
+
+
+def literal_end(pattern: str) -> str:
+    """The folded text with which everything ends that the pattern meets; "" where that may be anything."""
+    return _TO_WILD.sub("", pattern.casefold())
 
 
 @lru_cache(maxsize=65_536)
