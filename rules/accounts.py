@@ -41,11 +41,43 @@ def ensure(step: Step, exchange: str, identity: Identity, *, renames: bool = Fal
     """
     account = find(step, exchange, identity)
     if account is None:
-        account = _new(step, exchange, identity)
+        account = new(step, exchange, identity)
         step.world.put_account(account)
-        step.outcome.accounts_changed.add(exchange)
-        step.world.index.look_soon()  # it may be silent from now on, and nobody has looked when that is too long
         return account
+    return adopt(step, account, identity, renames=renames)
+
+
+def new(
+    step: Step,
+    exchange: str,
+    identity: Identity,
+    *,
+    listed_by: frozenset[str] = frozenset(),
+    announced: bool = False,
+    frozen: bool | None = None,
+    freeze_run: int = 0,
+) -> Account:
+    """An account that nobody has met before, with what else is known of it; the caller puts it."""
+    key = step.world.next_account
+    step.world.next_account = key + 1
+    step.outcome.accounts_changed.add(exchange)
+    step.world.index.look_soon()  # it may be silent from now on, and nobody has looked when that is too long
+    master = is_master(identity)
+    return Account(
+        key,
+        exchange,
+        identity,
+        master=master,
+        announced=announced or master,
+        listed_by=listed_by,
+        first_seen_ms=step.now_ms,
+        frozen=frozen,
+        freeze_run=freeze_run,
+    )
+
+
+def adopt(step: Step, account: Account, identity: Identity, *, renames: bool) -> Account:
+    """The account that the identity means, with what that adds."""
     known = account.identity
     if known is identity or known == identity:
         return account
@@ -53,7 +85,7 @@ def ensure(step: Step, exchange: str, identity: Identity, *, renames: bool = Fal
     if merged != known:
         account = replace(account, identity=merged)
         step.world.put_account(account)
-        step.outcome.accounts_changed.add(exchange)
+        step.outcome.accounts_changed.add(account.exchange)
     return account
 
 
@@ -91,13 +123,6 @@ def speaks_for_another(step: Step, account: Account) -> bool:
             if owner is not None and owner != account.key:
                 return True
     return False
-
-
-def _new(step: Step, exchange: str, identity: Identity) -> Account:
-    key = step.world.next_account
-    step.world.next_account = key + 1
-    master = is_master(identity)
-    return Account(key, exchange, identity, master=master, announced=master, first_seen_ms=step.now_ms)
 
 
 def _merged(first: Identity, second: Identity) -> Identity:

@@ -37,14 +37,14 @@ def judge_listing(step: Step, listing: Listing) -> None:
             state, listings={**state.listings, listing.source: kept}
         )
         step.note("listing.incomplete", listing.exchange, f"{listing.source}: {kept.incomplete_reason}")
-        _take_in_rows(step, listing, complete=False)
+        _take_in_rows(step, listing, complete=False, first=False)
         return
     kept = ListingState(listing.source, listing.ended_ms, listing.began_ms, len(listing.accounts))
     state = replace(state, listings={**state.listings, listing.source: kept})
     step.world.exchanges[listing.exchange] = state
     if first:
         step.world.index.judge_anew()  # from here on sums are known: each is judged at its next reading
-    named = _take_in_rows(step, listing, complete=True)
+    named = _take_in_rows(step, listing, complete=True, first=first)
     if primary(state.listings) == listing.source:
         _appear(step, listing, named, first=first)
         _miss(step, settings, listing, named)
@@ -139,12 +139,30 @@ def _leave(step: Step, account: Account, why: str) -> Account:
     return account
 
 
-def _take_in_rows(step: Step, listing: Listing, *, complete: bool) -> set[int]:
+def _take_in_rows(step: Step, listing: Listing, *, complete: bool, first: bool) -> set[int]:
     """The accounts that the listing names, with what it says of them. An incomplete one proves these, too."""
     named: set[int] = set()
     judges = listing.source == primary(step.state(listing.exchange).listings)
+    # A first listing may name thousands: each is stored once, as it will be when the listing is judged.
+    baseline = first and judges
+    listed_by = frozenset({listing.source}) if baseline else frozenset[str]()
     for row in listing.accounts:
-        account = known = departed.spoken_of(step, _known_row(step, listing, row), listing.ended_ms)
+        found = accounts.find(step, listing.exchange, row.identity)
+        if found is None:
+            says = row.frozen if complete else None
+            account = accounts.new(
+                step,
+                listing.exchange,
+                row.identity,
+                listed_by=listed_by,
+                announced=baseline,
+                frozen=says,
+                freeze_run=status.freeze_run_at_first(says),
+            )
+            step.world.put_account(account)
+            named.add(account.key)
+            continue
+        account = known = departed.spoken_of(step, _known_row(step, found, row), listing.ended_ms)
         if judges and account.missing:
             account = replace(account, missing=0, missing_since_ms=None, missing_ms=None, unlisted=False)
         if complete:
@@ -155,16 +173,17 @@ def _take_in_rows(step: Step, listing: Listing, *, complete: bool) -> set[int]:
     return named
 
 
-def _known_row(step: Step, listing: Listing, row: ListedAccount) -> Account:
-    found = accounts.find(step, listing.exchange, row.identity)
-    before = None if found is None else found.identity
-    renamed = found is not None and _is_rename(found.identity, row.identity)
-    if found is not None and renamed:
-        double = accounts.double_of(step, found, row.identity)
+def _known_row(step: Step, found: Account, row: ListedAccount) -> Account:
+    before, said = found.identity, row.identity
+    if said == before:
+        return found
+    renamed = _is_rename(before, said)
+    if renamed:
+        double = accounts.double_of(step, found, said)
         if double is not None:
             _leave(step, double, f"the account is {found.label}, renamed")
-    account = accounts.ensure(step, listing.exchange, row.identity, renames=True)
-    if before is not None and renamed:
+    account = accounts.adopt(step, found, said, renames=True)
+    if renamed:
         status.renamed(step, account, before)
         edits.close_unread(step)  # under its new name it may be one that is not read
     return account

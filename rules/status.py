@@ -26,6 +26,11 @@ SETTLED = 1_000
 """A freeze that was told to everybody who asked for it is counted no further."""
 
 
+def freeze_run_at_first(says: bool | None) -> int:  # noqa: FBT001  the venue's own word
+    """The run of an account that is frozen when it is first listed: so from the start, and no event."""
+    return SETTLED if says else 0
+
+
 def frozen(step: Step, account: Account, says: bool | None) -> Account:  # noqa: FBT001  the venue's own word
     """Take in what a complete listing says; tell when `confirm` listings in a row agree on a new freeze."""
     if says is None or (says is False and account.frozen is False):
@@ -33,7 +38,7 @@ def frozen(step: Step, account: Account, says: bool | None) -> Account:  # noqa:
     if not says:
         return replace(account, frozen=False, freeze_run=0)
     if account.frozen is None:
-        return replace(account, frozen=True, freeze_run=SETTLED)  # so from the start: no event
+        return replace(account, frozen=True, freeze_run=freeze_run_at_first(says))
     if account.frozen and account.freeze_run in (0, SETTLED):
         return account
     run = account.freeze_run + 1
