@@ -14,11 +14,12 @@ from decimal import Decimal
 from typing import TypeAlias, cast
 
 from rules.facts import Facts
-from rules.figures import Look, Part
+from rules.figures import Look
 from rules.plan import field_of, plan_of
 from rules.records import Account, AlertKey
 from rules.ruleset import Allow, Rule
 from rules.step import Step
+from rules.sums import Part
 from rules.types.base import LevelSpec, Verdict
 from rules.types.unexpected import Unexpected
 from rules.values import EXACT, ZERO, add, figure, text_of

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
-from typing import TypeAlias, cast
+from typing import cast
 
 from rules.accounts import find
 from rules.facts import Facts
@@ -16,11 +16,10 @@ from rules.records import Account, AlertKey, Holding, Valuation
 from rules.ruleset import ExchangeSettings, Rule
 from rules.sources import primary
 from rules.step import Step
+from rules.sums import FEWEST_PARTS, Part, Sums, over_assets
 from rules.types.base import Verdict
+from rules.types.low_balance import LowBalance
 from rules.values import add, figure, text_of, valued
-
-Part: TypeAlias = tuple[int, str]
-"""An account's key and a wallet."""
 
 ALSO_MOST = 6
 
@@ -41,34 +40,42 @@ class Arrival:
 class Look:
     """One figure of one subject and the parts that it is made of.
 
+    `began` tells when the oldest of them was asked for, which few looks need: of thousands it takes long.
     `before` is the figure before this arrival; few looks need it, so that `with_before` adds it to those.
     `blind` is the part that was read and does not tell the figure; None where the figure is known, or where
     it is only not read yet.
     """
 
     value: Decimal | None
-    began_ms: int
+    began: Callable[[], int]
     parts: tuple[Part, ...]
     blind: Part | None = None
     before: Decimal | None = None
     before_ms: int | None = None
 
+    @property
+    def began_ms(self) -> int:
+        return self.began()
+
 
 def look_at(step: Step, rule: Rule, key: AlertKey, arrival: Arrival) -> Look:
     """The judged figure of a subject; unknown while any part is."""
     parts = parts_of(step, rule, key, arrival.account)
+
+    def now() -> int:
+        return arrival.began_ms
+
     if not parts or (key.subject.account is None and not _all_known(step, rule, key)):
-        return Look(None, arrival.began_ms, parts)
+        return Look(None, now, parts)
     if len(parts) == 1:
         value = _figure(step, rule, key.subject.asset, parts[0])
         if value is None:
-            return Look(None, arrival.began_ms, parts, _blind(step, rule, parts[0]))
-        return Look(value, _began(step, rule, parts[0], arrival), parts)
-    figures = _figures(step, rule, key, parts)
-    if isinstance(figures, tuple):
-        return Look(None, arrival.began_ms, parts, _blind(step, rule, figures))
-    began = min(_began(step, rule, part, arrival) for part in parts)
-    return Look(add(figures.values()), began, parts)
+            return Look(None, now, parts, _blind(step, rule, parts[0]))
+        return Look(value, lambda: _began(step, rule, parts[0], arrival), parts)
+    total = _total(step, rule, key, parts)
+    if isinstance(total, tuple):
+        return Look(None, now, parts, _blind(step, rule, total))
+    return Look(total, lambda: min(_began(step, rule, part, arrival) for part in parts), parts)
 
 
 def with_before(step: Step, rule: Rule, key: AlertKey, arrival: Arrival, look: Look) -> Look:
@@ -79,6 +86,23 @@ def with_before(step: Step, rule: Rule, key: AlertKey, arrival: Arrival, look: L
         others = (_figure(step, rule, asset, part) for part in look.parts if part != mine)
         old = add([old, *(one for one in others if one is not None)])
     return replace(look, before=old, before_ms=_before_ms(rule, arrival))
+
+
+def _total(step: Step, rule: Rule, key: AlertKey, parts: tuple[Part, ...]) -> Decimal | Part:
+    """The sum of all parts, or one part that is unknown. Of many parts what did not move is not added up again."""
+    if key.subject.account is not None or len(parts) < FEWEST_PARTS:
+        figures = _figures(step, rule, key, parts)
+        return figures if isinstance(figures, tuple) else add(figures.values())
+    asset, sums = key.subject.asset, step.world.index.sums
+    place = over_assets(key)
+    kept = sums.get(place)
+    if kept is None or kept.parts is not parts:
+        kept = sums[place] = Sums(parts, valued=is_valued(rule))
+    total = kept.total(asset, lambda part: _figure(step, rule, asset, part))
+    if total is not None:
+        return total
+    figures = _figures(step, rule, key, parts)
+    return figures if isinstance(figures, tuple) else kept.keep(asset, map(figures.__getitem__, parts))
 
 
 def _figures(step: Step, rule: Rule, key: AlertKey, parts: tuple[Part, ...]) -> dict[Part, Decimal] | Part:
@@ -141,12 +165,27 @@ def parts_of(step: Step, rule: Rule, key: AlertKey, account: Account | None) -> 
     """The wallets that a subject's figure is the sum of; `account` is the subject's own where it has one."""
     if key.subject.account is not None and account is not None:
         return tuple(_wallets(step, rule, key, account))
-    kept = step.world.index.parts
-    found = kept.get(key)
+    kept, place = step.world.index.parts, over_assets(key)
+    found = kept.get(place)
     if found is None:
-        found = tuple(part for one in _accounts(step, rule, key) for part in _wallets(step, rule, key, one))
-        kept[key] = found
+        # To ask every account takes long: rules that mean the same wallets ask but once.
+        asked, alike = step.world.index.asked, (place.subject, *_meaning(rule))
+        found = asked.get(alike)
+        if found is None:
+            found = tuple(
+                part for one in _accounts(step, rule, key) for part in _wallets(step, rule, key, one)
+            )
+            asked[alike] = found
+        kept[place] = found
     return found
+
+
+def _meaning(rule: Rule) -> tuple[object, ...]:
+    """All of a rule that `parts_of` asks for."""
+    chosen: tuple[object, ...] | None = None
+    if isinstance(rule.spec, LowBalance) and not rule.spec.tiers:
+        chosen = tuple((floor.accounts, bool(floor.tiers)) for floor in rule.spec.floors)
+    return rule.enabled, rule.exchange, rule.account, rule.wallet, is_valued(rule), chosen
 
 
 def _wallets(step: Step, rule: Rule, key: AlertKey, account: Account) -> Iterator[Part]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from rules.records import Account, Alert, AlertKey, Line
+from rules.records import Account, Alert, AlertKey, Holding, Line, Valuation
 from rules.ruleset import Rule
+from rules.sums import Sums
 from rules.unread import Unread
 
 if TYPE_CHECKING:  # the World owns its index
@@ -48,7 +49,8 @@ class Index:
     as long as `ended_ids`, by their end, holds them; after a start these come from the database. `gone` are the
     accounts that are to be forgotten in time. `judged` holds the (account, wallet) pairs read since the rules last
     changed, `unread` per exchange those that a first judgement still waits for. `parts` keeps what each sum is made
-    of, and `unknown_part` one of them that was unknown at the last look; `plans` and `filed` are the compiled rules;
+    of, by the key without its asset, and `asked` the same by what rules mean; `sums` what that comes to, and
+    `unknown_part` one of them that was unknown at the last look; `plans` and `filed` are the compiled rules;
     `contested` tells that some name belonged to two accounts; `read_counts` how many accounts of an exchange were
     looked at, and how many of these are read; `tracking`, `legs`, `uncovered`, `priced` and `prices_asked_ms` belong
     to reconciliation: what it follows on each exchange, the legs by amount, the parts that a round has not covered
@@ -59,6 +61,7 @@ class Index:
     __slots__ = (
         "_world",
         "allows_until_ms",
+        "asked",
         "by_exchange",
         "by_identifier",
         "contested",
@@ -79,6 +82,7 @@ class Index:
         "prices_asked_ms",
         "read_counts",
         "rules",
+        "sums",
         "tracking",
         "uncovered",
         "unknown_part",
@@ -126,6 +130,8 @@ class Index:
         self.plans: dict[int, object] = {}
         self.unread: dict[str, Unread] = {}
         self.parts: dict[AlertKey, tuple[tuple[int, str], ...]] = {}
+        self.asked: dict[tuple[object, ...], tuple[tuple[int, str], ...]] = {}
+        self.sums: dict[AlertKey, Sums] = {}
         self.unknown_part: dict[AlertKey, tuple[int, str]] = {}
         self.read_counts: dict[str, tuple[int, int]] = {}
         self.rules: dict[str, Rule] | None = None
@@ -242,6 +248,29 @@ class Index:
             if self._world.accounts[account].master:  # a sub-account's wallets are those of the file
                 self._forget_parts()
 
+    def moved(self, part: tuple[int, str], before: Holding | None, holding: Holding) -> None:
+        """A wallet holds something else, perhaps: sums that it belongs to are others now."""
+        if not self.sums:
+            return
+        assets: list[str] | None = None
+        # Once a wallet was seen completely, what is absent is zero: then all figures are others.
+        alike = before is not None and (before.whole_ms is None) == (holding.whole_ms is None)
+        if before is not None and alike and before.fields == holding.fields:
+            old, new = before.rows, holding.rows
+            if old is new:
+                return
+            assets = [asset for asset in old.keys() | new.keys() if old.get(asset) is not new.get(asset)]
+        for sums in self.sums.values():
+            if not sums.valued:
+                sums.moved(part, assets)
+
+    def revalued(self, part: tuple[int, str], before: Valuation | None, valuation: Valuation) -> None:
+        """A wallet is worth something else, perhaps."""
+        if before is None or before.values != valuation.values:
+            for sums in self.sums.values():
+                if sums.valued:
+                    sums.moved(part, None)
+
     def due(self, at_ms: int) -> None:
         """Something is due by time alone: the next tick from then on must look."""
         self.next_due_ms = min(self.next_due_ms, at_ms)
@@ -288,7 +317,9 @@ class Index:
                 self.lines.pop(id(holding.source), None)
 
     def _forget_parts(self) -> None:
+        self.asked.clear()
         self.parts.clear()
+        self.sums.clear()
         self.unknown_part.clear()
         self.uncovered.clear()
 

@@ -11,12 +11,13 @@ from decimal import Decimal
 from enum import IntEnum
 
 from rules import allows
-from rules.figures import Look, Part, parts_of
+from rules.figures import Look, parts_of
 from rules.lifecycle import FEW_PARTS
 from rules.plan import field_of, is_valued, plan_of, quote_of, subjects, wallets_of
 from rules.records import Account, AlertKey
 from rules.ruleset import Rule
 from rules.step import Step
+from rules.sums import Part, over_assets
 from rules.types.base import Family, Verdict, Zone
 from rules.types.runway import Runway
 from rules.values import EXACT, add, figure, valued
@@ -122,7 +123,7 @@ def _is_near(step: Step, rule: Rule, account: Account, wallet: str, asset: str) 
         if not known:
             return False
         value = known[0] if len(known) == 1 else add(known)
-        return close(allows.verdict_of(step, rule, key, Look(value, 0, parts), account))
+        return close(allows.verdict_of(step, rule, key, Look(value, lambda: 0, parts), account))
     return False
 
 
@@ -135,7 +136,7 @@ def _figure(world: World, rule: Rule, asset: str, part: Part) -> Decimal | None:
 def _accounts_of(world: World, key: AlertKey) -> set[int]:
     if key.subject.account is not None:
         return {key.subject.account}
-    parts = world.index.parts.get(key, ())
+    parts = world.index.parts.get(over_assets(key), ())
     return {account for account, _ in parts} if len(parts) <= FEW_PARTS else set()
 
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 
 from rules import runways
 from rules.allows import verdict_of
-from rules.figures import Arrival, Look, Part, look_at
+from rules.figures import Arrival, Look, look_at
 from rules.model import MASTER
 from rules.patterns import Patterns
 from rules.plan import FIGURES, field_of, is_read, is_valued, quote_of, still_judges, subjects, wallets_of
 from rules.records import Account, Alert, AlertKey
 from rules.ruleset import Rule, Ruleset
 from rules.step import Step
+from rules.sums import Part
 from rules.types.base import Family, Verdict
 from rules.types.levels import UNKNOWN
 from rules.types.low_balance import LowBalance

@@ -153,11 +153,14 @@ class World:
             self.index.lines.pop(id(before.source), None)
         self.holdings[account, wallet] = holding
         self.index.holds(account, wallet)
+        self.index.moved((account, wallet), before, holding)
 
     def put_valuation(self, account: int, wallet: str, valuation: Valuation) -> None:
         """Store what a wallet is worth and keep the index true."""
+        before = self.valuations.get((account, wallet))
         self.valuations[account, wallet] = valuation
         self.index.is_valued(account, wallet)
+        self.index.revalued((account, wallet), before, valuation)
 
     def put_alert(self, alert: Alert) -> None:
         """Store an open alert and keep the index true."""

@@ -1,0 +1,80 @@
+"""Exact sums over many wallets, kept in blocks: where one wallet moved, its block alone is added up anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from math import isqrt
+from typing import TypeAlias
+
+from rules.records import AlertKey
+from rules.values import add
+
+Part: TypeAlias = tuple[int, str]
+"""An account's key and a wallet."""
+
+FEWEST_PARTS = 32
+"""Sums of fewer wallets are added up as fast as looked up."""
+
+
+def over_assets(key: AlertKey) -> AlertKey:
+    """What the sums of one rule over the same wallets have in common."""
+    return AlertKey(key.rule, key.subject._replace(asset=""))
+
+
+class Sums:
+    """The sums of one rule over the same wallets, one an asset: of quantities, or of valuations (`valued`).
+
+    What it gives is what adding up all figures gives, to the digit and to the number of decimals: sums are exact.
+    """
+
+    __slots__ = ("_block_of", "_size", "_totals", "parts", "valued")
+
+    def __init__(self, parts: tuple[Part, ...], *, valued: bool) -> None:
+        self.parts = parts
+        self.valued = valued
+        self._size = isqrt(len(parts)) + 1
+        self._block_of = {part: place // self._size for place, part in enumerate(parts)}
+        self._totals: dict[str, list[Decimal | None]] = {}
+
+    def keep(self, asset: str, figures: Iterable[Decimal]) -> Decimal:
+        """Learn the figure of every part, in the order of the parts; their sum."""
+        every = list(figures)
+        blocks = [add(every[begin : begin + self._size]) for begin in range(0, len(every), self._size)]
+        self._totals[asset] = [*blocks]
+        return add(blocks)
+
+    def total(self, asset: str, figure: Callable[[Part], Decimal | None]) -> Decimal | None:
+        """The sum of an asset that is kept; None where it is not, or where a figure is unknown now."""
+        blocks = self._totals.get(asset)
+        if blocks is None:
+            return None
+        known: list[Decimal] = []
+        for place, block in enumerate(blocks):
+            if block is None:
+                figures = self._figures(place, figure)
+                if figures is None:
+                    del self._totals[asset]
+                    return None
+                block = blocks[place] = add(figures)  # noqa: PLW2901  it is that block, known again
+            known.append(block)
+        return add(known)
+
+    def moved(self, part: Part, assets: Iterable[str] | None) -> None:
+        """The figures of some assets in a part may be others now; of all assets where it is None."""
+        place = self._block_of.get(part)
+        if place is None:
+            return
+        for asset in self._totals if assets is None else assets:
+            blocks = self._totals.get(asset)
+            if blocks is not None:
+                blocks[place] = None
+
+    def _figures(self, place: int, figure: Callable[[Part], Decimal | None]) -> list[Decimal] | None:
+        figures: list[Decimal] = []
+        for part in self.parts[place * self._size : (place + 1) * self._size]:
+            one = figure(part)
+            if one is None:
+                return None
+            figures.append(one)
+        return figures
