@@ -1,12 +1,14 @@
 """The one way to a venue: a GET whose bytes are sent as they were signed and read through a cap.
 
-What aiohttp does on its own is turned off: it follows redirects, takes proxies from the environment, requotes
-string addresses, and repeats a GET unasked when a kept connection turns out to be closed, with an old
-timestamp and a second count against the limit (measured with 3.14).
+Of aiohttp it takes the connections (DNS, TLS, keep-alive) and the parser of answers, not the session: that follows
+redirects, keeps cookies, takes proxies from the environment, requotes addresses, and repeats a GET unasked when a
+kept connection turns out to be closed, with an old timestamp and a second count against the limit; and it takes more
+time than all the rest of a read (measured with 3.14). What of it is in nobody's manual, tests/contract holds.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import zlib
 from collections.abc import Mapping
@@ -14,11 +16,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import aiohttp
+from aiohttp.connector import Connection
+from aiohttp.http import HttpProcessingError, RawResponseMessage
 from yarl import URL
 
 from daemon.exchanges.errors import Malformed, Trouble
 
 CAP_BYTES = 8 * 1024 * 1024
+INFORMATIONAL = frozenset(range(100, 200)) - {101}  # the answer proper is still to come
 
 
 class Headers(Protocol):
@@ -46,71 +51,109 @@ class Response:
 
 
 class Http:
-    """One session to one host. Only GET exists."""
+    """Connections to one host, of which `base_url` names no path. Only GET exists."""
 
     def __init__(self, base_url: str, timeouts: Timeouts | None = None, cap_bytes: int = CAP_BYTES) -> None:
-        self._base = base_url.rstrip("/")
+        self._base = URL(base_url)
         self._timeouts = timeouts or Timeouts()
+        self._patience = aiohttp.ClientTimeout(
+            total=None, connect=self._timeouts.connect, sock_connect=self._timeouts.connect
+        )
         self._cap = cap_bytes
-        self._session: aiohttp.ClientSession | None = None
-        url = URL(self._base)
-        self.host = url.host or ""
-        self.authority = f"{self.host}:{url.port}"
+        self._connector: aiohttp.TCPConnector | None = None
+        self._place: aiohttp.ClientRequest | None = None
+        self.host = self._base.host or ""
+        self.authority = f"{self.host}:{self._base.port}"
+        self._same = (
+            f"Host: {self._base.host_port_subcomponent}\r\n"
+            "Accept: application/json\r\nAccept-Encoding: gzip\r\nUser-Agent: subtally\r\n"
+        )
 
     async def open(self) -> None:
-        """Make the session, in the running loop. No request yet."""
-        if self._session is not None:
+        """Make the pool of connections, in the running loop. No request yet."""
+        if self._connector is not None:
             return
-        times = self._timeouts
-        self._session = aiohttp.ClientSession(
-            # The pools bound what is in flight. Kept connections save a TLS handshake per call; they are
-            # dropped before the usual idle limits of the venues' fronts, so that hardly one is closed under a
-            # request.
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=15, ttl_dns_cache=60),
-            timeout=aiohttp.ClientTimeout(
-                total=times.total, connect=times.connect, sock_connect=times.connect, sock_read=times.silence
-            ),
-            headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "subtally"},
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-        )
-        # The only switch there is; tests/contract holds it. A closed connection is then a failure like any
-        # other.
-        self._session._retry_connection = False  # noqa: SLF001
+        # The pools bound what is in flight. Kept connections save a TLS handshake per call; they are dropped
+        # before the usual idle limits of the venues' fronts, so that hardly one is closed under a request.
+        self._connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=15, ttl_dns_cache=60)
+        # It is never sent: by it the connector knows where to connect.
+        self._place = aiohttp.ClientRequest("GET", self._base, loop=asyncio.get_running_loop())
 
     async def close(self) -> None:
-        """Close the session and its connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        """Close all connections."""
+        if self._connector is not None:
+            await self._connector.close()
+            self._connector = None
 
     async def get(self, target: str, headers: Mapping[str, str]) -> Response:
         """Ask once. Raises Trouble or Malformed; no text of them holds the address."""
-        if self._session is None:
-            raise RuntimeError("open() comes before the first call")
-        answered = False
+        asked, answered = self._written(target, headers), False
         try:
-            url = URL(self._base + target, encoded=True)
-            async with self._session.get(url, headers=headers, allow_redirects=False) as response:
-                answered = True
-                body = await self._read(response)
-                return Response(response.status, response.headers, body)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            async with asyncio.timeout(self._timeouts.total):
+                connection = await self._connected()
+                try:
+                    message, content = await self._answer(connection, asked)
+                    answered = True
+                    raw = await self._read(content)
+                except BaseException:
+                    connection.close()  # what may still come on it answers no other question
+                    raise
+                connection.release()
+        except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError) as error:
             raise self._trouble(error, answered=answered) from None
+        return Response(message.code, message.headers, self._unpacked(raw, message.headers))
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+    def _written(self, target: str, headers: Mapping[str, str]) -> bytes:
+        given = target + "".join(headers.values())
+        if not (given.isascii() and given.isprintable()):
+            raise ValueError("a request is one line per header, in ASCII")
+        own = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        return f"GET {target} HTTP/1.1\r\n{self._same}{own}\r\n".encode()
+
+    async def _connected(self) -> Connection:
+        if self._connector is None or self._place is None:
+            raise RuntimeError("open() comes before the first call")
+        try:
+            connection = await self._connector.connect(self._place, [], self._patience)
+        except TimeoutError:
+            raise Trouble(f"no connection within {self._timeouts.connect:g} s", venue_wide=True) from None
+        if connection.protocol is None or connection.protocol.should_close:
+            # An answer to nobody's question is not taken for the answer to this one.
+            connection.close()
+            raise Trouble("the venue sent what was not asked for")
+        return connection
+
+    async def _answer(
+        self, connection: Connection, asked: bytes
+    ) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
+        protocol, transport = connection.protocol, connection.transport
+        if protocol is None or transport is None or transport.is_closing():
+            raise aiohttp.ServerDisconnectedError
+        protocol.set_response_params(
+            read_until_eof=True, auto_decompress=False, read_timeout=self._timeouts.silence
+        )
+        transport.write(asked)
+        protocol.start_timeout()
+        message, content = await protocol.read()
+        while message.code in INFORMATIONAL:
+            message, content = await protocol.read()
+        return message, content
+
+    async def _read(self, content: aiohttp.StreamReader) -> bytes:
         raw = bytearray()
-        async for chunk in response.content.iter_any():
+        while chunk := await content.readany():
             raw += chunk
             if len(raw) > self._cap:
                 raise Malformed(f"the answer is longer than {self._cap} bytes")
-        encoding = (response.headers.get("Content-Encoding") or "identity").strip().lower()
+        return bytes(raw)
+
+    def _unpacked(self, raw: bytes, headers: Headers) -> bytes:
+        encoding = (headers.get("Content-Encoding") or "identity").strip().lower()
         if encoding == "identity" or not raw:
-            return bytes(raw)
+            return raw
         if encoding != "gzip":
             raise Malformed("the answer is compressed in a way that was not asked for")
-        return unzipped(bytes(raw), self._cap)
+        return unzipped(raw, self._cap)
 
     def _trouble(self, error: Exception, *, answered: bool) -> Trouble:
         times = self._timeouts
@@ -118,7 +161,6 @@ class Http:
             (aiohttp.ClientConnectorDNSError, f"the name {self.host} is not known (DNS)", True),
             (aiohttp.ClientConnectorCertificateError, "the TLS certificate is not trusted", True),
             (aiohttp.ClientSSLError, "the TLS handshake failed", True),
-            (aiohttp.ConnectionTimeoutError, f"no connection within {times.connect:g} s", True),
             (aiohttp.ClientConnectorError, _refused(error), True),
             (
                 aiohttp.SocketTimeoutError,
@@ -128,12 +170,12 @@ class Http:
             (TimeoutError, f"no complete answer within {times.total:g} s", False),
             (aiohttp.ServerDisconnectedError, "the connection was closed without an answer", False),
             (aiohttp.ClientPayloadError, "the answer broke off", False),
+            (HttpProcessingError, "the answer is not HTTP", False),
             (OSError, "the answer broke off" if answered else "the connection was reset", False),
         ):
             if isinstance(error, kinds):
                 return Trouble(reason, venue_wide=venue_wide)
-        # ClientResponseError and InvalidURL carry the signed address in their text: only the name of the
-        # class.
+        # What others carry in their text is not known: only the name of the class.
         return Trouble(f"the exchange of bytes failed ({type(error).__name__})")
 
 

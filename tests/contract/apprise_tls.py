@@ -10,7 +10,7 @@ import json
 import socketserver
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -124,7 +124,7 @@ def _head(stream: BinaryIO) -> list[str]:
 @contextmanager
 def internet(folder: Path) -> Iterator[Internet]:
     server = _Proxy(("127.0.0.1", 0), _Tunnel)
-    server.context = _certified(folder)
+    server.context = certified(folder, HOSTS)
     server.internet = Internet(server.server_address[1], folder / "ca.pem")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
@@ -136,8 +136,8 @@ def internet(folder: Path) -> Iterator[Internet]:
         thread.join()
 
 
-def _certified(folder: Path) -> ssl.SSLContext:
-    """A context with a certificate for HOSTS; the CA that signed it is written to ca.pem."""
+def certified(folder: Path, hosts: Sequence[str]) -> ssl.SSLContext:
+    """A context with a certificate for these hosts; the CA that signed it is written to ca.pem."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Subtally test CA")])
     ca_id = x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key())
@@ -148,10 +148,10 @@ def _certified(folder: Path) -> ssl.SSLContext:
         .add_extension(_usage(signs=True), critical=True)
         .sign(ca_key, hashes.SHA256())
     )
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOSTS[0])])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
     leaf = (
         _certificate(name, ca_name, key)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in HOSTS]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
