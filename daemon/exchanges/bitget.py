@@ -34,7 +34,7 @@ from daemon.exchanges.endpoint import Endpoint, Said, Setup
 from daemon.exchanges.errors import CallError, Verdict, readable
 from daemon.exchanges.http import Response
 from daemon.exchanges.limits import Limit, Pool
-from daemon.exchanges.signing import header_safe, hmac_base64, target
+from daemon.exchanges.signing import base64_signer, header_safe, target
 from rules.model import (
     MASTER_IDENTITY,
     Covers,
@@ -86,7 +86,7 @@ class Bitget(Client):
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
-        self._secret = setup.credentials.api_secret.strip()
+        self._sign = base64_signer(setup.credentials.api_secret.strip())
         self._passphrase = header_safe("passphrase", setup.credentials.passphrase)
         self._memo: Memo = Memo()
         self._master_id: str | None = None
@@ -98,7 +98,7 @@ class Bitget(Client):
         timestamp = str(self._clock.venue_ms())
         return text, {
             "ACCESS-KEY": self._key,
-            "ACCESS-SIGN": hmac_base64(self._secret, f"{timestamp}GET{text}"),
+            "ACCESS-SIGN": self._sign(f"{timestamp}GET{text}"),
             "ACCESS-TIMESTAMP": timestamp,
             "ACCESS-PASSPHRASE": self._passphrase,
             "Content-Type": "application/json",
@@ -111,7 +111,7 @@ class Bitget(Client):
     def _observe(self, pool: Pool, endpoint: Endpoint, response: Response) -> None:
         left = response.headers.get("x-mbx-used-remain-limit") or ""
         if left.isascii() and left.isdigit() and int(left[:9]) < endpoint.limit.calls:
-            pool.seen_by_venue(endpoint.limit.calls - int(left))
+            pool.seen_by_venue(endpoint.limit.calls - int(left[:9]))
 
     def tasks(self, accounts: Sequence[Identity]) -> list[Task]:
         """One walk over all sub-accounts, whoever they are."""

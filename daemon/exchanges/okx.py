@@ -32,7 +32,7 @@ from daemon.exchanges.okx_wire import (
     read_trading,
 )
 from daemon.exchanges.reply import WAIT_MOST_SECONDS
-from daemon.exchanges.signing import header_safe, hmac_base64, iso_ms, target
+from daemon.exchanges.signing import base64_signer, header_safe, iso_ms, target
 from rules.model import (
     MASTER_IDENTITY,
     Identity,
@@ -72,7 +72,7 @@ class Okx(Client):
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
-        self._secret = setup.credentials.api_secret.strip()
+        self._sign = base64_signer(setup.credentials.api_secret.strip())
         self._passphrase = header_safe("passphrase", setup.credentials.passphrase)
         self._funds: Memo = Memo()
 
@@ -83,7 +83,7 @@ class Okx(Client):
         timestamp = iso_ms(self._clock.venue_ms())
         return text, {
             "OK-ACCESS-KEY": self._key,
-            "OK-ACCESS-SIGN": hmac_base64(self._secret, f"{timestamp}GET{text}"),
+            "OK-ACCESS-SIGN": self._sign(f"{timestamp}GET{text}"),
             "OK-ACCESS-TIMESTAMP": timestamp,
             "OK-ACCESS-PASSPHRASE": self._passphrase,
             "Content-Type": "application/json",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -22,9 +23,17 @@ from daemon.exchanges.errors import CredentialsError
 Params = Iterable[tuple[str, str]]
 
 
+_UNRESERVED = "_.~-"  # beside letters and digits, RFC 3986
+_as_it_is = re.compile(rf"[A-Za-z0-9{_UNRESERVED}]*").fullmatch
+
+
 def query(params: Params) -> str:
     """Percent-encoded once, in the order given; only unreserved characters stay as they are."""
-    return "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in params)
+    return "&".join([f"{_encoded(name)}={_encoded(value)}" for name, value in params])
+
+
+def _encoded(text: str) -> str:
+    return text if _as_it_is(text) else quote(text, safe=_UNRESERVED)
 
 
 def target(path: str, params: Params) -> str:
@@ -33,22 +42,31 @@ def target(path: str, params: Params) -> str:
     return f"{path}?{text}" if text else path
 
 
-def hmac_hex(secret: str, payload: str) -> str:
-    """HMAC-SHA256 in hexadecimal (Binance)."""
-    return hmac.digest(secret.encode(), payload.encode(), "sha256").hex()
+def hmac_signer(secret: str) -> Callable[[str], bytes]:
+    """From a payload to its HMAC-SHA256. The secret is text, even where it looks like hexadecimal."""
+    keyed = hmac.new(secret.encode(), digestmod="sha256")
+
+    def sign(payload: str) -> bytes:
+        signing = keyed.copy()  # what the key alone makes is reckoned once
+        signing.update(payload.encode())
+        return signing.digest()
+
+    return sign
 
 
-def hmac_base64(secret: str, payload: str) -> str:
-    """HMAC-SHA256 in Base64 (OKX, Bitget). The secret is text, even where it looks like hexadecimal."""
-    return base64.b64encode(hmac.digest(secret.encode(), payload.encode(), "sha256")).decode()
+def base64_signer(secret: str) -> Callable[[str], str]:
+    """From a payload to its HMAC-SHA256 in Base64 (OKX, Bitget)."""
+    sign = hmac_signer(secret)
+    return lambda payload: base64.b64encode(sign(payload)).decode()
 
 
 def binance_signer(secret: str) -> Callable[[str], str]:
-    """From a payload to the value of `signature` in the address: HMAC, or Ed25519 for a PEM secret."""
+    """From a payload to the value of `signature` in the address: HMAC in hexadecimal, or Ed25519 for a PEM secret."""
     if not secret.lstrip().startswith("-----BEGIN"):
-        return lambda payload: hmac_hex(secret, payload)
+        sign = hmac_signer(secret)
+        return lambda payload: sign(payload).hex()
     key = _ed25519(secret)
-    return lambda payload: quote(base64.b64encode(key.sign(payload.encode())).decode(), safe="-_.~")
+    return lambda payload: quote(base64.b64encode(key.sign(payload.encode())).decode(), safe=_UNRESERVED)
 
 
 def _ed25519(pem: str) -> Ed25519PrivateKey:

@@ -204,6 +204,21 @@ async def test_a_key_that_worked_may_be_banned_for_a_while_and_does_not_stop(
     assert binance.spent()["worked"] is True
 
 
+@pytest.mark.parametrize(
+    "said", ["0" * 5000, "9" * 5000, "-1", "", "٣"], ids=["zeros", "nines", "-1", "empty", "arabic"]
+)
+async def test_a_usage_header_without_sense_spoils_no_reading(
+    simulator: Simulator, binance: Any, bitget: Any, said: str
+) -> None:
+    headers = {"x-mbx-used-remain-limit": said, "X-SAPI-USED-UID-WEIGHT-1M": said}
+    simulator.bitget.faults.add(Fault(path=PAGES, page=1, times=1, headers=headers))
+    simulator.binance.faults.add(Fault(path=ASSETS, times=1, headers=headers))
+    assert isinstance(await one(binance, task_of(simulator, binance)), Reading)
+    answers = bitget.perform(bitget.tasks([])[0])
+    assert isinstance(await anext(answers), Reading)
+    await answers.aclose()
+
+
 def numbers(body: bytes) -> bytes:
     return re.sub(rb'"(free|locked|freeze|withdrawing)":\s*"([0-9.]+)"', rb'"\1":\2', body)
 

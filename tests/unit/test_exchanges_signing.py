@@ -1,23 +1,26 @@
 """The signatures equal every vector, and the text that is signed is the text that is sent."""
 
+import hmac
+from string import ascii_letters, digits
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from hypothesis import given
+from hypothesis import strategies as st
 from yarl import URL
 
 from daemon.exchanges.base import Credentials
 from daemon.exchanges.binance_wire import signed_target
 from daemon.exchanges.errors import CredentialsError
 from daemon.exchanges.signing import (
+    base64_signer,
     binance_signer,
     digest,
     header_safe,
-    hmac_base64,
-    hmac_hex,
     iso_ms,
     query,
     target,
@@ -34,14 +37,14 @@ def pem_of(key: Any) -> str:
 
 @pytest.mark.parametrize("vector", HMAC["vectors"], ids=lambda v: v["id"])
 def test_binance_hmac_equals_the_vector(vector: Any) -> None:
-    assert hmac_hex(vector["secret"], vector["payload"]) == vector["signature"]
+    assert binance_signer(vector["secret"])(vector["payload"]) == vector["signature"]
     if vector["params"]:
         assert query([(name, value) for name, value in vector["params"]]) == vector["payload"]
 
 
 @pytest.mark.parametrize("vector", HMAC["other_clients"], ids=lambda v: v["id"])
 def test_binance_hmac_is_over_the_raw_text_of_other_clients_too(vector: Any) -> None:
-    assert hmac_hex(HMAC["vectors"][0]["secret"], vector["payload"]) == vector["signature"]
+    assert binance_signer(HMAC["vectors"][0]["secret"])(vector["payload"]) == vector["signature"]
 
 
 @pytest.mark.parametrize("vector", ED25519, ids=lambda v: v["alg"])
@@ -56,7 +59,22 @@ def test_an_address_of_binance_ends_with_the_signature_over_all_before_it() -> N
     sent = signed_target("/p", [("email", "alice+bot1@test.com")], 1499827319559, binance_signer("secret"))
     payload, _, signature = sent.removeprefix("/p?").rpartition("&signature=")
     assert payload == "email=alice%2Bbot1%40test.com&recvWindow=10000&timestamp=1499827319559"
-    assert signature == hmac_hex("secret", payload)
+    assert signature == hmac.digest(b"secret", payload.encode(), "sha256").hex()
+
+
+@given(st.lists(st.text()))
+def test_a_signature_is_of_its_own_payload_whatever_was_signed_before(payloads: list[str]) -> None:
+    sign = binance_signer("secret")
+    assert [sign(text) for text in payloads] == [
+        hmac.digest(b"secret", text.encode(), "sha256").hex() for text in payloads
+    ]
+
+
+@given(st.lists(st.tuples(st.text(), st.text())))
+def test_a_query_is_what_percent_encoding_makes_of_it(params: list[tuple[str, str]]) -> None:
+    text = query(params)
+    assert text == urlencode(params, quote_via=quote, safe="-_.~")
+    assert not set(text) - set(ascii_letters + digits + "-_.~%&=")
 
 
 @pytest.mark.parametrize("venue", ["okx", "bitget"])
@@ -64,7 +82,7 @@ def test_base64_signatures_equal_every_vector(venue: str) -> None:
     for vector in vectors(f"{venue}/sign_vectors.json"):
         prehash = vector["timestamp"] + vector["method"] + vector["request_target"] + vector["body"]
         assert prehash == vector["prehash"]
-        assert hmac_base64(vector["secret"], prehash) == vector["signature"]
+        assert base64_signer(vector["secret"])(prehash) == vector["signature"]
 
 
 @pytest.mark.parametrize(
