@@ -154,7 +154,7 @@ class Caller(Standing, ABC):
     async def _ticket(self, pool: Pool, *, signed: bool, urgent: bool) -> Ticket:
         """A slot, while the key may be used: a pool per IP is shared with other keys, so its gates know none."""
         while True:
-            if signed:
+            if signed and self._key_gate.until > self._timeline.time():
                 await opened(self._key_gate, self._timeline)
             ticket = await pool.take(urgent=urgent)
             if not signed or self._key_gate.until <= self._timeline.time():

@@ -63,13 +63,11 @@ class Client(Caller):
         known = self._pools[pool]
         return max(2, min(known.slots, int(known.slots / known.window_seconds) + 2))
 
-    async def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
-        async for answer in self._answers(self._perform(task, urgent=urgent)):
-            yield answer
+    def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
+        return self._answers(self._perform(task, urgent=urgent))
 
-    async def listing(self) -> AsyncIterator[Answer]:
-        async for answer in self._answers(self._listing()):
-            yield answer
+    def listing(self) -> AsyncIterator[Answer]:
+        return self._answers(self._listing())
 
     async def examine(self) -> AsyncIterator[Answer]:
         """Asks also while the exchange is stopped: this is how a mended key is found."""
@@ -77,13 +75,11 @@ class Client(Caller):
         async for answer in self._answers(self._clock_and_key()):
             yield answer
 
-    async def history(self, span: Span) -> AsyncIterator[Answer]:
-        async for answer in self._answers(self._history(span)):
-            yield answer
+    def history(self, span: Span) -> AsyncIterator[Answer]:
+        return self._answers(self._history(span))
 
-    async def prices(self, assets: Collection[str], quotes: Collection[str]) -> AsyncIterator[Answer]:
-        async for answer in self._answers(self._prices(assets, quotes)):
-            yield answer
+    def prices(self, assets: Collection[str], quotes: Collection[str]) -> AsyncIterator[Answer]:
+        return self._answers(self._prices(assets, quotes))
 
     async def _prices(self, assets: Collection[str], quotes: Collection[str]) -> AsyncGenerator[Answer, None]:
         return
