@@ -88,12 +88,39 @@ class Exporter:
         return web.Response(text="".join(told), content_type="text/plain")
 
 
+class Mover:
+    """Moves balances at random, the same ones in every run; none of USDT, which cross when they are told to."""
+
+    def __init__(self, venue: Binance) -> None:
+        self._venue, self._chance, self._owed = venue, random.Random(3), 0.0
+        self._places = [
+            (one.name, asset) for one in venue.accounts for asset in one.holdings("spot") if asset != "USDT"
+        ]
+
+    def move(self, share: float) -> None:
+        """Give that share of all balances another amount; what is left over of a balance is owed."""
+        self._owed += share * len(self._places)
+        while self._owed >= 1:
+            self._owed -= 1
+            email, asset = self._chance.choice(self._places)
+            amount = Decimal(self._chance.randrange(10**8, 10**14)).scaleb(-8)
+            self._venue.set_balance(email, asset, free=amount)
+
+
+async def churn(mover: Mover, share_per_second: float) -> None:
+    """Move that share of all balances every second."""
+    while True:
+        await asyncio.sleep(CHURN_EVERY_SECONDS)
+        mover.move(share_per_second * CHURN_EVERY_SECONDS)
+
+
 @dataclass(slots=True)
 class Orders:
     """What the benchmark may ask for."""
 
     venue: Desk
     sink: Sink
+    mover: Mover
 
     async def plan(self, request: web.Request) -> web.Response:
         """`{account: seconds}`: at its next reading it crosses, after so many seconds."""
@@ -108,6 +135,11 @@ class Orders:
         self.sink.arrived.clear()
         return web.Response()
 
+    async def move(self, request: web.Request) -> web.Response:
+        """`{"share": …}`: move that share of all balances now, spread at random."""
+        self.mover.move((await request.json())["share"])
+        return web.Response()
+
     async def seen(self, _request: web.Request) -> web.Response:
         """When accounts crossed, what arrived since, and how often accounts were read."""
         reads = self.venue.records.paths[ASSETS_V4]
@@ -117,21 +149,6 @@ class Orders:
         )
 
 
-async def churn(venue: Binance, share_per_second: float) -> None:
-    """Move that share of all balances every second, spread at random."""
-    chance, owed = random.Random(3), 0.0
-    places = [
-        (one.name, asset) for one in venue.accounts for asset in one.holdings("spot") if asset != "USDT"
-    ]
-    while True:
-        await asyncio.sleep(CHURN_EVERY_SECONDS)
-        owed += share_per_second * CHURN_EVERY_SECONDS * len(places)
-        while owed >= 1:
-            owed -= 1
-            email, asset = chance.choice(places)
-            venue.set_balance(email, asset, free=Decimal(chance.randrange(10**8, 10**14)).scaleb(-8))
-
-
 async def serve(accounts: int, assets: int, scale: float, share: float) -> None:
     """Until it is cancelled."""
     simulator = Simulator(0, 0, 0, limits_scale=scale)
@@ -139,8 +156,8 @@ async def serve(accounts: int, assets: int, scale: float, share: float) -> None:
     desk.begin(simulator.binance.key)
     seed_binance(desk, accounts, assets, 1)
     simulator.binance = desk
-    sink = Sink()
-    orders, exporter = Orders(desk, sink), Exporter(desk)
+    sink, mover = Sink(), Mover(desk)
+    orders, exporter = Orders(desk, sink, mover), Exporter(desk)
     app = web.Application(client_max_size=64 * 1024 * 1024)
     app.add_routes(
         [
@@ -148,13 +165,14 @@ async def serve(accounts: int, assets: int, scale: float, share: float) -> None:
             web.post("/hook/{side}", sink.take),
             web.post("/plan", orders.plan),
             web.post("/restore", orders.restore),
+            web.post("/move", orders.move),
             web.get("/seen", orders.seen),
         ]
     )
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await simulator.start()
-    changing = asyncio.create_task(churn(desk, share))
+    changing = asyncio.create_task(churn(mover, share))
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         told: Mapping[str, str] = simulator.credentials()["binance"]
