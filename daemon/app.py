@@ -173,9 +173,10 @@ class App:
         """Take the file up again: swap what changed, leave the rest alone. A bad file changes nothing (law 10)."""
         async with self._reloading:
             try:
-                config = await asyncio.to_thread(load, self.path)
+                config, before = await asyncio.to_thread(load, self.path), self.config
                 await asyncio.to_thread(check_secrets, config)
                 secrets = await asyncio.to_thread(resolved, config)
+                edited = await asyncio.to_thread(differences, before.ruleset.sources, config.ruleset.sources)
             except (ConfigError, CannotRun) as error:
                 self.reload_fault = str(error)
                 log.error("rules.rejected", reason=self.reload_fault)
@@ -183,8 +184,7 @@ class App:
                 return False
             self.reload_fault = ""
             self.reloaded_ms = self.engine.clock()
-            before, self.config = self.config, config
-            edited = differences(before.ruleset.sources, config.ruleset.sources)
+            self.config = config
             known, self._secrets = self._secrets, secrets
             for name in changed(before.exchanges, config.exchanges, known, secrets):
                 await self._close_exchange(name)

@@ -9,7 +9,7 @@ from rules.facts import Facts
 from rules.outcome import Transition
 from rules.world import Alert, AlertKey, Table
 from state.codec import to_json
-from state.prepared import Entry, Parameters
+from state.prepared import Entry, Later, Parameters
 
 Statement = tuple[str, Sequence[Parameters]]
 
@@ -42,12 +42,16 @@ def alert_statements(batch: Sequence[Entry], alerts: Table[AlertKey, Alert]) -> 
     now_ms = batch[-1].now_ms if batch else 0
     opened = [alerts[key] for key in alerts.touched if key in alerts]
     return (
-        (_PUT_TRANSITION, [(step.alert, step.at_ms, to_json(step)) for step in transitions]),
+        (_PUT_TRANSITION, Later(transitions, _transition)),
         (_END_ALERT, [_end(step, endings.get(step.alert)) for step in transitions if step.after in _ENDS]),
         (_FORGET_ALERT, [(step.alert,) for step in transitions if step.after == "inactive"]),
         (_CLOSE_ALERT, [(now_ms, to_json(key)) for key in alerts.touched if key not in alerts]),
-        (_PUT_ALERT, [_open(alert) for alert in sorted(opened, key=_place)]),
+        (_PUT_ALERT, Later(sorted(opened, key=_place), _open)),
     )
+
+
+def _transition(step: Transition) -> Parameters:
+    return step.alert, step.at_ms, to_json(step)
 
 
 def _place(alert: Alert) -> tuple[int, str]:

@@ -11,13 +11,13 @@ from rules.model import Identity
 from rules.outcome import BalanceChange
 from rules.repeats import Repeats
 from rules.ruleset import RulesAccepted
-from rules.world import Holding, Table, Valuation, World
+from rules.world import Account, Holding, Table, Valuation, World
 from state.alerts import alert_statements
 from state.codec import to_json
 from state.interned import Interned
 from state.log import LogWriter
 from state.outbox import outbox_statements
-from state.prepared import Entry, Parameters, Prepared
+from state.prepared import Entry, Later, Parameters, Prepared
 from state.reconciled import reconciliation_statements
 from state.times import PUT_TIMES, Blocks
 
@@ -159,27 +159,10 @@ class Preparer:
         )
 
     def _accounts(self, world: World) -> Iterable[Statement]:
-        puts: list[Parameters] = []
-        drops: list[Parameters] = []
-        for key in world.accounts.touched:
-            account = world.accounts.get(key)
-            if account is None:
-                drops.append((key,))
-            else:
-                who = account.identity
-                puts.append(
-                    (
-                        key,
-                        account.exchange,
-                        account.label,
-                        who.venue_id,
-                        who.email,
-                        who.name,
-                        who.alias,
-                        to_json(account),
-                    )
-                )
-        return (_DROP_ACCOUNT, drops), (_PUT_ACCOUNT, puts)
+        touched = {key: world.accounts.get(key) for key in world.accounts.touched}
+        drops = [(key,) for key, account in touched.items() if account is None]
+        kept = [account for account in touched.values() if account is not None]
+        return (_DROP_ACCOUNT, drops), (_PUT_ACCOUNT, Later(kept, _account))
 
     def _balances(self, batch: Sequence[Entry], world: World) -> Iterable[Statement]:
         """The touched wallets with their changed rows; all rows where the wallet or its fields are new."""
@@ -281,6 +264,12 @@ def _judged(table: Table[tuple[str, str], int]) -> Iterable[Statement]:
         (_DROP_JUDGED, [key for key, at_ms in values.items() if at_ms is None]),
         (_PUT_JUDGED, [(*key, at_ms) for key, at_ms in values.items() if at_ms is not None]),
     )
+
+
+def _account(account: Account) -> Parameters:
+    who = account.identity
+    names = (account.label, who.venue_id, who.email, who.name, who.alias)
+    return account.key, account.exchange, *names, to_json(account)
 
 
 def _identity(number: int, who: Identity) -> Parameters:

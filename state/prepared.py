@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, overload
 
 from rules.outcome import Outcome
 from rules.ruleset import Silence
@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # the type alone: reading the state needs no judge
     from rules.repeats import Repeats
 
 Parameters: TypeAlias = "tuple[Any, ...]"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,33 @@ class Wanted(NamedTuple):
     gather_ms: int
     limit: int
     silences: Sequence[Silence] = ()
+
+
+class Later(Sequence[Parameters]):
+    """Rows that are made of immutable values when they are written: to encode thousands would hold up the loop."""
+
+    __slots__ = ("_row_of", "_values")
+
+    def __init__(self, values: Sequence[T], row_of: Callable[[T], Parameters]) -> None:
+        self._values: Sequence[Any] = values
+        self._row_of: Callable[[Any], Parameters] = row_of
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[Parameters]:
+        return map(self._row_of, self._values)
+
+    @overload
+    def __getitem__(self, place: int) -> Parameters: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Later: ...
+
+    def __getitem__(self, place: int | slice) -> Parameters | Later:
+        if isinstance(place, slice):
+            return Later(self._values[place], self._row_of)
+        return self._row_of(self._values[place])
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from state.errors import (
     StatementError,
     WriterRunningError,
 )
-from state.prepared import Wanted
+from state.prepared import Later, Wanted
 from state.schema import SCHEMA_VERSION
 from tests.unit.test_state_support import (
     KEY,
@@ -535,3 +535,18 @@ def test_what_was_altered_where_sqlite_does_not_see_it_is_damage_with_the_way_ba
         ask(tmp_path, change)
         with pytest.raises(CorruptError, match="the way back: stop the daemon"):
             store.load(Ruleset())
+
+
+def test_rows_for_later_are_made_when_they_are_written_and_again_at_a_repeated_write() -> None:
+    made: list[int] = []
+
+    def row_of(value: int) -> tuple[int, str]:
+        made.append(value)
+        return value, str(value)
+
+    rows = Later([1, 2, 3], row_of)
+    assert len(rows) == 3
+    assert made == []
+    assert list(rows) == list(rows) == [(1, "1"), (2, "2"), (3, "3")]
+    assert (rows[0], list(rows[1:])) == ((1, "1"), [(2, "2"), (3, "3")])
+    assert not Later([], row_of)
