@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import tempfile
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ import msgspec
 from bench.desk import ASSETS, EXCHANGE, Desk, ruleset
 from bench.figures import cpu_seconds
 from bench.goals import Result
-from daemon.exchanges.binance_wire import FIELDS, Balances, read_balances
+from daemon.cli import GARBAGE_AFTER
+from daemon.exchanges.binance_wire import FIELDS, Balances, read_balances, revise_balances
 from daemon.exchanges.decode import Memo
 from rules.judge import judge
 from rules.model import ListedAccount, Listing, Reading, Start
@@ -63,7 +65,7 @@ class House:
         run, changed = Repeats(), 0
         for number, (who, body) in enumerate(zip(self.desk.people, self.desk.bodies, strict=True), 1):
             self.now_ms += 20
-            rows = self.memo.recall((who.email or "",), body, read_balances)
+            rows = self.memo.recall((who.email or "",), body, read_balances, revise_balances)
             reading = Reading(EXCHANGE, who, "spot", self.now_ms - 15, self.now_ms, FIELDS, rows)
             if take(self.world, reading, self.now_ms, run):
                 if len(run.lines) == 1:
@@ -116,6 +118,7 @@ class Sweeps:
 def rounds(accounts: int, count: int, *, unmatched: int = 0) -> tuple[list[Sweeps], float]:
     """`count` rounds, after one that reads everything for the first time; and the log's bytes per change."""
     desk = Desk(accounts)
+    gc.set_threshold(GARBAGE_AFTER, 20, 20)  # as the daemon has it
     with tempfile.TemporaryDirectory() as folder:
         house = House(desk, ruleset(accounts, unmatched=unmatched), Path(folder) / "state.db")
         house.sweep()

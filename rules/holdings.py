@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from rules.figures import Arrival
-from rules.model import Covers, Reading, Row
+from rules.model import Covers, Reading, Revised, Row
 from rules.outcome import BalanceChange
 from rules.records import Holding, Valuation
 from rules.step import Step
@@ -24,7 +24,7 @@ def take_in(step: Step, arrival: Arrival, reading: Reading) -> list[str]:
         step.world.put_holding(*key, Holding(before.fields, before.rows, before.source, *times))
         return []
     known = {} if before is None else _known(before, reading.fields)
-    rows, changed = _merged(known, reading, whole=whole)
+    rows, changed = _revised(before, reading) or _merged(known, reading, whole=whole)
     for asset in changed:
         _changed(step, arrival, reading.fields, asset, known.get(asset), rows[asset], reading.ended_ms)
     step.world.put_holding(*key, Holding(reading.fields, rows, reading.rows, *times))
@@ -56,6 +56,16 @@ def _known(before: Holding, fields: tuple[str, ...]) -> Mapping[str, Row]:
     if before.fields == fields:
         return before.rows
     return {asset: same_fields(before.fields, row, fields) for asset, row in before.rows.items()}
+
+
+def _revised(before: Holding | None, reading: Reading) -> tuple[Mapping[str, Row], list[str]] | None:
+    """As `_merged`, without a walk over all rows, where the client made them from those that are held."""
+    if before is None or before.fields != reading.fields or not isinstance(reading.rows, Revised):
+        return None
+    changed = reading.rows.names_since(before.source)
+    if changed is None or before.rows is not before.source:
+        return None
+    return reading.rows, list(changed)
 
 
 def _merged(

@@ -28,6 +28,7 @@ from daemon.exchanges.binance_wire import (
     read_summary,
     read_time,
     read_wallets,
+    revise_balances,
     rights_of,
     signed_target,
 )
@@ -149,7 +150,7 @@ class Binance(Client):
         email = account.email or ""
 
         def read(body: bytes) -> Mapping[str, Row]:
-            return self._memo.recall((email,), body, read_balances)
+            return self._memo.recall((email,), body, read_balances, revise_balances)
 
         said = await self.call("assets", [("email", email)], read, urgent=urgent, task=task)
         return Reading(self.name, account, "spot", said.began_ms, said.ended_ms, FIELDS, said.value)

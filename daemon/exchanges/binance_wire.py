@@ -41,6 +41,7 @@ from daemon.exchanges.errors import (
     transient,
 )
 from daemon.exchanges.reply import BAN
+from daemon.exchanges.revising import reviser
 from daemon.exchanges.signing import Params, query
 from rules.model import Identity, ListedAccount, Row
 
@@ -176,6 +177,9 @@ def rows_of(balances: Sequence[BalanceRow], before: Mapping[str, Row]) -> Mappin
 def read_balances(body: bytes, before: Mapping[str, Row] | None = None) -> Mapping[str, Row]:
     """v4 and v3 sub-account/assets. Raises Malformed."""
     return rows_of(_balances(body).balances, before or {})
+
+
+revise_balances = reviser(BalanceRow, required)
 
 
 def read_time(body: bytes) -> int:

@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, Protocol, TypeVar
 
 import msgspec
 
@@ -183,25 +183,49 @@ def same_amounts(one: Row, other: Row) -> bool:
     return all(a == b or bool(a and b and Decimal(a) == Decimal(b)) for a, b in zip(one, other, strict=True))
 
 
+class Revise(Protocol[T]):
+    """Reads a body by what differs from the last one."""
+
+    def __call__(self, old: bytes, new: bytes, before: T, *, sure: bool) -> T | None:
+        """What `new` says, where `old` said `before`; None where it must be read in full.
+
+        `sure` tells that `before` is an answer of this very function to `old`.
+        """
+
+
 class Memo:
     """The last body of each wallet and what it said: the very same bytes give the very same rows."""
 
     __slots__ = ("_seen",)
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[str, ...], tuple[bytes, Any]] = {}
+        self._seen: dict[tuple[str, ...], tuple[bytes, Any, bool]] = {}
 
-    def recall(self, key: tuple[str, ...], body: bytes, read: Callable[[bytes, T | None], T]) -> T:
-        """What `body` says. `read` gets what was last said under `key`, or None."""
+    def recall(
+        self,
+        key: tuple[str, ...],
+        body: bytes,
+        read: Callable[[bytes, T | None], T],
+        revise: Revise[T] | None = None,
+    ) -> T:
+        """What `body` says. `read` gets what was last said under `key`, or None.
+
+        `revise` is asked first where there is a last body.
+        """
         seen = self._seen.get(key)
         if seen is not None and seen[0] == body:
             said: T = seen[1]
             return said
-        before: T | None = None if seen is None else seen[1]
-        now = read(body, before)
-        if before is not None and now == before:
-            now = before  # other bytes, the same facts
-        self._seen[key] = (body, now)
+        now: T | None = None
+        if seen is not None and revise is not None:
+            now = revise(seen[0], body, seen[1], sure=seen[2])
+        revised = now is not None
+        if now is None:
+            before: T | None = None if seen is None else seen[1]
+            now = read(body, before)
+            if before is not None and now == before:
+                now = before  # other bytes, the same facts
+        self._seen[key] = (body, now, revised)
         if len(self._seen) > MEMO_MOST:
             del self._seen[next(iter(self._seen))]  # accounts that are gone take no memory for ever
         return now

@@ -30,6 +30,7 @@ from daemon.exchanges.okx_wire import (
     read_status,
     read_time,
     read_trading,
+    revise_funding,
 )
 from daemon.exchanges.reply import WAIT_MOST_SECONDS
 from daemon.exchanges.signing import base64_signer, header_safe, iso_ms, target
@@ -114,7 +115,7 @@ class Okx(Client):
         key = (task.name, name)
 
         def read(body: bytes) -> Mapping[str, Row]:
-            return self._funds.recall(key, body, read_funding)
+            return self._funds.recall(key, body, read_funding, revise_funding)
 
         said = await self.call(task.pool, params, read, urgent=urgent, task=task)
         yield Reading(self.name, account, "funding", said.began_ms, said.ended_ms, FUNDING_FIELDS, said.value)

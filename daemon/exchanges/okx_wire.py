@@ -25,6 +25,7 @@ from daemon.exchanges.errors import (
     codes,
     fatal,
 )
+from daemon.exchanges.revising import reviser
 from rules.model import Identity, ListedAccount, Row
 
 T = TypeVar("T")
@@ -166,6 +167,9 @@ def read_accounts(body: bytes) -> list[SubAccount]:
 def read_funding(body: bytes, before: Mapping[str, Row] | None = None) -> Mapping[str, Row]:
     """Currencies to free, frozen, total. Raises Malformed."""
     return table([astuple(row) for row in _funding(body)], allowed_empty, before or {})
+
+
+revise_funding = reviser(FundingRow, allowed_empty)
 
 
 def read_trading(body: bytes, before: Trade | None = None) -> Trade:

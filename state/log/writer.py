@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import islice
 from operator import sub
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
-from rules.model import Covers, Identity, ListedAccount, Listing, Pass, Reading, Row
+from rules.model import Covers, Identity, ListedAccount, Listing, Pass, Reading, Revised, Row
 from rules.records import Line
 from rules.repeats import Repeats
 from rules.ruleset import RulesAccepted
@@ -185,7 +185,7 @@ class LogWriter:
             out.append(flags if before is not None else flags | kinds.WHOLE)
             out += line.prefix
             _put_times(out, reading, now_ms)
-            self._delta(out, {} if before is None else before.rows, reading.rows, _put_row)
+            self._rows(out, {} if before is None else before.rows, reading.rows)
         if reading.values is not None:
             values = before.values if before is not None and before.values is not None else {}
             self._delta(out, values, reading.values, _put_value)
@@ -257,6 +257,15 @@ class LogWriter:
         for part in key[1:]:
             put_number(out, part)
 
+    def _rows(self, out: bytearray, before: Mapping[str, Row], after: Mapping[str, Row]) -> None:
+        """As `_delta`, without a walk over all rows where the client knows which of them it revised."""
+        names = after.names_since(before) if isinstance(after, Revised) else None
+        if names is None:
+            self._delta(out, before, after, _put_row)
+            return
+        self._put_changed(out, before, [(name, after[name]) for name in names], _put_row)
+        put_number(out, 0)  # nothing is gone
+
     def _delta(
         self,
         out: bytearray,
@@ -269,14 +278,23 @@ class LogWriter:
         changed = [
             (name, value) for name, value in after.items() if (was := get(name)) is not value and was != value
         ]
-        put_number(out, len(changed))
-        for name, value in changed:
-            put_number(out, self._names.id(name))
-            put(out, before.get(name), value)
+        self._put_changed(out, before, changed, put)
         gone = [name for name in before if name not in after]
         put_number(out, len(gone))
         for name in gone:
             put_number(out, self._names.id(name))
+
+    def _put_changed(
+        self,
+        out: bytearray,
+        before: Mapping[str, V],
+        changed: Collection[tuple[str, V]],
+        put: Callable[[bytearray, V | None, V], None],
+    ) -> None:
+        put_number(out, len(changed))
+        for name, value in changed:
+            put_number(out, self._names.id(name))
+            put(out, before.get(name), value)
 
 
 def _completeness(walk: Listing | Pass) -> int:

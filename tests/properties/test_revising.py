@@ -1,0 +1,114 @@
+"""A body of which only the rows that differ are decoded says what it says when it is read in full."""
+
+import json
+import random
+from collections.abc import Callable, Mapping
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from daemon.exchanges import binance_wire, okx_wire
+from daemon.exchanges.decode import Memo
+from daemon.exchanges.errors import Malformed
+from rules.model import Revised, Row
+
+Read = Callable[[bytes, Mapping[str, Row] | None], Mapping[str, Row]]
+
+COINS = [f"COIN{number}" for number in range(20)]
+STRANGE = ["},{", "{", "}", "[{", "}]", '"},{"asset":"X', "\\", "ß", "\ud83e\udd8a", ""]
+
+
+def binance(rows: list[tuple[str, str]], strange: str, gap: str) -> bytes:
+    told = [
+        json.dumps(
+            {"asset": name, "free": amount, "locked": "0", "note": strange}, ensure_ascii=len(strange) < 2
+        )
+        for name, amount in rows
+    ]
+    return (
+        (f'{{"balances":[{("," + gap).join(told)}]}}').replace('": "', '":"').encode("utf-8", "surrogatepass")
+    )
+
+
+def okx(rows: list[tuple[str, str]], strange: str, gap: str) -> bytes:
+    told = [json.dumps({"ccy": name, "bal": amount}) for name, amount in rows]
+    return f'{{"code":"0","msg":{json.dumps(strange)},"data":[{("," + gap).join(told)}]}}'.encode()
+
+
+VENUES = {
+    "binance": (binance, binance_wire.read_balances, binance_wire.revise_balances),
+    "okx": (okx, okx_wire.read_funding, okx_wire.revise_funding),
+}
+
+
+def told(read: Read, body: bytes, before: Mapping[str, Row] | None) -> Mapping[str, Row] | str:
+    try:
+        return read(body, before)
+    except Malformed:
+        return "malformed"
+
+
+def damaged(body: bytes, chance: random.Random) -> bytes:
+    """The body with some bytes of it replaced, removed, repeated or added."""
+    at = chance.randrange(len(body))
+    piece = chance.choice([b"},{", b"{", b"}", b'"', b",", b'"free":"7"', b"\xff", body[at : at + 40], b""])
+    return body[:at] + piece + body[at + chance.choice([0, 0, 1, len(piece)]) :]
+
+
+@pytest.mark.parametrize("venue", VENUES)
+@settings(max_examples=150)
+@given(chance=st.randoms(use_true_random=False))
+def test_a_revised_body_says_what_it_says_in_full(venue: str, chance: random.Random) -> None:
+    write, read, revise = VENUES[venue]
+    quick, full = Memo(), Memo()
+    rows = [(name, str(chance.randrange(10**6))) for name in COINS[: chance.randrange(1, 20)]]
+    strange, gap = chance.choice(STRANGE), chance.choice(["", "", "", " ", "\n"])
+    for _ in range(12):
+        for _ in range(chance.choice([0, 1, 1, 2, 5])):
+            place = chance.randrange(len(rows))
+            rows[place] = (
+                rows[place][0],
+                chance.choice(["0", "1.50", str(chance.randrange(10**18)), "x", ""]),
+            )
+        if chance.random() < 0.1:
+            chance.shuffle(rows)
+        if chance.random() < 0.1:
+            rows[chance.randrange(len(rows))] = (chance.choice([*COINS, "},{"]), "5")
+        if chance.random() < 0.1:
+            strange, gap = chance.choice(STRANGE), chance.choice(["", " "])
+        body = write(rows, strange, gap)
+        if chance.random() < 0.2:
+            body = damaged(body, chance)
+
+        def quickly(body: bytes, _: Mapping[str, Row] | None) -> Mapping[str, Row]:
+            return quick.recall(("a",), body, read, revise)
+
+        def in_full(body: bytes, _: Mapping[str, Row] | None) -> Mapping[str, Row]:
+            return full.recall(("a",), body, read)
+
+        assert told(quickly, body, None) == told(in_full, body, None)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_changed_amount_is_revised_wherever_it_stands(venue: str) -> None:
+    write, read, revise = VENUES[venue]
+    rows = [(name, "100.5") for name in COINS]
+    first = write(rows, "", "")
+    before = read(first, None)
+    for place, (name, _) in enumerate(rows):
+        changed = [*rows[:place], (name, "99"), *rows[place + 1 :]]
+        after = revise(first, write(changed, "", ""), before, sure=False)
+        assert isinstance(after, Revised)
+        assert list(after.names) == [name]
+        assert after == read(write(changed, "", ""), None)
+        assert after.of is before
+
+
+def test_rows_let_go_of_what_they_were_made_from_when_others_are_made_from_them() -> None:
+    first: Mapping[str, Row] = {"A": ("1",), "B": ("1",)}
+    second = Revised.by(first, {"A": ("2",)})
+    third = Revised.by(second, {"B": ("2",)})
+    assert second.names_since(first) is None
+    assert third.names_since(second) == ["B"]
+    assert third == {"A": ("2",), "B": ("2",)}
