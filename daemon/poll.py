@@ -42,6 +42,9 @@ log = structlog.get_logger(__name__)
 RELIST_SECONDS = 2.2
 """Between two listings that judge presence: 2 to 5 s (law 2)."""
 
+ANSWERS_AT_ONCE = 8
+"""Answers of one call, which may tell of thousands of accounts, that are judged before others have their turn."""
+
 MASTER_AGAIN_SECONDS = 10.0
 """The longest wait before the venue is asked again whose key it is."""
 
@@ -328,7 +331,11 @@ class Poller:
 
     async def take(self, answers: object, call: str, task: Task | None = None) -> None:
         """Hand every answer to the engine; `call` and `task` are what asked for them."""
+        number = 0
         async for answer in answers:  # type: ignore[attr-defined]
+            number += 1
+            if number % ANSWERS_AT_ONCE == 0:
+                await asyncio.sleep(0)
             outcome = await self._engine.take(answer)
             self._count(answer, call, task)
             if (

@@ -47,7 +47,9 @@ async def run_daemon(
         await app.start()
         # Pages and programs read on a connection and a thread of their own: they delay no commit.
         reads = await AsyncStore.open(app.store.path, readonly=True)
-        from daemon.snapshots import alert_chart  # noqa: PLC0415  a start asks its venues first
+        # On a thread, as the pages are: a start asks its venues first, and goes on with their answers.
+        await asyncio.to_thread(import_module, "daemon.snapshots")
+        from daemon.snapshots import alert_chart  # noqa: PLC0415
 
         app.chart_of = partial(alert_chart, app, reads)
         web = await _serving(app, reads, matching)

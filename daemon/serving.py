@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from daemon.app import App
 from daemon.errors import CannotRun
 from daemon.matching import Matching
@@ -25,7 +27,9 @@ async def serve(app: App, reads: AsyncStore, matching: Matching) -> WebServer | 
         return None
     token = config.api_token.resolve() if config.api_token is not None else None
     looks: Recent[Snapshot] = Recent(seconds=ANSWER_SECONDS)
-    web = WebServer(
+    # On a thread: its templates are compiled, which would hold up the answers of the venues.
+    web = await asyncio.to_thread(
+        WebServer,
         config.listen.host,
         config.listen.port,
         Sources(

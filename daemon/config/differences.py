@@ -36,6 +36,8 @@ class Change:
 
 def differences(before: Sources, after: Sources) -> tuple[Change, ...]:
     """From one accepted set of texts (`Ruleset.sources`) to the next. Comments and the order of tables are none."""
+    if before == after:
+        return ()  # as at most starts: nothing is parsed to find that out
     old, new = _tables(before), _tables(after)
     every = dict.fromkeys((*old, *new))
     found = (_change(*key, old.get(key), new.get(key)) for key in every)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from daemon.engine import Engine
 from daemon.exchanges.base import Answer, Task
-from daemon.poll import Poller
+from daemon.poll import ANSWERS_AT_ONCE, Poller
 from rules.model import ClockSeen, Identity, ListedAccount, Listing, Reading, Severity
 from rules.outcome import Recheck
 from rules.ruleset import ExchangeSettings, RulesAccepted, Ruleset
@@ -124,4 +125,28 @@ async def test_what_is_being_asked_ends_with_the_exchange_and_the_job_that_asked
         await poller.close()
         async with asyncio.timeout(10):
             await job
+    await store.close()
+
+
+class AllAtOnce(OneAtATime):
+    """A venue that tells of many accounts with one call, as Binance's summary and Bitget's pass do."""
+
+    async def listing(self) -> AsyncIterator[Answer]:
+        for number in range(400):
+            who = Identity(str(number), name=f"desk{number}")
+            yield Reading("okx-main", who, "funding", 1_000, 1_001, ("free",), {"USDT": ("5",)})
+
+
+async def test_a_call_that_tells_of_hundreds_of_accounts_lets_others_have_their_turn(tmp_path: Path) -> None:
+    store = await AsyncStore.open(tmp_path / "state.db", migrate=True)
+    engine = Engine(World(), store, clock=lambda: 2_000)
+    engine.judge_now(RulesAccepted(1, Ruleset(exchanges={"okx-main": SETTINGS})))
+    poller = Poller(SETTINGS, AllAtOnce(), engine)
+    listing = asyncio.create_task(poller.list_accounts())
+    known: list[int] = []
+    while not listing.done():
+        known.append(len(engine.world.accounts))
+        await asyncio.sleep(0)
+    assert poller.counters.reads == 400
+    assert max(after - before for before, after in pairwise(known)) <= ANSWERS_AT_ONCE
     await store.close()
