@@ -20,7 +20,8 @@ from multidict import CIMultiDict
 
 from bench.goals import Result
 from bench.virtual import VirtualLoop
-from daemon.exchanges import KINDS, Credentials, make, wallets_of
+from daemon.exchanges import KINDS, make, wallets_of
+from daemon.exchanges.base import Credentials
 from daemon.exchanges.http import Response
 from daemon.exchanges.shared import Shared
 from daemon.simulator import Simulator

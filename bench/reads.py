@@ -22,7 +22,8 @@ from bench.goals import Result
 from bench.peers import fetched
 from bench.process import venue
 from daemon.engine import now_ms
-from daemon.exchanges import Credentials, Task, Venue, make
+from daemon.exchanges import make
+from daemon.exchanges.base import Credentials, Task, Venue
 from daemon.exchanges.gates import Gate
 from daemon.exchanges.limits import Limit, LoopTimeline, Pool, Timer
 from daemon.exchanges.shared import Shared

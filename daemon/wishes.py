@@ -13,7 +13,7 @@ from typing import Protocol
 
 import structlog
 
-from daemon.exchanges import Answer, Span, Venue
+from daemon.exchanges.base import Answer, Span, Venue
 from rules.model import Identity
 from rules.outcome import HistoryWanted, PricesWanted
 from rules.ruleset import ExchangeSettings

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from notifiers.figures import figure
 from notifiers.times import duration
-from rules.facts import Outlook
+from rules.outlook import Outlook
 from rules.types.runway import LEFT_MOST_MS
 
 

@@ -14,10 +14,11 @@ from decimal import Decimal
 
 from rules import telling, withdrawing
 from rules.evidence import Evidence, confirmed, cut, grown, is_fresh, later, only_mixed
-from rules.facts import Facts, Outlook
+from rules.facts import Facts
 from rules.ids import derive
 from rules.model import Severity
 from rules.outcome import Recheck
+from rules.outlook import Outlook
 from rules.records import Alert, AlertKey, Course
 from rules.ruleset import Rule
 from rules.step import Step

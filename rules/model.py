@@ -11,29 +11,38 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
+from rules.words import MASTER, Severity
+
+__all__ = [
+    "MASTER",
+    "MASTER_IDENTITY",
+    "Acked",
+    "ClockSeen",
+    "Covers",
+    "DeliveryDied",
+    "DeliveryWorks",
+    "Failure",
+    "FailureKind",
+    "Identity",
+    "ListedAccount",
+    "Listing",
+    "Maintenance",
+    "MasterSeen",
+    "Pass",
+    "Reading",
+    "Row",
+    "RulesRejected",
+    "Severity",
+    "SilenceEnded",
+    "Start",
+    "Tick",
+]
+
 Row: TypeAlias = "tuple[str | None, ...]"
 """One asset's quantities as text, in the order of its reading's `fields`.
 
 `None` is a field the venue did not give; `""` is a field the venue gave as not known.
 """
-
-MASTER = "master"
-"""The label, and the only name in rules, of the master account itself."""
-
-
-class Severity(StrEnum):
-    """How much it matters; compare by `rank`."""
-
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-    @property
-    def rank(self) -> int:
-        return _RANKS[self]
-
-
-_RANKS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
 
 class Covers(StrEnum):

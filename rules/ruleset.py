@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from rules.model import Severity
 from rules.patterns import EVERYTHING, Patterns
 from rules.types.base import Spec
+from rules.words import Severity
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000

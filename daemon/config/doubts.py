@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from daemon.config.reach import selected
 from daemon.config.report import Scope
 from daemon.config.wording import shown, span
-from rules.model import Severity
 from rules.patterns import EVERYTHING, Patterns
 from rules.ruleset import ExchangeSettings, Rule, Ruleset, Silence, heard_by
 from rules.types.base import Family
+from rules.words import Severity
 
 Scopes = Mapping[tuple[str, str], Scope]
 

@@ -11,8 +11,8 @@ from daemon.config.models import Binance, Bitget, Notifier, Okx
 from daemon.config.report import Scope
 from daemon.config.wording import shown
 from daemon.exchanges import KINDS, lawful_read_us, not_watched, wallets_of
-from rules.model import Severity
 from rules.ruleset import ExchangeSettings, NotifierSettings
+from rules.words import Severity
 
 
 def exchange_of(

@@ -11,9 +11,9 @@ from daemon.config.kinds import Offer
 from daemon.config.report import Scope
 from daemon.config.wording import either, one_of, shown
 from daemon.exchanges import KINDS
-from rules.model import MASTER
 from rules.patterns import Patterns
 from rules.ruleset import ExchangeSettings
+from rules.words import MASTER
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,6 @@ from daemon.config.rule_models import (
 from daemon.config.sources import normal
 from daemon.config.thresholds import check_clear_at, limits_of, tiers_of
 from daemon.config.wording import plain, shown
-from rules.model import Severity
 from rules.patterns import EVERYTHING, Patterns
 from rules.ruleset import ExchangeSettings, Rule
 from rules.types import (
@@ -41,6 +40,7 @@ from rules.types import (
 )
 from rules.types.base import Spec
 from rules.types.levels import Floor, Tier
+from rules.words import Severity
 
 
 @dataclass(frozen=True, slots=True)

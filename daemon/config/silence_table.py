@@ -12,9 +12,9 @@ from daemon.config.report import Scope
 from daemon.config.times import DAY_MINUTES, weekday_of
 from daemon.config.wording import nearest, shown
 from rules import builtin_names
-from rules.model import Severity
 from rules.patterns import EVERYTHING
 from rules.ruleset import Allow, Silence, Weekly
+from rules.words import Severity
 
 BUILT_IN = tuple(
     name

@@ -14,9 +14,9 @@ from daemon.config.errors import KeyPath, Problem
 from daemon.config.reach import selected
 from daemon.config.report import Report, Scope, in_order
 from daemon.config.wording import shown, span, suggestion
-from rules.model import MASTER
 from rules.patterns import EVERYTHING, Patterns
 from rules.ruleset import Allow, ExchangeSettings, Rule, Silence
+from rules.words import MASTER
 
 HINTS_MOST = 20
 

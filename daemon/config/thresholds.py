@@ -15,9 +15,9 @@ from daemon.config.report import Report, Scope
 from daemon.config.rule_common import DurationTiers, Tiers
 from daemon.config.scalars import check_pattern, read_amount
 from daemon.config.wording import shown
-from rules.model import Severity
 from rules.patterns import Patterns
 from rules.types.levels import Floor, Tier
+from rules.words import Severity
 
 _MILD_FIRST = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
 _HEADER = ["account", "below"]

@@ -12,21 +12,15 @@ from decimal import ROUND_CEILING, Decimal
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from daemon.exchanges.base import Answer, Credentials, Span, Task, Venue
-
 if TYPE_CHECKING:
+    from daemon.exchanges.base import Credentials, Venue
     from daemon.exchanges.shared import Shared
     from rules.ruleset import ExchangeSettings
 
 __all__ = [
     "DEFAULT_URLS",
     "KINDS",
-    "Answer",
-    "Credentials",
     "Kind",
-    "Span",
-    "Task",
-    "Venue",
     "lawful_read_us",
     "make",
     "not_watched",

@@ -12,13 +12,13 @@ import hmac
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
 from daemon.exchanges.errors import CredentialsError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 Params = Iterable[tuple[str, str]]
 
@@ -70,6 +70,11 @@ def binance_signer(secret: str) -> Callable[[str], str]:
 
 
 def _ed25519(pem: str) -> Ed25519PrivateKey:
+    # Loaded for a PEM alone: who signs by HMAC, which is most, starts without it.
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+
     text = pem.strip().replace("\\n", "\n")  # a PEM that came through one line of an environment file
     try:
         key = load_pem_private_key(text.encode(), password=None)

@@ -7,8 +7,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
-from rules.facts import Outlook
-from rules.model import Severity
+from rules.outlook import Outlook
+from rules.words import Severity
 
 
 class Family(StrEnum):

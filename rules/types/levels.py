@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from rules.model import Severity
 from rules.patterns import Patterns
 from rules.types.base import Verdict, Zone
+from rules.words import Severity
 
 UNKNOWN = Verdict(Zone.UNKNOWN)
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
 
-from rules.facts import Outlook
-from rules.model import Severity
+from rules.outlook import Outlook
 from rules.types.base import Family, Verdict, Zone
 from rules.types.levels import UNKNOWN, Tier
 from rules.values import EXACT, ZERO
+from rules.words import Severity
 
 LEFT_MOST_MS = 3650 * 24 * 3_600_000
 """A longer time left is told as this: nobody plans by it, and it stays an integer of bearable size."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
 
-from rules.model import Severity
 from rules.types.base import Family, Verdict
 from rules.types.levels import UNKNOWN, Tier, above
+from rules.words import Severity
 
 ZERO = Decimal(0)
 

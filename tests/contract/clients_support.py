@@ -10,7 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
-from daemon.exchanges import KINDS, Answer, Credentials, make, wallets_of
+from daemon.exchanges import KINDS, make, wallets_of
+from daemon.exchanges.base import Answer, Credentials
 from daemon.exchanges.binance import Binance
 from daemon.exchanges.bitget import Bitget
 from daemon.exchanges.okx import Okx

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from daemon.exchanges import Credentials
+from daemon.exchanges.base import Credentials
 from daemon.exchanges.calling import Caller
 from daemon.exchanges.http import Timeouts
 from daemon.exchanges.shared import Shared

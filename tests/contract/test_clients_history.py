@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from daemon.exchanges import Span
+from daemon.exchanges.base import Span
 from daemon.simulator import Fault, Simulator
 from rules.model import MASTER_IDENTITY, Failure, FailureKind, Identity, MasterSeen, Reading
 from rules.statements import MovementKind, Prices, Transfers

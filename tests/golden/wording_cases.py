@@ -9,9 +9,10 @@ from pathlib import Path
 
 from notifiers.message import Item, Message, Wording
 from notifiers.wording import word
-from rules.facts import Facts, Outlook
+from rules.facts import Facts
 from rules.model import Severity
 from rules.outcome import NotificationKind as Kind
+from rules.outlook import Outlook
 
 FOLDER = Path(__file__).parent / "wording"
 ONSET_MS = 1_763_607_520_000  # 2025-11-20 02:58:40 UTC

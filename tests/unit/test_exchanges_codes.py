@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
-from daemon.exchanges import Credentials
+from daemon.exchanges.base import Credentials
 from daemon.exchanges.errors import codes, readable
 from daemon.exchanges.http import Response
 from daemon.exchanges.reply import code_and_words, retry_after_seconds

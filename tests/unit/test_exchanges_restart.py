@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from daemon.exchanges import Credentials
+from daemon.exchanges.base import Credentials
 from daemon.exchanges.errors import BANNED, CallError, Refusal
 from daemon.exchanges.restart import Record
 from daemon.exchanges.shared import Shared

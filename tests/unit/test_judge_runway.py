@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from rules.facts import Outlook
+from rules.outlook import Outlook
 from rules.runways import STRETCHES_MOST, rate
 from rules.types.runway import LEFT_MOST_MS, Rate, empties_within, left_ms
 from rules.why import why

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from daemon.exchanges import Span
+from daemon.exchanges.base import Span
 from daemon.wishes import Wishes
 from rules.model import MASTER_IDENTITY, Failure, FailureKind, Identity
 from rules.outcome import HistoryWanted, PricesWanted
