@@ -170,7 +170,11 @@ def one_row(
     name: str, given: tuple[Given, ...], read: Callable[[Given], str | None], known: Row | None
 ) -> tuple[str, Row]:
     """An asset and its validated row; it is `known` where that says the same. Raises Malformed."""
-    asset, row = asset_name(name), tuple(map(read, given))
+    if known is None:
+        asset, row = asset_name(name), tuple(map(read, given))
+    else:  # what is there already was validated as it came
+        asset = sys.intern(name)
+        row = tuple([old if old and new == old else read(new) for new, old in zip(given, known, strict=True)])
     if row == known:
         return asset, known
     if all(value is None for value in row):

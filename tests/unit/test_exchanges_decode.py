@@ -358,3 +358,10 @@ def test_bodies_of_accounts_that_are_read_no_more_are_forgotten() -> None:
     for key in keys:
         memo.recall(key, b"1", read)
     assert len(reads) == 1, "only b's"
+
+
+def test_an_amount_that_becomes_null_is_no_amount_that_stayed_away() -> None:
+    before = binance_wire.read_balances(b'{"balances":[{"asset":"BTC","free":"1"}]}')
+    assert before == {"BTC": ("1", None, None, None)}
+    with pytest.raises(Malformed):
+        binance_wire.read_balances(b'{"balances":[{"asset":"BTC","free":"2","locked":null}]}', before)
