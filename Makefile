@@ -152,5 +152,6 @@ define install
 		fi; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
-	fi
+	fi; \
+	$(BIN)/python -m compileall -q daemon notifiers rules state
 endef

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
 import sys
@@ -10,8 +9,8 @@ from pathlib import Path
 from statistics import median
 
 from bench.goals import Result
+from bench.process import ROOT, as_installed
 
-ROOT = Path(__file__).parents[1]
 SUBTALLY = str(Path(sys.executable).with_name("subtally"))
 CCXT = (sys.executable, "-c", "import ccxt.async_support")
 
@@ -19,7 +18,7 @@ CCXT = (sys.executable, "-c", "import ccxt.async_support")
 def child_seconds(*command: str) -> float:
     """CPU seconds, user and system, of one command and all it started."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, cwd=ROOT, env={**os.environ}, check=False, capture_output=True, timeout=120)
+    subprocess.run(command, cwd=ROOT, env=as_installed(), check=False, capture_output=True, timeout=120)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

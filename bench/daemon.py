@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import sqlite3
@@ -19,6 +18,7 @@ from statistics import median
 from bench.commands import CCXT, SUBTALLY
 from bench.goals import Result
 from bench.peers import until
+from bench.process import as_installed
 
 KEPT_SECONDS = 90.0
 """Within so long after its start a daemon keeps the day's checkpoint; the next poll is half a minute later."""
@@ -55,7 +55,7 @@ def running(folder: Path, base_url: str, key: str, secret: str) -> Iterator[subp
     """`subtally run` on rules of one exchange."""
     file = folder / "rules.toml"
     file.write_text(RULES.format(base_url=base_url))
-    env = {**os.environ, "BENCH_KEY": key, "BENCH_SECRET": secret, "BENCH_URL": "json://127.0.0.1:9/"}
+    env = {**as_installed(), "BENCH_KEY": key, "BENCH_SECRET": secret, "BENCH_URL": "json://127.0.0.1:9/"}
     daemon = subprocess.Popen(
         (SUBTALLY, "-c", str(file), "run"), env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

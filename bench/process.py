@@ -17,12 +17,17 @@ TICKS = os.sysconf("SC_CLK_TCK")
 MEBI = 1024 * 1024
 
 
+def as_installed() -> dict[str, str]:
+    """The environment; bytecode is kept in it, as it is of what is installed: else our side alone is compiled anew."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 @contextmanager
 def started(command: Sequence[str], env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """A process until the end of the block; its output is nobody's business."""
     process = subprocess.Popen(
         command,
-        env={**os.environ, **(env or {})},
+        env={**as_installed(), **(env or {})},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -120,7 +120,8 @@ def _awaited(step: Step, settings: ExchangeSettings, baseline: Baseline) -> Iter
 
 
 def _speaks_of(found: Filed, account: Account) -> bool:
-    return any(is_about(rule, account) for rule in found.near(account.identity.identifiers))
+    identifiers = account.identity.identifiers
+    return any(is_about(rule, account, identifiers) for rule in found.near(identifiers))
 
 
 def _wavering(step: Step, exchange: str, baseline: Baseline) -> bool:

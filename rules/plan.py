@@ -75,7 +75,7 @@ def concerns(rule: Rule, account: Account) -> bool:
     """Whether the rule is about this account. The master must be named: no wildcard means it."""
     if not rule.enabled or not rule.exchange.match(account.exchange):
         return False
-    return is_about(rule, account)
+    return is_about(rule, account, account.identity.identifiers)
 
 
 def is_valued(rule: Rule) -> bool:
@@ -147,7 +147,7 @@ def _compile(step: Step, account: Account) -> AccountPlan:
     plan = AccountPlan(_is_selected(step.exchange(account.exchange), account))
     identifiers = account.identity.identifiers
     for rule in filed(step, account):
-        if not is_about(rule, account):
+        if not is_about(rule, account, identifiers):
             continue
         if rule.spec.family is Family.STATUS:
             if "drained" in cast("AccountStatus", rule.spec).on:
@@ -173,9 +173,8 @@ def is_named(patterns: Patterns, account: Account, identifiers: tuple[str, ...])
     return patterns.names(MASTER) if account.master else patterns.match(*identifiers)
 
 
-def is_about(rule: Rule, account: Account) -> bool:
-    """Whether a rule that is in force on the account's exchange is about this account."""
-    identifiers = account.identity.identifiers
+def is_about(rule: Rule, account: Account, identifiers: tuple[str, ...]) -> bool:
+    """Whether a rule that is in force on the account's exchange is about this account, which has these identifiers."""
     if not is_named(rule.account, account, identifiers):
         return False
     spec = rule.spec

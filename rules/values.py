@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from decimal import Context, Decimal, Inexact
 from typing import TYPE_CHECKING
 
-from rules.model import Row
-
-if TYPE_CHECKING:  # a rules file is checked without the tables of the World
+if TYPE_CHECKING:  # a rules file is checked without the engine's inputs and the tables of the World
+    from rules.model import Row
     from rules.records import Holding, Valuation
 
 ZERO = Decimal(0)

@@ -74,8 +74,8 @@ def test_naming_a_type_of_the_configuration_imports_nothing_heavy() -> None:
     assert said.stdout == "[]\n"
 
 
-def test_an_accepted_file_imports_no_client_and_no_syntax_tree() -> None:
-    heavy = "{'aiohttp', 'apprise', 'tree_sitter', 'sqlite3'}"
+def test_an_accepted_file_imports_no_client_no_syntax_tree_and_no_inputs_of_the_engine() -> None:
+    heavy = "{'aiohttp', 'apprise', 'tree_sitter', 'sqlite3', 'rules.model', 'rules.facts', 'daemon.exchanges.base'}"
     load = "import sys, daemon.config; daemon.config.load('rules.example.toml')"
     code = f"{load}; print(sorted({heavy} & set(sys.modules)))"
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -30,9 +30,13 @@ url = { env = "NOWHERE" }
 """
 
 
-def test_nothing_that_sends_or_shows_is_loaded_before_the_first_request() -> None:
-    late = "{'apprise', 'requests', 'jinja2', 'daemon.web', 'aiohttp.web', 'prometheus_client', 'notifiers.wording'}"
-    code = f"import sys, daemon.running; print(sorted({late} & set(sys.modules)))"
+def test_nothing_that_sends_or_shows_or_reads_a_pem_is_loaded_before_the_first_request() -> None:
+    ours, others = (
+        "'daemon.web', 'notifiers.wording'",
+        "'aiohttp.web', 'apprise', 'cryptography', 'jinja2', 'requests'",
+    )
+    late = f"{{{ours}, {others}, 'prometheus_client'}}"
+    code = f"import sys, daemon.running, daemon.exchanges.binance; print(sorted({late} & set(sys.modules)))"
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert said.stdout == "[]\n"
 
