@@ -14,6 +14,7 @@ from typing import Protocol
 
 import structlog
 
+from daemon.quiet import Quiet
 from rules import repeats
 from rules.judge import Input, judge
 from rules.model import Reading, Tick
@@ -64,6 +65,7 @@ class Engine:
         self.on_commit: list[Callable[[list[Entry]], None]] = []
         self.claimers: Callable[[Sequence[Entry]], Iterable[Claimer]] = _nobody
         self.trouble = ""
+        self.quiet = Quiet()
         self._store = store
         self._waiting: list[Entry] = []
         self._inputs = 0  # that wait, each reading of a run counted
@@ -74,6 +76,7 @@ class Engine:
         self._idle = asyncio.Event()
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
+        self._telling = False  # something that waits is to be told
         self._cut_wanted = False
         self._keeping: asyncio.Task[None] | None = None
 
@@ -114,6 +117,9 @@ class Engine:
             return outcome
         self._waiting.append(Entry(event, now, outcome))
         self._changed += len(outcome.changes)
+        if outcome.notifications:
+            self._telling = True
+            self.quiet.begin(asyncio.get_running_loop().time())
         self._wake()
         for hear in self.on_outcome:
             hear(outcome)
@@ -160,8 +166,10 @@ class Engine:
         while True:
             await self._work.wait()
             self._work.clear()
-            # One turn of the loop: answers that arrived together are judged first and committed together.
-            await asyncio.sleep(0)
+            if not self._telling:
+                # One turn of the loop: answers that arrived together are judged first and committed together.
+                await asyncio.sleep(0)
+            self._telling = False
             batch, self._waiting, self._inputs, self._changed = self._waiting, [], 0, 0
             if not batch and not self._cut_wanted:
                 continue

@@ -45,6 +45,9 @@ RELIST_SECONDS = 2.2
 ANSWERS_AT_ONCE = 8
 """Answers of one call, which may tell of thousands of accounts, that are judged before others have their turn."""
 
+STARTS_AT_ONCE = 2
+"""In one turn of the loop: an answer, a commit or a message that is ready waits no longer than they take."""
+
 MASTER_AGAIN_SECONDS = 10.0
 """The longest wait before the venue is asked again whose key it is."""
 
@@ -85,6 +88,7 @@ class Poller:
         self._background: set[asyncio.Task[None]] = set()
         self._sweep_left: set[Task] = set()
         self._ready = asyncio.Event()
+        self._pumping: asyncio.Handle | None = None  # starts more in the next turn of the loop
         self._unexamined: FailureKind | None = None  # why the last look at the key told nothing
         self.wishes = Wishes(self, settings.poll_every_ms / 1000)
 
@@ -100,8 +104,9 @@ class Poller:
     async def close(self) -> None:
         """Stop: nothing more is asked, what is under way is dropped."""
         self.halted = self.halted or "closing"
-        if self._relist is not None:
-            self._relist.cancel()
+        for later in (self._relist, self._pumping):
+            if later is not None:
+                later.cancel()
         running = [task for queue in self._queues.values() for task in queue.running.values()]
         for task in (*running, *self._background):
             task.cancel()
@@ -289,17 +294,31 @@ class Poller:
         return 0 if account is None or account.master else self._matters.rank(account.key)
 
     def _pump(self) -> None:
-        """Start as many waiting tasks as the budget can use."""
-        now = self._engine.clock()
+        """Start as many waiting tasks as the budget can use, a few in each turn of the loop."""
+        if self._pumping is None:
+            self._pump_some()
+
+    def _pump_some(self) -> None:
+        self._pumping = None
+        loop = asyncio.get_running_loop()
+        quiet_seconds = self._engine.quiet.left_seconds(loop.time())
+        if quiet_seconds:
+            self._pumping = loop.call_later(quiet_seconds, self._pump_some)
+            return
+        now, left = self._engine.clock(), STARTS_AT_ONCE
         for pool, queue in self._queues.items():
             width = self.venue.width(pool)
             while len(queue.running) < width and not self.halted:
+                if not left:
+                    self._pumping = loop.call_soon(self._pump_some)
+                    return
                 found = queue.next(now)
                 if found is None:
                     break
                 task, urgent = found
                 if task in queue.running:
                     continue
+                left -= 1
                 queue.running[task] = asyncio.create_task(
                     self._run(queue, task, urgent=urgent), name=task.name
                 )

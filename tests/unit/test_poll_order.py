@@ -9,7 +9,8 @@ from pathlib import Path
 
 from daemon.engine import Engine
 from daemon.exchanges.base import Answer, Task
-from daemon.poll import ANSWERS_AT_ONCE, Poller
+from daemon.poll import ANSWERS_AT_ONCE, STARTS_AT_ONCE, Poller
+from daemon.quiet import QUIET_SECONDS
 from rules.model import ClockSeen, Identity, ListedAccount, Listing, Reading, Severity
 from rules.outcome import Recheck
 from rules.ruleset import ExchangeSettings, RulesAccepted, Ruleset
@@ -149,4 +150,60 @@ async def test_a_call_that_tells_of_hundreds_of_accounts_lets_others_have_their_
         await asyncio.sleep(0)
     assert poller.counters.reads == 400
     assert max(after - before for before, after in pairwise(known)) <= ANSWERS_AT_ONCE
+    await poller.close()
+    await store.close()
+
+
+class Wide(OneAtATime):
+    """A venue that has room for all calls at once; it notes in which turn of the loop each began."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turn = 0
+        self.begun: list[int] = []
+        self.gate = asyncio.Semaphore(1_000)
+
+    def width(self, pool: str) -> int:
+        return 50
+
+    async def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
+        self.begun.append(self.turn)
+        async for answer in super().perform(task, urgent=urgent):
+            yield answer
+
+    async def count_turns(self) -> None:
+        while True:
+            await asyncio.sleep(0)
+            self.turn += 1
+
+
+async def wide(folder: Path) -> tuple[AsyncStore, Engine, Wide, Poller]:
+    store = await AsyncStore.open(folder / "state.db", migrate=True)
+    engine = Engine(World(), store, clock=lambda: 2_000)
+    engine.judge_now(RulesAccepted(1, Ruleset(exchanges={"okx-main": SETTINGS})))
+    venue = Wide()
+    return store, engine, venue, Poller(SETTINGS, venue, engine)
+
+
+async def test_a_sweep_begins_a_few_readings_in_each_turn_of_the_loop(tmp_path: Path) -> None:
+    store, _, venue, poller = await wide(tmp_path)
+    counting = asyncio.create_task(venue.count_turns())
+    await poller.start()
+    await venue.until(len(NAMES))
+    counting.cancel()
+    assert max(venue.begun.count(turn) for turn in venue.begun) <= STARTS_AT_ONCE
+    await poller.close()
+    await store.close()
+
+
+async def test_no_reading_begins_while_an_alert_leaves_and_all_begin_after_it(tmp_path: Path) -> None:
+    store, engine, venue, poller = await wide(tmp_path)
+    loop = asyncio.get_running_loop()
+    engine.quiet.begin(loop.time())
+    begun = loop.time()
+    await poller.start()
+    assert venue.asked == []
+    await venue.until(len(NAMES))
+    assert loop.time() - begun >= QUIET_SECONDS
+    await poller.close()
     await store.close()
