@@ -58,6 +58,8 @@ class Drill:
         self._senders = senders_of(config) if send else {}
         self._told: Counter[str] = Counter()
         self._happened = 0
+        self.pending: dict[str, str] = {}
+        """The alerts that wait for their rule's `for` or `confirm`, and the rule of each."""
 
     async def run(self, stop: asyncio.Event | None = None) -> None:
         """Until `stop`, where one is given. Raises CannotRun or OSError where the drill cannot start."""
@@ -201,11 +203,17 @@ class Drill:
         for entry in batch:
             told = {one.alert for one in entry.outcome.notifications}
             for step in entry.outcome.transitions:
+                self.pending.pop(step.alert, None)
+                if step.after == "pending":
+                    self.pending[step.alert] = step.rule
                 if step.after == "firing" and step.before == "pending" and step.alert not in told:
                     self._print(f'  rule "{step.rule}" fires and tells nobody of it now', style="dim")
 
     def _sum_up(self) -> None:
         told = ", ".join(f"{count} to {name}" for name, count in sorted(self._told.items()))
+        if not told and self.pending:
+            rules = ", ".join(sorted({f'"{rule}"' for rule in self.pending.values()}))
+            told = f"none yet: the drill ended while {rules} waited to be sure"
         self._print(
             f"{self._happened} incident{'' if self._happened == 1 else 's'}; messages: "
             f"{told or 'none: no rule of the file tells of this'}."

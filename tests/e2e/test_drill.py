@@ -99,6 +99,15 @@ async def test_a_drill_shows_what_would_arrive_without_any_secret(
     assert "▌" not in before, "nothing fires before the incident"
 
 
+async def test_a_drill_that_is_cut_short_says_which_rules_waited(tmp_path: Path) -> None:
+    (tmp_path / "rules.toml").write_text(RULES.replace("accounts = [", 'read = ["assets"]\naccounts = ['))
+    run = Run(tmp_path, "drain")
+    told = await run.until(lambda _: "floor" in run.drill.pending.values())
+    assert told.splitlines()[-1].endswith(
+        'messages: none yet: the drill ended while "floor" waited to be sure.'
+    )
+
+
 async def test_a_sent_drill_says_that_it_is_one(tmp_path: Path) -> None:
     async with recording() as recorder:
         _write(tmp_path, recorder)
