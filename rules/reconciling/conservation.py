@@ -16,7 +16,7 @@ from rules.lifecycle import end
 from rules.outcome import HistoryWanted
 from rules.patterns import Patterns
 from rules.plan import AccountPlan, concerns, is_read, wallets_of
-from rules.reconciling import breaks, leaks, legs, proofs, telling
+from rules.reconciling import breaks, groups, leaks, legs, proofs, telling
 from rules.reconciling.prices import rate
 from rules.reconciling.tracking import (
     SWEEPS_IN_FLIGHT,
@@ -159,7 +159,7 @@ def _judge(step: Step, settings: ExchangeSettings, rule: Rule, round_: Round, en
         if sheet != step.world.sheets[place]:
             step.world.sheets[place] = sheet
         if leak is not None:
-            _tell(step, settings, rule, place, leak, round_, ended_ms, waited)
+            _tell(step, settings, rule, place, leak, round_, ended_ms, max(waited, sheet.run))
         open_ = [key for key, one in changes.items() if one.recent and not one.paired]
         if total and open_:
             _ask(step, place, open_)
@@ -167,7 +167,7 @@ def _judge(step: Step, settings: ExchangeSettings, rule: Rule, round_: Round, en
 
 def _changes(
     step: Step, rule: Rule, place: SheetKey, since_ms: int, window_ms: int
-) -> dict[LegKey, leaks.Change]:
+) -> dict[LegKey, groups.Change]:
     """The changes of the selected accounts since the first sweep, in the order of time."""
     round_, found = step.world.rounds[rule.key, place.exchange], {}
     for key in legs.of_asset(step, place.exchange, place.asset):
@@ -176,7 +176,7 @@ def _changes(
             continue
         # What the venue states to have gone to another account may have been passed on there before it was read.
         over_ms = since_ms - window_ms if leg.stated else since_ms
-        found[key] = leaks.Change(
+        found[key] = groups.Change(
             contribution(step, rule, key),
             legs.amount_of(leg),
             leg.from_ms,
@@ -188,24 +188,26 @@ def _changes(
 
 
 def _leak(
-    step: Step, rule: Rule, place: SheetKey, total: Decimal, changes: list[leaks.Change], window_ms: int
+    step: Step, rule: Rule, place: SheetKey, total: Decimal, changes: list[groups.Change], window_ms: int
 ) -> tuple[Decimal | None, Sheet]:
     """The signed leak, zero where all is explained, None where that cannot be told yet; and the sheet after it."""
     sheet = replace(step.world.sheets[place], residual=format(total, "f"), timing=False, candidates=(), run=0)
     if _is_nothing(step, rule, place, total):
         return ZERO, sheet
-    found = leaks.find(total, changes, window_ms)
+    alert = step.world.alerts.get(_key(rule, place))
+    told_ms = -1 if alert is None or alert.fired_ms is None else alert.fired_ms
+    found = leaks.find(total, changes, window_ms, told_ms)
     sheet = replace(sheet, timing=found.leak != total)
     if found.leak is None:
         return None, sheet
     leak = ZERO if _is_nothing(step, rule, place, found.leak) else found.leak.normalize(EXACT)
-    if found.sure:
+    if found.sure and not (found.early and leak):
         return leak, sheet
     text = format(leak, "f")
     before = step.world.sheets[place]
     run = before.run + 1 if before.candidates == (text,) else 1
-    sheet = replace(sheet, candidates=(text,), run=run, timing=True)
-    return (None if run < leaks.SWEEPS_OF_ONE_LEAK else leak), sheet
+    sheet = replace(sheet, candidates=(text,), run=run, timing=sheet.timing or not found.sure)
+    return (None if run < (rule.confirm if found.sure else leaks.SWEEPS_OF_ONE_LEAK) else leak), sheet
 
 
 def _is_nothing(step: Step, rule: Rule, place: SheetKey, amount: Decimal) -> bool:
@@ -240,7 +242,7 @@ def _tell(
     ended_ms: int,
     waited: int,
 ) -> None:
-    key = AlertKey(rule.key, Subject(place.exchange, None, "", place.asset))
+    key = _key(rule, place)
     differs = bool(leak)
     if not differs and key not in step.world.alerts:
         return
@@ -268,6 +270,10 @@ def _tell(
     breaks.judge(
         step, settings, rule, key, facts, differs=differs, began_ms=round_.began_ms, ended_ms=ended_ms
     )
+
+
+def _key(rule: Rule, place: SheetKey) -> AlertKey:
+    return AlertKey(rule.key, Subject(place.exchange, None, "", place.asset))
 
 
 def _ask(step: Step, place: SheetKey, under_way: list[LegKey]) -> None:

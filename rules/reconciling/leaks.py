@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import combinations
 
+from rules.reconciling import groups
+from rules.reconciling.groups import Change
 from rules.values import EXACT, ZERO, add
 
 PAIRED_LEAST = 12
@@ -22,6 +24,9 @@ RARE = 10**9
 SWEEPS_OF_ONE_LEAK = 8
 """Where amounts do meet by chance the same leak must explain so many sweeps in a row."""
 
+LEAST_MOVED = Decimal("1e-12")
+"""Nobody moves as little as this of any coin: it is far below the least that a venue takes for a transfer."""
+
 CHAIN_MOST = 8
 """Changes that hang together for more windows than this may have a beginning that is forgotten by now."""
 
@@ -30,99 +35,71 @@ SUMMED_MOST = 16
 """More changes than these are not searched for sums: what they hide is told when they are over."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Change:
-    """What one wallet gained or lost between two readings, in ms; `paired` has found its equal other side.
-
-    `recent` tells that its window is not over. `amount` is what it adds to the sum, which for a paired one whose
-    other side lies elsewhere is nothing; `size` is by how much the wallet changed.
-    """
-
-    amount: Decimal
-    size: Decimal
-    from_ms: int
-    at_ms: int
-    paired: bool
-    recent: bool
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`leak` is None where it cannot be told; `sure` is False where it must stand for more sweeps."""
+    """`leak` is None where it cannot be told; `sure` is False where it must stand for more sweeps.
+
+    `early` tells that the window of what shows it is not over: no sweep was waited for.
+    """
 
     leak: Decimal | None
     sure: bool = True
+    early: bool = False
 
 
 UNTOLD = Found(None)
 
 
-def find(total: Decimal, changes: Sequence[Change], window_ms: int) -> Found:
-    """The part of `total` that no change of the window explains; `changes` are in the order of time."""
-    changes = paired(changes, window_ms)
+def find(total: Decimal, changes: Sequence[Change], window_ms: int, told_ms: int = -1) -> Found:
+    """The part of `total` that no change of the window explains; `changes` are in the order of time.
+
+    A leak was told at `told_ms`: what was seen until then did not explain it, and cannot explain it away.
+    """
+    changes = groups.paired(changes, window_ms)
+    left = [one for one in changes if not one.paired and one.amount]
+    trifle = _trifle(changes)
+    off = _off(left, window_ms, trifle)
+    changes = [one for one in changes if one not in off]
+    found = _found(total, changes, [one for one in left if one not in off], window_ms, trifle, told_ms)
+    return replace(found, early=any(one.recent for one in off))
+
+
+def _found(
+    total: Decimal,
+    changes: Sequence[Change],
+    left: list[Change],
+    window_ms: int,
+    trifle: Decimal,
+    told_ms: int,
+) -> Found:
+    """What stands when all that is `left`, without its other side, is taken to be under way."""
     recent = [one for one in changes if one.recent]
     if not recent:
         return Found(total)
-    fine = _fine(changes)
-    dust = ZERO if fine is None else _remainder(total, min(fine, unit(one.size for one in recent)))
-    if dust:
+    fine, grain = _fine(changes), unit(one.size for one in recent)
+    dust = _remainder(total, grain if fine is None else min(fine, grain))
+    if dust and (fine is not None or dust.copy_abs() <= min(trifle, EXACT.scaleb(grain, -9))):
         return Found(dust)
     rich = fine is not None and min(one.size.copy_abs() for one in recent) >= RARE * fine
-    left = [one for one in changes if not one.paired and one.amount]
     if rich and len(left) <= GROUPED_MOST:
-        left = ungrouped(left, window_ms)
+        left = groups.ungrouped(left, window_ms)
     open_ = _open(left, window_ms)
-    if open_ and changes[-1].at_ms - open_[0].at_ms > CHAIN_MOST * window_ms:
-        return UNTOLD
     leak = EXACT.subtract(total, add(one.amount for one in open_))
+    if leak and leak.copy_abs() <= trifle:
+        return Found(leak)  # amounts that were taken for others would be off by more
+    is_long = bool(open_) and changes[-1].at_ms - open_[0].at_ms > CHAIN_MOST * window_ms
+    if is_long or (open_ and not leak and open_[0].at_ms <= told_ms):
+        return UNTOLD
     calm = leak == total and all(one.paired for one in recent)
     if rich or calm or (len(recent) <= SUMMED_MOST and not is_sum(total, [one.size for one in recent])):
         return Found(leak, sure=rich)
     return UNTOLD
 
 
-def paired(changes: Sequence[Change], window_ms: int) -> list[Change]:
-    """The changes with those paired that have an equal opposite near them, in the same account too."""
-    found = list(changes)
-    waiting: dict[Decimal, list[int]] = {}
-    for place, one in enumerate(changes):
-        if one.paired or not one.amount:
-            continue
-        others = waiting.setdefault(-one.amount, [])
-        near = [other for other in others if one.from_ms - changes[other].at_ms <= window_ms]
-        if near:
-            others.remove(near[0])
-            for half in (place, near[0]):
-                found[half] = replace(found[half], paired=True)
-        else:
-            waiting.setdefault(one.amount, []).append(place)
-    return found
-
-
 def unit(amounts: Iterable[Decimal]) -> Decimal:
     """The largest power of ten of which every amount is a multiple."""
     exponents = [int(one.normalize(EXACT).as_tuple().exponent) for one in amounts if one]
     return Decimal(1).scaleb(min(exponents, default=0))
-
-
-def ungrouped(changes: list[Change], window_ms: int) -> list[Change]:
-    """What is left when threes that add up to nothing are taken out: two movements met in one account."""
-    left = list(changes)
-    for first in changes:
-        if first not in left:
-            continue
-        near = [
-            one
-            for one in left
-            if one is not first and first.at_ms <= one.at_ms and one.from_ms - first.at_ms <= 2 * window_ms
-        ]
-        of_amount = {one.amount: one for one in near}
-        for second in near:
-            third = of_amount.get(-EXACT.add(first.amount, second.amount))
-            if third is not None and third is not second:
-                left = [one for one in left if one not in (first, second, third)]
-                break
-    return left
 
 
 def is_sum(total: Decimal, amounts: Sequence[Decimal]) -> bool:
@@ -146,6 +123,19 @@ def _open(changes: list[Change], window_ms: int) -> list[Change]:
         chain.append(one)
         last_ms = one.at_ms
     return chain if any(one.recent for one in chain) else []
+
+
+def _off(left: list[Change], window_ms: int, trifle: Decimal) -> set[Change]:
+    """The changes that are no movement, and those of movements that arrived a trifle off: that is what leaked."""
+    off = {one for one in left if one.amount.copy_abs() <= trifle}
+    rest = [one for one in left if one not in off]
+    return off | groups.off(rest, window_ms, trifle) if len(rest) <= GROUPED_MOST else off
+
+
+def _trifle(changes: Sequence[Change]) -> Decimal:
+    """No movement is as small as this: less than any venue moves, and than a billionth of all that ever moved."""
+    sizes = [one.size.copy_abs() for one in changes if one.paired]
+    return min(LEAST_MOVED, EXACT.scaleb(min(sizes), -9)) if sizes else LEAST_MOVED
 
 
 def _fine(changes: Sequence[Change]) -> Decimal | None:

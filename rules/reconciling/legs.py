@@ -106,7 +106,7 @@ def opposite(step: Step, key: LegKey, within_ms: int) -> list[LegKey]:
     return [
         other
         for other in near
-        if amount_of(step.world.legs[other]) == -amount and gap_ms(step, key, other) <= within_ms
+        if amount_of(step.world.legs[other]) == amount.copy_negate() and gap_ms(step, key, other) <= within_ms
     ]
 
 

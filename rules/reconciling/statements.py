@@ -86,7 +86,7 @@ def _apply(step: Step, settings: ExchangeSettings, tracking: Tracking, one: Tran
     sides = [proofs.whose(step, settings.name, who) for who in (one.giver, one.taker)]
     giver, taker = sides
     amount = Decimal(one.amount)
-    gave = proofs.leg_at(step, settings.name, one, giver, -amount)
+    gave = proofs.leg_at(step, settings.name, one, giver, amount.copy_negate())
     took = proofs.leg_at(step, settings.name, one, taker, amount)
     if gave is not None and took is not None:
         _bind(step, tracking, gave, took, one)
