@@ -12,22 +12,27 @@ import gc
 import tempfile
 import time
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.desk import EXCHANGE, Desk, ruleset
-from daemon.cli import GARBAGE_AFTER
+from bench.desk import EXCHANGE, Desk, name_of, ruleset
 from daemon.engine import Engine
 from daemon.exchanges.binance_wire import FIELDS, read_balances
 from daemon.exchanges.decode import Memo
-from rules.model import ListedAccount, Listing, Reading, Start
-from rules.ruleset import RulesAccepted
+from daemon.running import GARBAGE_AFTER
+from rules.judge import Input
+from rules.model import ListedAccount, Listing, Reading, Start, Tick
+from rules.patterns import EVERYTHING, Patterns
+from rules.ruleset import RulesAccepted, Ruleset
 from rules.world import World
 from state.threaded import AsyncStore
 
 EVERY_SECONDS = 0.001
-TOGETHER = 10
-"""Answers that arrive in one turn of the loop."""
+TOGETHER = 8
+"""Answers that are judged in one turn of the loop, as the poller has it."""
+
+SUMS = 10
+OVER = frozenset({"account"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,31 +70,64 @@ async def sweep(engine: Engine, desk: Desk, memo: Memo) -> None:
     await engine.settled()
 
 
+async def judged(engine: Engine, *events: Input) -> None:
+    """Inputs of which each is judged in one turn of the loop; then all of it is durable."""
+    for event in events:
+        await engine.take(event)
+    await engine.settled()
+
+
+def listing(engine: Engine, desk: Desk) -> Listing:
+    """All of them, as new objects, as a client decodes them."""
+    now_ms = engine.clock()
+    people = tuple(ListedAccount(replace(who)) for who in desk.people)
+    return Listing(EXCHANGE, "list", now_ms, now_ms, complete=True, accounts=people)
+
+
+def edits(rules: Ruleset) -> tuple[tuple[str, Ruleset], ...]:
+    """One rule edited, one that is new, and ten more that sum up one coin over all accounts."""
+    first, *others = rules.rules
+    edited = replace(rules, rules=(replace(first, description="edited"), *others))
+    new = replace(edited, rules=(*edited.rules, replace(first, name="new", account=EVERYTHING)))
+    sums = (
+        replace(first, name=f"sum {n}", account=EVERYTHING, asset=Patterns.of(name_of(n)), sum_over=OVER)
+        for n in range(SUMS)
+    )
+    return ("edited", edited), ("new", new), ("summing", replace(new, rules=(*new.rules, *sums)))
+
+
 async def phases(accounts: int, path: Path) -> list[Held]:
-    """A desk that is new, the same again, 1 % changed, and what a restart loads."""
+    """A desk that is new, the same again, 1 % changed, edits of its rules, and a restart."""
     desk, rules, memo, found = Desk(accounts), ruleset(accounts), Memo(), []
     store = await AsyncStore.open(path, migrate=True)
     engine = Engine(World(), store)
     engine.start()
-    people = tuple(map(ListedAccount, desk.people))
     now_ms = engine.clock()
-    for event in (
-        Start(now_ms),
-        RulesAccepted(now_ms, rules),
-        Listing(EXCHANGE, "list", now_ms, now_ms, complete=True, accounts=people),
-    ):
-        await engine.take(event)
-    await engine.settled()
+    await judged(engine, Start(now_ms), RulesAccepted(now_ms, rules))
+    found.append(await held("first listing", judged(engine, listing(engine, desk))))
     found.append(await held("first sweep", sweep(engine, desk, memo)))
     gc.collect()
     gc.freeze()
+    found.append(await held("the same listing", judged(engine, listing(engine, desk))))
     found.append(await held("unchanged sweep", sweep(engine, desk, memo)))
     desk.change(0.01)
     found.append(await held("sweep with 1 % changed", sweep(engine, desk, memo)))
-    await engine.close()
+    for name, rules in edits(rules):  # noqa: B020  each edit is in force from then on
+        found.append(await held(f"rule {name}", judged(engine, RulesAccepted(engine.clock(), rules))))
+        found.append(await held("  its first sweep", sweep(engine, desk, memo)))
+    engine.world.index.look_soon()
+    found.append(await held("tick with all due", judged(engine, Tick(engine.clock()))))
+    engine.checkpoint_soon()
+    found.append(await held("checkpoint", engine.close()))
     await store.close()
     store = await AsyncStore.open(path, migrate=True)
     found.append(await held("load", store.load(rules)))
+    engine = Engine(await store.load(rules), store)
+    engine.start()
+    now_ms = engine.clock()
+    found.append(await held("restart", judged(engine, RulesAccepted(now_ms, rules), Start(now_ms))))
+    found.append(await held("  its first sweep", sweep(engine, desk, memo)))
+    await engine.close()
     await store.close()
     return found
 

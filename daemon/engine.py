@@ -35,6 +35,9 @@ MOST_WAITING = 5_000
 MOST_CHANGED = 2_500
 """Changed rows among them: to prepare these for a commit holds the loop for some 20 ms."""
 
+EACH_INPUT = 10
+"""So many rows does an input count that was judged: its times, its alerts and its record are prepared, too."""
+
 FIRST_RETRY_SECONDS = 0.1
 LONGEST_RETRY_SECONDS = 5.0
 CLOSING_SECONDS = 10.0
@@ -69,7 +72,7 @@ class Engine:
         self._store = store
         self._waiting: list[Entry] = []
         self._inputs = 0  # that wait, each reading of a run counted
-        self._changed = 0  # rows by them
+        self._changed = 0  # rows by them, and what counts as such
         self._work = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -116,7 +119,7 @@ class Engine:
         if isinstance(event, Tick) and not _anything(self.world, outcome):
             return outcome
         self._waiting.append(Entry(event, now, outcome))
-        self._changed += len(outcome.changes)
+        self._changed += EACH_INPUT + len(outcome.changes)
         if outcome.notifications:
             self._telling = True
             self.quiet.begin(asyncio.get_running_loop().time())

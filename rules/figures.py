@@ -98,7 +98,7 @@ def _total(step: Step, rule: Rule, key: AlertKey, parts: tuple[Part, ...]) -> De
     kept = sums.get(place)
     if kept is None or kept.parts is not parts:
         kept = sums[place] = Sums(parts, valued=is_valued(rule))
-    total = kept.total(asset, lambda part: _figure(step, rule, asset, part))
+    total = kept.total(asset, _figure_of(step, rule, asset))
     if total is not None:
         return total
     figures = _figures(step, rule, key, parts)
@@ -110,13 +110,13 @@ def _figures(step: Step, rule: Rule, key: AlertKey, parts: tuple[Part, ...]) -> 
 
     A first sweep reads accounts in the order of the parts: this way an unfinished one costs a single look.
     """
-    hints = step.world.index.unknown_part
+    hints, figure_of = step.world.index.unknown_part, _figure_of(step, rule, key.subject.asset)
     hint = hints.get(key)
-    if hint is not None and _figure(step, rule, key.subject.asset, hint) is None:
+    if hint is not None and figure_of(hint) is None:
         return hint
     figures: dict[Part, Decimal] = {}
     for part in reversed(parts):
-        one = _figure(step, rule, key.subject.asset, part)
+        one = figure_of(part)
         if one is None:
             if len(parts) > 2:  # noqa: PLR2004  one account's two wallets are looked at as fast as remembered
                 hints[key] = part
@@ -223,10 +223,17 @@ def _all_known(step: Step, rule: Rule, key: AlertKey) -> bool:
     return True
 
 
-def _figure(step: Step, rule: Rule, asset: str, part: Part) -> Decimal | None:
+def _figure_of(step: Step, rule: Rule, asset: str) -> Callable[[Part], Decimal | None]:
+    """What one part tells of an asset; asked of thousands, so that what the rule wants is looked up but once."""
     if is_valued(rule):
-        return valued(step.world.valuations.get(part), quote_of(rule))
-    return figure(step.world.holdings.get(part), asset, field_of(rule))
+        quote, valuations = quote_of(rule), step.world.valuations
+        return lambda part: valued(valuations.get(part), quote)
+    field, holdings = field_of(rule), step.world.holdings
+    return lambda part: figure(holdings.get(part), asset, field)
+
+
+def _figure(step: Step, rule: Rule, asset: str, part: Part) -> Decimal | None:
+    return _figure_of(step, rule, asset)(part)
 
 
 def _figure_before(rule: Rule, asset: str, arrival: Arrival) -> Decimal | None:

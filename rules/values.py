@@ -41,10 +41,11 @@ def figure(holding: Holding | None, asset: str, field: str) -> Decimal | None:
     """One field of one asset of one wallet. An absent asset is zero only after a complete look (law 4)."""
     if holding is None:
         return None
-    row = holding.rows.get(asset)
+    row, fields = holding.rows.get(asset), holding.fields
     if row is not None:
-        return in_row(holding.fields, row, field)
-    known = field in holding.fields or field == "total"
+        text = row[fields.index(field)] if field in fields else None
+        return Decimal(text) if text else in_row(fields, row, field)
+    known = field in fields or field == "total"
     return ZERO if known and holding.whole_ms is not None else None
 
 

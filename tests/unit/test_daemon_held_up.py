@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from daemon.engine import MOST_CHANGED, Engine
+from daemon.engine import EACH_INPUT, MOST_CHANGED, Engine
 from rules.judge import judge
 from rules.model import Identity, ListedAccount, Listing, Reading, Start, Tick
 from rules.ruleset import ExchangeSettings, RulesAccepted, Ruleset
@@ -54,3 +54,26 @@ def test_readers_wait_while_many_changed_rows_wait_for_the_disk(tmp_path: Path) 
     batches = asyncio.run(scenario())
     assert sum(batches) == 500 * len(PEOPLE)
     assert max(batches) < MOST_CHANGED + 500
+
+
+def test_readers_wait_while_many_readings_of_one_change_each_wait_for_the_disk(tmp_path: Path) -> None:
+    async def scenario() -> list[int]:
+        store = await AsyncStore.open(tmp_path / "subtally.db", migrate=True)
+        engine = Engine(World(), store, lambda: NOW_MS)
+        batches: list[int] = []
+        engine.on_commit.append(lambda batch: batches.append(len(batch)))
+        engine.start()
+        for event in BEGIN:
+            await engine.take(event)
+        for number in range(20):
+            for who in PEOPLE:
+                rows = {"USDT": (str(number), "0")}
+                await engine.take(Reading("okx-main", who, "funding", NOW_MS, NOW_MS + 1, FIELDS, rows))
+        await engine.settled()
+        await engine.close()
+        await store.close()
+        return batches
+
+    batches = asyncio.run(scenario())
+    assert sum(batches) == 20 * len(PEOPLE) + len(BEGIN)
+    assert max(batches) <= MOST_CHANGED // EACH_INPUT
