@@ -19,6 +19,7 @@ from bench.desk import EXCHANGE, Desk, name_of, ruleset
 from daemon.engine import Engine
 from daemon.exchanges.binance_wire import FIELDS, read_balances
 from daemon.exchanges.decode import Memo
+from daemon.garbage import Settled
 from daemon.running import GARBAGE_AFTER
 from rules.judge import Input
 from rules.model import ListedAccount, Listing, Reading, Start, Tick
@@ -102,12 +103,13 @@ async def phases(accounts: int, path: Path) -> list[Held]:
     store = await AsyncStore.open(path, migrate=True)
     engine = Engine(World(), store)
     engine.start()
+    settled = Settled(engine.world)  # as the daemon has it
+    engine.on_commit.append(lambda _: settled.look())
     now_ms = engine.clock()
     await judged(engine, Start(now_ms), RulesAccepted(now_ms, rules))
+    gc.freeze()
     found.append(await held("first listing", judged(engine, listing(engine, desk))))
     found.append(await held("first sweep", sweep(engine, desk, memo)))
-    gc.collect()
-    gc.freeze()
     found.append(await held("the same listing", judged(engine, listing(engine, desk))))
     found.append(await held("unchanged sweep", sweep(engine, desk, memo)))
     desk.change(0.01)

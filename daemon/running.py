@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from daemon.app import App
+from daemon.garbage import Settled
 from daemon.heartbeat import EVERY_SECONDS, Heartbeat
 from daemon.matching import Matching
 from daemon.notify_systemd import reloading, tell_systemd
@@ -96,6 +97,8 @@ async def run_until_signalled(path: Path) -> None:
     def ready(app: App, web: WebServer | None) -> None:
         gc.freeze()  # what was loaded stays: to look through all of it for garbage would hold up the loop
         gc.set_threshold(GARBAGE_AFTER, 20, 20)
+        settled = Settled(app.engine.world)
+        app.engine.on_commit.append(lambda _: settled.look())
 
         def on_hangup() -> None:
             task = asyncio.create_task(_reload(app, web, watch), name="reload")
