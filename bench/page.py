@@ -24,7 +24,7 @@ import aiohttp
 
 from daemon.app import App
 from daemon.config import load
-from daemon.poll import Counters
+from daemon.counters import Counters
 from daemon.snapshots import alert_page, rule_views, snapshot
 from daemon.web.recent import Recent
 from daemon.web.server import WebServer

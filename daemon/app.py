@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from daemon.engine import Engine
 from daemon.errors import CannotRun
 from daemon.exchanges.shared import Shared
 from daemon.hearing import Hearing
+from daemon.moves import Moves
 from daemon.poll import Poller
 from daemon.resolved import Resolved, changed, resolved
 from daemon.schedule import Job, Schedule
@@ -45,8 +45,6 @@ CHECKPOINT_FIRST_SECONDS = 30
 FIRST_COMMIT_SECONDS = 30.0
 DRAIN_SECONDS = 8.0
 
-_EVENT_OF = {"firing": "alert.firing", "resolved": "alert.resolved", "closed": "alert.closed"}
-
 
 @dataclass(frozen=True, slots=True)
 class Edit:
@@ -63,7 +61,7 @@ class App:
         self.path = path
         self.config = started.config
         self.store = started.store
-        self.transitions: Counter[str] = Counter()
+        self.moves = Moves()
         self.pollers: dict[str, Poller] = {}
         self.lanes: dict[str, Lane] = {}
         self.engine = Engine(started.world, self.store)
@@ -150,6 +148,7 @@ class App:
         await self.shelf.close()
         await asyncio.gather(*(poller.close() for poller in self.pollers.values()), return_exceptions=True)
         await self.engine.close()
+        self.moves.close()
         await asyncio.gather(
             *(lane.close(DRAIN_SECONDS) for lane in self.lanes.values()), return_exceptions=True
         )
@@ -342,18 +341,7 @@ class App:
         ):
             # Not in a second: a kill before then would forget the ban.
             self._beside(self._keep_limits_now(), "keep the ban")
-        for entry in batch:
-            for moved in entry.outcome.transitions:
-                self.transitions[moved.after] += 1
-                if moved.after in _EVENT_OF:
-                    log.info(
-                        _EVENT_OF[moved.after],
-                        alert=moved.alert,
-                        rule=moved.rule,
-                        severity=moved.severity,
-                        value=moved.value,
-                        reason=moved.reason,
-                    )
+        self.moves.committed(batch)
         for lane in self._told_of(batch):
             lane.wake()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -23,7 +23,7 @@ from notifiers.message import Item, Wording
 from notifiers.outcome import Result, SendOutcome
 from notifiers.pictures import Charts
 from notifiers.way import Reminded, Way
-from notifiers.wording import fitting, is_first_look, word
+from notifiers.wording import Drafts, fitting, is_first_look, word
 from rules.model import DeliveryDied
 from rules.ruleset import Settings, Silence
 from state import outbox
@@ -266,28 +266,40 @@ class Lane:
         """
         now = self._engine.clock()
         items = as_message(message).items
+        drafts = Drafts()
         if is_first_look(items):
-            return message, await self._words(message, now)
-        room = await self._room(items, now)
+            return message, await self._words(message, now, drafts)
+        room = await self._room(items, now, drafts)
         if (
             room < len(items)
             and message.perhaps
-            and await self._room(items, message.claimed_ms) >= len(items)
+            and await self._room(items, message.claimed_ms, drafts) >= len(items)
         ):
-            return message, await self._words(message, message.claimed_ms)
+            return message, await self._words(message, message.claimed_ms, drafts)
         if room < len(items) <= room * MOST_MESSAGES:
-            id_ = message.id
+            id_, rows = message.id, message.rows
             message = await self._persisted(id_, lambda: self._store.shorten(id_, room))
             self._more = True
-        return message, await self._words(message, now)
+            if message.rows == rows[: len(message.rows)]:
+                message = replace(message, rows=rows[: len(message.rows)])  # of which the drafts are
+        return message, await self._words(message, now, drafts)
 
-    async def _room(self, items: tuple[Item, ...], at_ms: int) -> int:
+    async def _room(self, items: tuple[Item, ...], at_ms: int, drafts: Drafts) -> int:
         settings, most = self._settings(), self.sender.limit_units
         zone, url = settings.timezone, settings.public_url
-        find = partial(fitting, items, timezone=zone, public_url=url, now_ms=at_ms, limit_units=most)
+        find = partial(
+            fitting,
+            items,
+            timezone=zone,
+            public_url=url,
+            now_ms=at_ms,
+            limit_units=most,
+            charts=self.sender.charts is Charts.LINKED,
+            drafts=drafts,
+        )
         return await _thought_over(len(items), find)
 
-    async def _words(self, message: outbox.Message, at_ms: int) -> Wording:
+    async def _words(self, message: outbox.Message, at_ms: int, drafts: Drafts) -> Wording:
         settings, most = self._settings(), self.sender.limit_units
         zone, url = settings.timezone, settings.public_url
         own = Templates(settings.title_template, settings.body_template)
@@ -300,6 +312,7 @@ class Lane:
             limit_units=most,
             templates=own,
             charts=self.sender.charts is Charts.LINKED,
+            drafts=drafts,
         )
         wording = await _thought_over(len(message.rows), find)
         if wording.fault and wording.fault != self.wording_fault:

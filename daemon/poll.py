@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
+from daemon.counters import Counters
 from daemon.engine import Engine
 from daemon.exchanges.base import Answer, Task, Venue
 from daemon.matters import Matters
@@ -50,20 +50,6 @@ STARTS_AT_ONCE = 2
 
 MASTER_AGAIN_SECONDS = 10.0
 """The longest wait before the venue is asked again whose key it is."""
-
-
-@dataclass(slots=True)
-class Counters:
-    """What the metrics tell of one exchange."""
-
-    reads: int = 0
-    failures: int = 0
-    glitches: int = 0
-    listings: int = 0
-    sweep_began_ms: int = 0
-    sweep_ms: int | None = None
-    swept_ms: int | None = None
-    incomplete: int = 0
 
 
 class Poller:

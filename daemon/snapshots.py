@@ -45,7 +45,7 @@ async def snapshot(app: App) -> Snapshot:
         notifiers=notifiers,
         unready=tuple(unready),
         warnings=tuple(_warnings(app, exchanges, notifiers)),
-        transitions=dict(app.transitions),
+        transitions=dict(app.moves.counts),
         reload_ok=not app.reload_fault,
         reloaded_ms=app.reloaded_ms,
         export_balances=app.config.daemon.export_balances,

@@ -24,7 +24,7 @@ def clean(text: str) -> str:
 
 def units(text: str) -> int:
     """The length in UTF-16 units, as Telegram counts: an emoji is two."""
-    return len(text) if text.isascii() else len(text) + sum(letter > "\uffff" for letter in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def clip(text: str, most_units: int) -> str:

@@ -6,7 +6,7 @@ each under headings, and then as many lines as fit, the most severe first, with 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from notifiers.custom import BUILT_IN, Templates
@@ -43,10 +43,12 @@ def word(
     limit_units: int = LIMIT_UNITS,
     templates: Templates = BUILT_IN,
     charts: bool = False,
+    drafts: Drafts | None = None,
 ) -> Wording:
     """The words of `message` as read at `now_ms`; the body has at most `limit_units`.
 
     With `charts` it links to the chart of its alert.
+    `drafts` are those of a look at how many fit.
     `templates` are the user's own words. Where they fail the built-in ones stand in, and the message says so.
     Raises ValueError for a message without items: there is nothing to say.
     """
@@ -54,15 +56,16 @@ def word(
         raise ValueError("a message carries at least one alert")
     reader = Reader(zone(timezone), now_ms, public_url.rstrip("/"), charts=charts)
     phrasing = Phrasing(templates)
-    wording = _worded(message, reader, phrasing, limit_units)
+    drafts = drafts or Drafts()
+    wording = _worded(message, reader, phrasing, limit_units, drafts)
     room = limit_units - units(phrasing.note) - 1
     if phrasing.note and room >= _LEAST_ROOM_FOR_NOTE:
-        wording = _worded(message, reader, phrasing, room)
+        wording = _worded(message, reader, phrasing, room, drafts)
         wording = replace(wording, body=f"{wording.body}\n{phrasing.note}")
     return replace(wording, fault=phrasing.fault)
 
 
-def _worded(message: Message, reader: Reader, phrasing: Phrasing, limit_units: int) -> Wording:
+def _worded(message: Message, reader: Reader, phrasing: Phrasing, limit_units: int, known: Drafts) -> Wording:
     title, body, named = "", "", frozenset[str]()
     views: tuple[View, ...] = ()
     first = is_first_look(message.items)
@@ -71,7 +74,7 @@ def _worded(message: Message, reader: Reader, phrasing: Phrasing, limit_units: i
     for name_units in _NAME_UNITS:
         if name_units > LABEL_UNITS >= longest:
             continue
-        drafts = _Drafts(replace(reader, name_units=name_units))
+        drafts = known.of(replace(reader, name_units=name_units))
         views = drafts.views(message.items, most=limit_units // LEAST_LINE_UNITS)
         title = _title(views, drafts, phrasing, first=first)
         if len(views) == 1:
@@ -85,21 +88,31 @@ def _worded(message: Message, reader: Reader, phrasing: Phrasing, limit_units: i
 
 
 def fitting(
-    items: Sequence[Item], *, timezone: str, public_url: str, now_ms: int, limit_units: int = LIMIT_UNITS
+    items: Sequence[Item],
+    *,
+    timezone: str,
+    public_url: str,
+    now_ms: int,
+    limit_units: int = LIMIT_UNITS,
+    charts: bool = False,
+    drafts: Drafts | None = None,
 ) -> int:
     """How many of the first of `items` one message can name; at least 1.
 
-    A message that is to count for all its alerts (law 7) takes no more: the rest waits for the next one.
+    A message that is to count for all its alerts (law 7) takes no more: the rest waits for the next one. What
+    was worded for it stays in `drafts`, for `word` with the same arguments.
     """
-    reader = Reader(zone(timezone), now_ms, public_url.rstrip("/"))
-    drafts = _Drafts(reader)
+    reader = Reader(zone(timezone), now_ms, public_url.rstrip("/"), charts=charts)
+    seen = (drafts or Drafts()).of(reader)
     low, high = 1, min(len(items), limit_units // LEAST_LINE_UNITS)
+    guess, step = high, 1
     while low < high:
-        middle = (low + high + 1) // 2
-        if drafts.all_fit(items[:middle], limit_units):
-            low = middle
-        else:
-            high = middle - 1
+        tried = min(max(guess, low + 1), high)
+        alerts, named = seen.fit(items[:tried], limit_units)
+        if alerts == named:
+            low, guess, step = tried, tried + step, 2 * step
+        else:  # those that had a line are hardly more than those that fit by themselves
+            high, guess, step = tried - 1, named, 1
     return low
 
 
@@ -172,6 +185,17 @@ def _blocks(views: Sequence[View], phrasing: Phrasing, detail: int, room: int) -
     return blocks
 
 
+class Drafts:
+    """What was worded of the alerts of one message, by its reader. Whoever has them holds the items' facts."""
+
+    def __init__(self) -> None:
+        self._by_reader: dict[Reader, _Drafts] = {}
+
+    def of(self, reader: Reader) -> _Drafts:
+        """Those of one reader."""
+        return self._by_reader.setdefault(reader, _Drafts(reader))
+
+
 class _Drafts:
     """The alerts of a message as one reader sees them: each is looked at, and its line worded, at most once."""
 
@@ -179,7 +203,8 @@ class _Drafts:
         self.link = f"{reader.public_url}/" if reader.public_url else ""
         self._reader = reader
         self._groups: dict[str, list[Item]] = {}
-        self._full: dict[tuple[int, ...], View] = {}  # by the identity of its items, which the caller holds
+        self._full: dict[tuple[Hashable, ...], View] = {}
+        self._glances: dict[Hashable, View] = {}
         self._lines: dict[tuple[int, bool], str] = {}
 
     def views(self, items: Iterable[Item], *, most: int) -> tuple[View, ...]:
@@ -188,7 +213,7 @@ class _Drafts:
         self._groups = {group[-1].alert_id: group for group in groups}
         if len(groups) <= most:
             return tuple(map(self._view, groups))
-        return tuple(glance(group[-1], self._reader) for group in groups)
+        return tuple(map(self._glance, groups))
 
     def full(self, a: View) -> View:
         """All that there is to say of an alert of `views`."""
@@ -202,17 +227,28 @@ class _Drafts:
             self._lines[key] = one_line(full, where)
         return self._lines[key]
 
-    def all_fit(self, items: Sequence[Item], limit_units: int) -> bool:
-        """Whether each of their alerts gets a line."""
-        views = self.views(items, most=len(items))
+    def fit(self, items: Sequence[Item], limit_units: int) -> tuple[int, int]:
+        """How many alerts they are, and how many of them get a line. Only those are looked at in full."""
+        views = self.views(items, most=0)
         room = limit_units - units(heading(views, first=is_first_look(items))) - units(self.link) - 20
-        return len(lines(views, room, link=self.link, line=self.line)[1]) == len(views)
+        return len(views), len(lines(views, room, link=self.link, line=self.line)[1])
+
+    def _glance(self, group: list[Item]) -> View:
+        key = _key(group[-1])
+        if key not in self._glances:
+            self._glances[key] = glance(group[-1], self._reader)
+        return self._glances[key]
 
     def _view(self, group: list[Item]) -> View:
-        key = tuple(map(id, group))
+        key = tuple(map(_key, group))
         if key not in self._full:
             self._full[key] = view(group[-1], self._reader, group[:-1])
         return self._full[key]
+
+
+def _key(item: Item) -> Hashable:
+    """By which an item is known again: of its many facts the identity has to do."""
+    return item.alert_id, item.kind, item.severity, item.created_ms, id(item.facts)
 
 
 def _unwatched(views: Sequence[View], *, first: bool) -> str:
@@ -240,4 +276,4 @@ def _tone(views: Sequence[View]) -> Tone:
     return Tone.SUCCESS if all_resolved else Tone.INFO
 
 
-__all__ = ["LIMIT_UNITS", "TITLE_UNITS", "fitting", "is_first_look", "word"]
+__all__ = ["LIMIT_UNITS", "TITLE_UNITS", "Drafts", "fitting", "is_first_look", "word"]

@@ -119,8 +119,7 @@ def _pending(step: Step, rule: Rule, alert: Alert, evidence: Evidence) -> Alert:
         _recheck(step, alert, evidence, evidence.verdict.severity)
     if severity is None:
         return _keep(step, replace(alert, facts=_grown(alert, evidence)))
-    facts = replace(_grown(alert, evidence), severity=severity, fired_ms=step.now_ms)
-    alert = replace(alert, severity=severity, facts=facts)
+    alert = replace(alert, severity=severity, facts=_grown(alert, evidence, severity, step.now_ms))
     held = evidence.hold is not None and evidence.hold(alert)
     return fire(step, rule, alert, event=evidence.event, held=held)
 
@@ -242,7 +241,9 @@ def _recheck(step: Step, alert: Alert, evidence: Evidence, severity: Severity) -
             step.outcome.rechecks.append(Recheck(exchange, *part, severity, valued=evidence.valued))
 
 
-def _grown(alert: Alert, evidence: Evidence, severity: Severity | None = None) -> Facts:
+def _grown(
+    alert: Alert, evidence: Evidence, severity: Severity | None = None, fired_ms: int | None = None
+) -> Facts:
     """The figures of now with the onset of then, and with the severity that is confirmed."""
     new = evidence.facts()
     old = alert.facts
@@ -254,7 +255,7 @@ def _grown(alert: Alert, evidence: Evidence, severity: Severity | None = None) -
         held_ms=alert.held_ms,
         readings=max(alert.runs),
         severity=severity or new.severity,
-        fired_ms=alert.fired_ms,
+        fired_ms=alert.fired_ms if fired_ms is None else fired_ms,
     )
 
 

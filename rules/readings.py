@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 
 from rules import (
     accounts,
@@ -126,7 +127,7 @@ def judge_subject(
         arrival.account.exchange,
         seen.parts,
         gap_cap_ms(step, settings),
-        lambda: _facts(step, rule, key, arrival, seen, verdict),
+        cache(lambda: _facts(step, rule, key, arrival, seen, verdict)),
         mixed=len(seen.parts) > 1,
         valued=is_valued(rule),
         amounts=withdrawing.followed(step, rule, key, seen),

@@ -17,10 +17,10 @@ EVENT_LIFE_MS = DAY_MS
 
 def fired(step: Step, rule: Rule | None, alert: Alert, *, event: bool, held: bool = False) -> Alert:
     """Tell that an alert fires, unless it is held: a first judgement does so for its digest."""
-    expires = step.now_ms + EVENT_LIFE_MS if event else None
-    if expires is not None:
+    if event:
+        expires = step.now_ms + EVENT_LIFE_MS
         step.world.index.due(expires)
-    alert = replace(alert, expires_ms=expires)
+        alert = replace(alert, expires_ms=expires)
     if held or (rule is not None and not event and _in_first_judgement(step, rule, alert)):
         return replace(alert, held=True)
     return tell(step, rule, alert)

@@ -32,13 +32,29 @@ PUT_NOTIFICATION: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """Of a notification what nearly every claim asks for: to read all of it takes ten times as long."""
+
+    alert: str
+    notifier: str
+    kind: NotificationKind
+    created_ms: int
+
+
 @dataclass(slots=True)
 class Row:
     """One queued row; `muted` tells that a silence held it back before."""
 
     id: int
-    told: Notification
+    told: Brief
     muted: bool
+    body: str
+
+    @property
+    def whole(self) -> Notification:
+        """All that is to be told."""
+        return from_json(Notification, self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +85,7 @@ def sift(db: sqlite3.Connection, ids: Sequence[int], silences: Sequence[Silence]
         "SELECT id, muted, body FROM notifications WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
         (to_json(list(ids)),),
     )
-    rows = [Row(number, from_json(Notification, body), bool(muted)) for number, muted, body in found]
+    rows = [Row(number, from_json(Brief, body), bool(muted), body) for number, muted, body in found]
     asked = Asked(db, [*silences, *live_silences(db, now_ms)], _ended(db, ids), now_ms)
     sifted = Sifted()
     by_alert: dict[str, list[Row]] = {}
@@ -94,13 +110,15 @@ def all_acked(db: sqlite3.Connection, ids: Sequence[int]) -> bool:
     found = db.execute(
         "SELECT body FROM notifications WHERE id IN (SELECT value FROM json_each(?))", (to_json(list(ids)),)
     )
-    return all(_is_acked(db, from_json(Notification, body)) for (body,) in found)
+    return all(_is_acked(db, from_json(Brief, body)) for (body,) in found)
 
 
 def _sift_alert(asked: Asked, alert: str, rows: list[Row], sifted: Sifted) -> None:
     """The rows of one alert stay in their order: one that waits holds back those behind it."""
     db, last = asked.db, rows[-1].told
-    silenced = bool(alert) and silenced_by(asked.silences, alert, last.facts, asked.now_ms) is not None
+    silenced = bool(alert and asked.silences) and (
+        silenced_by(asked.silences, alert, rows[-1].whole.facts, asked.now_ms) is not None
+    )
     muted = any(row.muted for row in rows)
     if any(row.told.kind in ENDS for row in rows):
         if muted or silenced:
@@ -123,7 +141,7 @@ def _sift_alert(asked: Asked, alert: str, rows: list[Row], sifted: Sifted) -> No
         _renew(db, alert, [row for row in rows if row.id in sifted.go], sifted)
 
 
-def _is_acked(db: sqlite3.Connection, told: Notification) -> bool:
+def _is_acked(db: sqlite3.Connection, told: Brief) -> bool:
     """Whether a nudge is needless. The engine may have made it before it heard of the ack, but not after a raise."""
     acked_ms = acked_since(db, told.alert) if told.kind in NUDGES else None
     if acked_ms is None:
@@ -136,7 +154,7 @@ def _is_acked(db: sqlite3.Connection, told: Notification) -> bool:
     return raised.fetchone() is None
 
 
-def _end_follows(db: sqlite3.Connection, alert: str, told: Notification) -> bool:
+def _end_follows(db: sqlite3.Connection, alert: str, told: Brief) -> bool:
     """Whether the end is queued for the notifier, beyond the rows that are sifted now."""
     found = db.execute(
         "SELECT 1 FROM notifications WHERE alert = ? AND notifier = ? AND state IN ('queued', 'claimed')"
@@ -153,7 +171,7 @@ def _too_late(asked: Asked, alert: str, rows: list[Row], sifted: Sifted, *, held
     if not news:
         return
     facts, kind, ended_ms = asked.ended[alert]
-    end = replace(news[-1].told, kind=kind, facts=facts, created_ms=ended_ms, batch="")
+    end = replace(news[-1].whole, kind=kind, facts=facts, created_ms=ended_ms, batch="")
     put = asked.db.execute(PUT_NOTIFICATION, put_parameters(end))
     sifted.go += [*(row.id for row in news), put.lastrowid or 0]
 
@@ -195,7 +213,7 @@ def _renew(db: sqlite3.Connection, alert: str, rows: list[Row], sifted: Sifted) 
         return
     now = from_json(Alert, found[0])
     first, *others = rows
-    told = replace(first.told, facts=now.facts, severity=now.severity)
+    told = replace(first.whole, facts=now.facts, severity=now.severity)
     sifted.renewed.append((to_json(told), first.id))
     for row in others:
         sifted.go.remove(row.id)

@@ -17,7 +17,7 @@ from rules.outcome import Notification
 from rules.ruleset import Silence
 from state.codec import from_json, to_json
 from state.muting import PUT_NOTIFICATION, all_acked, put_parameters, sift
-from state.prepared import Entry, Parameters
+from state.prepared import Entry, Later, Parameters
 
 Statement = tuple[str, Sequence[Parameters]]
 
@@ -99,17 +99,18 @@ def outbox_statements(batch: Sequence[Entry]) -> list[Statement]:
     One that comes back hears of what fires still and never reached it, under the id that it may have been sent by.
     """
     statements: list[Statement] = []
-    rows: list[Parameters] = []
+    told: list[Notification] = []
     for entry in batch:
         if entry.outcome.cancelled:
             gone = [(entry.now_ms, notifier) for notifier in entry.outcome.cancelled]
-            statements += [(PUT_NOTIFICATION, rows), (_CANCEL_MESSAGES, gone), (_CANCEL_ROWS, gone)]
-            rows = []
+            statements += [(PUT_NOTIFICATION, Later(told, put_parameters))]
+            statements += [(_CANCEL_MESSAGES, gone), (_CANCEL_ROWS, gone)]
+            told = []
         if entry.outcome.restored:
             back = [(notifier,) for notifier in entry.outcome.restored]
             statements += [(_RESTORE_ROWS, back), (_RESTORE_MESSAGES, back)]
-        rows += (put_parameters(notification) for notification in entry.outcome.notifications)
-    return [*statements, (PUT_NOTIFICATION, rows)]
+        told += entry.outcome.notifications
+    return [*statements, (PUT_NOTIFICATION, Later(told, put_parameters))]
 
 
 def anything(db: sqlite3.Connection, notifier: str, now_ms: int = _NEVER) -> bool:

@@ -94,7 +94,7 @@ async def test_law_13_a_replay_of_the_demo_is_its_transition_log(tmp_path: Path)
             for incident in load_script(DEMO).incidents:
                 if incident.at_seconds <= 6:
                     incident.happen(house.simulator.venues[incident.exchange])
-            await house.until(lambda app: app.transitions["firing"] >= 12)
+            await house.until(lambda app: app.moves.counts["firing"] >= 12)
     lived = _lived(house.folder / "demo.db")
     assert len(lived) >= 24
     one = subtally("-c", house.rules_file, "replay", "--json")

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from notifiers.message import Item, Message, Tone, Wording
 from notifiers.text import units
-from notifiers.wording import TITLE_UNITS, fitting, word
+from notifiers.wording import TITLE_UNITS, Drafts, fitting, word
 from rules.facts import Facts
 from rules.model import Severity
 from rules.outcome import NotificationKind as Kind
@@ -220,6 +221,22 @@ def test_law_7_a_message_names_all_that_fitting_gives_it(count: int, limit_units
     )
     assert 1 <= most <= count
     assert tell(items[:most], limit_units).named == {one.alert_id for one in items[:most]}
+
+
+@given(st.integers(1, 200), st.integers(140, 3_500), st.lists(st.integers(0, 199), max_size=20))
+@settings(max_examples=25)
+def test_what_was_worded_to_see_how_many_fit_changes_no_word(
+    count: int, limit_units: int, ended: list[int]
+) -> None:
+    items = many(count)
+    items += [replace(items[n % count], kind=Kind.RESOLVED, created_ms=NOW_MS) for n in ended]
+    drafts = Drafts()
+    reader: dict[str, Any] = {"timezone": "UTC", "public_url": "https://subtally.example", "now_ms": NOW_MS}
+    most = fitting(items, **reader, limit_units=limit_units, drafts=drafts)
+    message = Message("M19C", "oncall", tuple(items[:most]))
+    worded = word(message, **reader, limit_units=limit_units, drafts=drafts)
+    assert worded == word(message, **reader, limit_units=limit_units)
+    assert worded == word(message, **reader, limit_units=limit_units, drafts=drafts)
 
 
 def test_300_alerts_take_a_handful_of_messages_and_each_id_once() -> None:
