@@ -251,7 +251,7 @@ async def test_a_lane_closed_while_it_words_leaves_what_it_claimed_to_the_next_o
     lane = desk.open("slack", recorder.url())
     begun, go = asyncio.Event(), asyncio.Event()
 
-    async def slow(_items: object, _at_ms: int) -> int:
+    async def slow(_items: object, _at_ms: int, _drafts: object) -> int:
         begun.set()
         await go.wait()
         return 1
