@@ -18,13 +18,16 @@ from rules.values import EXACT, ZERO, add
 PAIRED_LEAST = 12
 """So many changes that found their other side show how fine the amounts of an asset are."""
 
+SCALE_LEAST = 24
+"""So many show how large they are: one a billion times smaller than all of them is no movement."""
+
 RARE = 10**9
 """Amounts of so many of their finest units do not meet by chance: equal ones are one movement."""
 
 SWEEPS_OF_ONE_LEAK = 8
 """Where amounts do meet by chance the same leak must explain so many sweeps in a row."""
 
-LEAST_MOVED = Decimal("1e-12")
+LEAST_MOVED = Decimal("1e-15")
 """Nobody moves as little as this of any coin: it is far below the least that a venue takes for a transfer."""
 
 CHAIN_MOST = 8
@@ -59,6 +62,9 @@ def find(total: Decimal, changes: Sequence[Change], window_ms: int, told_ms: int
     left = [one for one in changes if not one.paired and one.amount]
     trifle = _trifle(changes)
     off = _off(left, window_ms, trifle)
+    # Until it is known how much is moved here, only what is seen quite alone is told early.
+    if sum(one.paired for one in changes) < SCALE_LEAST and not _is_alone(off, left):
+        off, trifle = set(), ZERO
     changes = [one for one in changes if one not in off]
     found = _found(total, changes, [one for one in left if one not in off], window_ms, trifle, told_ms)
     return replace(found, early=any(one.recent for one in off))
@@ -132,8 +138,15 @@ def _off(left: list[Change], window_ms: int, trifle: Decimal) -> set[Change]:
     return off | groups.off(rest, window_ms, trifle) if len(rest) <= GROUPED_MOST else off
 
 
+def _is_alone(off: set[Change], left: Sequence[Change]) -> bool:
+    """Whether nothing is under way but one trifle, or one movement that is a trifle off."""
+    recent = [one for one in left if one.recent]
+    most = 1 if any(one.amount.copy_abs() <= LEAST_MOVED for one in recent) else 2
+    return len(recent) <= most and off.issuperset(recent)
+
+
 def _trifle(changes: Sequence[Change]) -> Decimal:
-    """No movement is as small as this: less than any venue moves, and than a billionth of all that ever moved."""
+    """No movement is as small as this: less than any venue moves, and than a billionth of all that moved lately."""
     sizes = [one.size.copy_abs() for one in changes if one.paired]
     return min(LEAST_MOVED, EXACT.scaleb(min(sizes), -9)) if sizes else LEAST_MOVED
 
