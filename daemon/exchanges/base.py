@@ -7,7 +7,7 @@ by the facts of that venue; nothing is raised for it.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from rules.model import ClockSeen, Failure, Identity, Listing, Maintenance, MasterSeen, Pass, Reading
@@ -43,6 +43,14 @@ class Task:
     name: str
     account: Identity | None
     wallet: str
+    _hash: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Thousands of tasks are looked up in many sets at each sweep: the names are hashed once.
+        object.__setattr__(self, "_hash", hash((self.pool, self.name, self.account, self.wallet)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,7 @@ async def test_a_call_that_tells_of_hundreds_of_accounts_lets_others_have_their_
     store = await AsyncStore.open(tmp_path / "state.db", migrate=True)
     engine = Engine(World(), store, clock=lambda: 2_000)
     engine.judge_now(RulesAccepted(1, Ruleset(exchanges={"okx-main": SETTINGS})))
+    engine.start()
     poller = Poller(SETTINGS, AllAtOnce(), engine)
     listing = asyncio.create_task(poller.list_accounts())
     known: list[int] = []
@@ -151,6 +152,7 @@ async def test_a_call_that_tells_of_hundreds_of_accounts_lets_others_have_their_
     assert poller.counters.reads == 400
     assert max(after - before for before, after in pairwise(known)) <= ANSWERS_AT_ONCE
     await poller.close()
+    await engine.close()
     await store.close()
 
 

@@ -63,12 +63,14 @@ async def polled(
     )
     store = await AsyncStore.open(folder / "state.db", migrate=True)
     engine = Engine(World(), store, clock=lambda: desk.now_ms)
+    engine.start()
     engine.judge_now(RulesAccepted(1, Ruleset(exchanges={"okx-main": settings}, rules=rules)))
     poller = Poller(settings, desk, engine)
     engine.on_outcome.append(lambda outcome: poller.recheck(outcome.rechecks))
     await poller.start()
     yield poller, engine
     await poller.close()
+    await engine.close()
     await store.close()
 
 
