@@ -100,7 +100,7 @@ async def test_a_drill_shows_what_would_arrive_without_any_secret(
 
 
 async def test_a_drill_that_is_cut_short_says_which_rules_waited(tmp_path: Path) -> None:
-    (tmp_path / "rules.toml").write_text(RULES.replace("accounts = [", 'read = ["assets"]\naccounts = ['))
+    (tmp_path / "rules.toml").write_text(RULES)
     run = Run(tmp_path, "drain")
     told = await run.until(lambda _: "floor" in run.drill.pending.values())
     assert told.splitlines()[-1].endswith(
