@@ -34,7 +34,9 @@ TEXT_MOST = 4096
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 _SECRET_WORD = re.compile(r"(?i)pass|secret|token|credential|api_?key|private")
-_PASSWORD_IN_ADDRESS = re.compile(r"(?i)[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@|\bpassword\s*=\s*\S")
+_PASSWORD_IN_ADDRESS = re.compile(
+    r"(?i)(?<![a-z0-9+.-])[a-z0-9+.-]+://[^/\s:@]*:[^/\s@]+@|\bpassword\s*=\s*\S"
+)
 
 
 def _check_text(text: str) -> str:

@@ -13,7 +13,9 @@ from daemon.config.errors import KeyPath
 LONGEST_SHOWN = 60
 _SECRET_LIKE = re.compile(r"[A-Za-z0-9+/=]{32,}")
 _BARE = re.compile(r"[A-Za-z0-9_-]{1,31}")
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_URL = re.compile(
+    r"(?<![A-Za-z0-9+.-])[A-Za-z0-9+.-]+://"
+)  # begun once in a run of letters, however long it is
 _WHOLE_URL = re.compile(rf"({_URL.pattern})[^\s\"']*")
 
 # In this order: a bool is an int, a datetime a date.
@@ -32,12 +34,12 @@ _KINDS: dict[type, str] = {
 
 def shown(text: str) -> str:
     """The text in quotes. What looks like a key, or may hold a token as a URL does, is masked."""
-    if (url := _URL.search(text)) is not None:
-        return f'"{_printable(text[: url.end()])}***"'
-    if _SECRET_LIKE.search(text):
+    url = _URL.search(text)
+    head, rest = (text, "") if url is None else (text[: url.end()], "***")
+    if _SECRET_LIKE.search(head):
         return '"***"'
-    short = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
-    return f'"{_printable(short)}"'
+    short = head if len(head) <= LONGEST_SHOWN else head[:LONGEST_SHOWN] + "…"
+    return f'"{_printable(short)}{rest}"'
 
 
 def masked(text: str) -> str:

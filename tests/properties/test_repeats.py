@@ -48,7 +48,7 @@ def repeated(inputs: Iterable[tuple[Input, int]], chance: random.Random) -> list
 
 @dataclass
 class Client:
-    """Rows with the names of the last ones are made from those, as clients do (`Revised`)."""
+    """Rows with the names of the last ones, in their order, are made from those, as clients do (`Revised`)."""
 
     said: dict[object, tuple[Any, Any]] = field(default_factory=dict)
 
@@ -62,7 +62,7 @@ class Client:
             told, made = self.said.get(place, ({}, {}))
             if event.rows is not told:
                 changed = {name: row for name, row in event.rows.items() if made.get(name) != row}
-                alike = event.rows.keys() == made.keys()
+                alike = [*event.rows] == [*made]
                 made = Revised.by(made, changed) if alike and changed else event.rows
                 self.said[place] = (event.rows, made)
             yield event._replace(rows=made), now_ms

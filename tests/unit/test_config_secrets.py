@@ -6,6 +6,7 @@ import pytest
 
 from daemon.config import Config, ConfigError, Problem, Secret, SecretError, load, parse
 from daemon.config.secret import SecretKind
+from daemon.config.wording import shown
 
 VALUE = "s3cr3t-value"
 LITERALS = {
@@ -164,3 +165,15 @@ def test_the_heartbeat_is_a_secret_like_any_other(tmp_path: Path) -> None:
     assert accepted.missing_secrets() == [
         Problem(str(path), 3, 17, 33, "daemon: heartbeat_url", '{ file = "url" }: there is no such file')
     ]
+
+
+@pytest.mark.timeout(20)
+def test_what_was_written_is_shown_bounded_and_in_time_however_long_it_is() -> None:
+    assert shown("x" * 500_000) == '"***"'
+    assert shown("x-" * 250_000) == '"' + "x-" * 30 + '…"'
+    assert shown("what was meant " * 20 + "https://x/token") == '"' + ("what was meant " * 20)[:60] + '…***"'
+    assert shown("9https://x/token") == '"9https://***"'
+
+
+def test_law_12_a_key_before_an_address_is_masked_too() -> None:
+    assert shown("Ab1" * 11 + " https://x/token") == '"***"'
