@@ -97,7 +97,8 @@ MASTER_IDENTITY = Identity(name=MASTER)
 class Revised(dict[str, Row]):
     """The rows of a reading that were made from those of the reading before, `of`, by revising the rows of `names`.
 
-    Both are hints that save a walk over all rows: whoever does not hold `of` compares all of them.
+    Both are hints that save a walk over all rows: whoever does not hold `of` compares all of them. The log, which
+    is the last to use them, lets go of `of`, so that rows of the past take no memory.
     """
 
     __slots__ = ("names", "of")
@@ -109,11 +110,9 @@ class Revised(dict[str, Row]):
 
     @classmethod
     def by(cls, of: Mapping[str, Row], rows: Mapping[str, Row]) -> Revised:
-        """`of` with these rows, all of names that it has. What `of` was made from is let go."""
+        """`of` with these rows, all of names that it has."""
         made = cls(of, [*rows] if len(rows) == 1 else [name for name in of if name in rows])
         made.update(rows)
-        if isinstance(of, Revised):
-            of.of = None
         return made
 
     def names_since(self, rows: Mapping[str, Row] | None) -> Collection[str] | None:

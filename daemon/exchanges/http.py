@@ -13,6 +13,7 @@ import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Protocol
 
 import aiohttp
@@ -86,22 +87,28 @@ class Http:
             self._connector = None
 
     async def get(self, target: str, headers: Mapping[str, str]) -> Response:
-        """Ask once. Raises Trouble or Malformed; no text of them holds the address."""
-        asked, answered = self._written(target, headers), False
+        """Ask once. Raises Trouble or Malformed; no text of them holds the address.
+
+        The status of a refusal counts without its body: a ban is one, however badly it is written.
+        """
+        asked, message = self._written(target, headers), None
         try:
             async with asyncio.timeout(self._timeouts.total):
                 connection = await self._connected()
                 try:
                     message, content = await self._answer(connection, asked)
-                    answered = True
                     raw = await self._read(content)
                 except BaseException:
                     connection.close()  # what may still come on it answers no other question
                     raise
                 connection.release()
-        except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError) as error:
-            raise self._trouble(error, answered=answered) from None
-        return Response(message.code, message.headers, self._unpacked(raw, message.headers))
+            return Response(message.code, message.headers, self._unpacked(raw, message.headers))
+        except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError, Malformed) as error:
+            if message is not None and message.code != HTTPStatus.OK:
+                return Response(message.code, message.headers, b"")
+            if isinstance(error, Malformed):
+                raise
+            raise self._trouble(error, answered=message is not None) from None
 
     def _written(self, target: str, headers: Mapping[str, str]) -> bytes:
         given = target + "".join(headers.values())

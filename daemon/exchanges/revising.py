@@ -51,7 +51,7 @@ def reviser(row: type[Any], read: Callable[[Given], str | None]) -> Revise[Mappi
                 asset, now = _read(one, other, before)
                 if now is not before[asset]:
                     changed[asset] = now
-        except (msgspec.DecodeError, Malformed, KeyError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Malformed, KeyError):
             return None
         return Revised.by(before, changed) if changed else before
 

@@ -259,7 +259,9 @@ class LogWriter:
 
     def _rows(self, out: bytearray, before: Mapping[str, Row], after: Mapping[str, Row]) -> None:
         """As `_delta`, without a walk over all rows where the client knows which of them it revised."""
-        names = after.names_since(before) if isinstance(after, Revised) else None
+        names = None
+        if isinstance(after, Revised):
+            names, after.of = after.names_since(before), None
         if names is None:
             self._delta(out, before, after, _put_row)
             return

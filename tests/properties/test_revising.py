@@ -105,10 +105,24 @@ def test_a_changed_amount_is_revised_wherever_it_stands(venue: str) -> None:
         assert after.of is before
 
 
-def test_rows_let_go_of_what_they_were_made_from_when_others_are_made_from_them() -> None:
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize(
+    "damage", [b"\xff", b'1","note":"\xff', b'1","note":' + b"[" * 100_000 + b',"x":"'], ids=str
+)
+def test_law_1_a_damaged_row_is_malformed_as_it_is_in_full(venue: str, damage: bytes) -> None:
+    write, read, revise = VENUES[venue]
+    memo, rows = Memo(), [(name, "100.5") for name in COINS]
+    memo.recall(("a",), write(rows, "", ""), read, revise)
+    body = write([*rows[:5], (rows[5][0], "DAMAGE"), *rows[6:]], "", "").replace(b"DAMAGE", damage)
+    with pytest.raises(Malformed):
+        memo.recall(("a",), body, read, revise)
+
+
+def test_rows_tell_what_was_revised_of_those_that_they_were_made_from() -> None:
     first: Mapping[str, Row] = {"A": ("1",), "B": ("1",)}
     second = Revised.by(first, {"A": ("2",)})
     third = Revised.by(second, {"B": ("2",)})
-    assert second.names_since(first) is None
+    assert second.names_since(first) == ["A"]
+    assert third.names_since(first) is None
     assert third.names_since(second) == ["B"]
     assert third == {"A": ("2",), "B": ("2",)}

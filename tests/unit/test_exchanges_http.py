@@ -248,6 +248,29 @@ async def test_what_is_no_http_is_a_trouble_that_says_so(speak: Any) -> None:
         await asked(await speak(handler))
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Encoding: br\r\nContent-Length: 3\r\n\r\nabc",
+        b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+        b"Content-Length: 30\r\n\r\nabc",
+        b"Content-Length: 300\r\n\r\n" + b"a" * 300,
+    ],
+    ids=["unasked encoding", "damaged", "cut", "too long"],
+)
+async def test_law_11_a_ban_counts_however_badly_its_body_is_written(speak: Any, rest: bytes) -> None:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 418 Teapot\r\nRetry-After: 60\r\n" + rest)
+        await writer.drain()
+
+    http = Http(await speak(handler), cap_bytes=200)
+    await http.open()
+    response = await http.get("/p", {})
+    assert (response.status, response.headers.get("Retry-After"), response.body) == (418, "60", b"")
+    await http.close()
+
+
 async def test_the_whole_answer_has_its_time_however_steadily_it_drips(speak: Any) -> None:
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
