@@ -43,8 +43,10 @@ class Moves:
         self._say(len(self._unsaid))
 
     def _say_some(self) -> None:
+        self._next = None
         self._say(min(LINES_AT_ONCE, len(self._unsaid)))
-        self._next = asyncio.get_running_loop().call_soon(self._say_some) if self._unsaid else None
+        if self._unsaid:
+            self._next = asyncio.get_running_loop().call_soon(self._say_some)
 
     def _say(self, count: int) -> None:
         for _ in range(count):

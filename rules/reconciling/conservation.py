@@ -201,11 +201,17 @@ def _leak(
     if found.leak is None:
         return None, sheet
     leak = ZERO if _is_nothing(step, rule, place, found.leak) else found.leak.normalize(EXACT)
+    if not leak and found.held:
+        return None, sheet
     if found.sure and not (found.early and leak):
         return leak, sheet
     text = format(leak, "f")
     before = step.world.sheets[place]
-    run = before.run + 1 if before.candidates == (text,) else 1
+    stands = before.candidates == (text,)
+    if found.sure and before.candidates:
+        # It may grow from sweep to sweep: what is lost a trifle at a time is lost all the same.
+        stands = Decimal(before.candidates[0]).is_signed() == leak.is_signed()
+    run = before.run + 1 if stands else 1
     sheet = replace(sheet, candidates=(text,), run=run, timing=sheet.timing or not found.sure)
     return (None if run < (rule.confirm if found.sure else leaks.SWEEPS_OF_ONE_LEAK) else leak), sheet
 

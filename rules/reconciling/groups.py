@@ -61,14 +61,19 @@ def _disjoint(
 ) -> Iterator[tuple[Change, ...]]:
     """Small groups that hang together; each change is in one at most."""
     taken: set[int] = set()
-    for places in _groups(changes, window_ms, trifle):
+    for places in _groups(changes, window_ms, trifle, taken):
         if taken.isdisjoint(places) and _hangs([changes[place] for place in places], window_ms):
             taken |= set(places)
             yield tuple(changes[place] for place in places)
 
 
-def _groups(changes: Sequence[Change], window_ms: int, trifle: Decimal | None) -> Iterator[tuple[int, ...]]:
-    """The places of twos, threes and fours that add up to a trifle, or to nothing where none is given."""
+def _groups(
+    changes: Sequence[Change], window_ms: int, trifle: Decimal | None, taken: set[int]
+) -> Iterator[tuple[int, ...]]:
+    """The places of twos, threes and fours that add up to a trifle, or to nothing where none is given.
+
+    Whoever takes a group adds it to `taken`: many equal amounts would else make groups of all of them with all.
+    """
     ones = sorted((one.amount, (place,)) for place, one in enumerate(changes))
     twos = sorted(
         (EXACT.add(changes[one].amount, changes[other].amount), (one, other))
@@ -78,9 +83,13 @@ def _groups(changes: Sequence[Change], window_ms: int, trifle: Decimal | None) -
     for some, others in ((ones, ones), (ones, twos), (twos, twos)):
         sums = [amount for amount, _ in others]
         for amount, mine in some:
+            if not taken.isdisjoint(mine):
+                continue
             for span in _spans(sums, amount.copy_negate(), trifle):
                 for _, theirs in others[span]:
-                    if not {*mine} & {*theirs}:
+                    if not taken.isdisjoint(mine):
+                        break
+                    if taken.isdisjoint(theirs) and not {*mine} & {*theirs}:
                         yield tuple(sorted({*mine, *theirs}))
 
 

@@ -42,12 +42,14 @@ SUMMED_MOST = 16
 class Found:
     """`leak` is None where it cannot be told; `sure` is False where it must stand for more sweeps.
 
-    `early` tells that the window of what shows it is not over: no sweep was waited for.
+    `early` tells that the window of what shows it is not over: no sweep was waited for. `held` tells that what is taken
+    to be under way was seen before a leak was told, so that it cannot say that nothing leaks any more.
     """
 
     leak: Decimal | None
     sure: bool = True
     early: bool = False
+    held: bool = False
 
 
 UNTOLD = Found(None)
@@ -91,14 +93,14 @@ def _found(
         left = groups.ungrouped(left, window_ms)
     open_ = _open(left, window_ms)
     leak = EXACT.subtract(total, add(one.amount for one in open_))
+    held = bool(open_) and open_[0].at_ms <= told_ms
     if leak and leak.copy_abs() <= trifle:
-        return Found(leak)  # amounts that were taken for others would be off by more
-    is_long = bool(open_) and changes[-1].at_ms - open_[0].at_ms > CHAIN_MOST * window_ms
-    if is_long or (open_ and not leak and open_[0].at_ms <= told_ms):
+        return Found(leak, held=held)  # amounts that were taken for others would be off by more
+    if open_ and changes[-1].at_ms - open_[0].at_ms > CHAIN_MOST * window_ms:
         return UNTOLD
     calm = leak == total and all(one.paired for one in recent)
     if rich or calm or (len(recent) <= SUMMED_MOST and not is_sum(total, [one.size for one in recent])):
-        return Found(leak, sure=rich)
+        return Found(leak, sure=rich, held=held)
     return UNTOLD
 
 

@@ -1,10 +1,13 @@
 """Conservation: what the selected accounts gained and lost adds up to zero, or a signed break says by how much not."""
 
+from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from rules.model import FailureKind
+from rules.reconciling import groups
 from rules.statements import MovementKind, Transfer, Transfers
 from tests.engine import Engine, bitget, ms, reconciled, who
 
@@ -412,3 +415,91 @@ def test_a_share_is_of_all_that_the_accounts_hold() -> None:
     for minute in range(6, 10):
         sweep(engine, minute, a="148", b="50")
     assert breaks(engine) == ["firing conservation sum of 2 accounts (*) USDT -2"]
+
+
+class Desk:
+    """Accounts that some movements have gone between, of which each sweep reads some early and some late."""
+
+    def __init__(self, confirm: int = 2, **tolerance: str) -> None:
+        wanted = {"tolerance": tolerance} if tolerance else {}
+        self.engine = Engine(reconciled("conservation", confirm=confirm, **wanted))  # type: ignore[arg-type]
+        self.holds = {name: Decimal(10**8) for name in "abcdefgh"}
+        self.told: list[str] = []
+        self.minute = 0
+        self.sweep()
+        for number in range(14):
+            self.move(
+                "abcd"[number % 4], "abcd"[(number + 1) % 4], f"{number + 1}.{number + 1:02d}{'3' * 15}7"
+            )
+        self.sweep(4)
+
+    def move(self, giver: str, taker: str, amount: str) -> None:
+        self.holds[giver] -= Decimal(amount)
+        self.holds[taker] += Decimal(amount)
+        self.sweep()
+
+    def sweep(self, count: int = 1) -> None:
+        for _ in range(count):
+            for late, names in ((0, "abcfg"), (30, "deh")):
+                self.engine.at(f"{60 * self.minute + late}s")
+                if not self.minute and not late:
+                    self.engine.lists(*self.holds)
+                for name in names:
+                    self.engine.reads(name, USDT=format(self.holds[name], "f"))
+            self.engine.ticks()
+            self.told += [f"{self.minute}: {one.split(' sum of')[0]}" for one in breaks(self.engine)]
+            self.minute += 1
+
+
+@pytest.mark.parametrize("under_way", [1, 2, 3])
+@pytest.mark.parametrize("drift", ["0", "0.3"])
+def test_a_told_leak_stands_while_later_movements_are_under_way_whatever_else_is_within_tolerance(
+    drift: str, under_way: int
+) -> None:
+    desk = Desk(abs="1")
+    desk.holds["h"] -= Decimal(drift)
+    desk.sweep(6)
+    desk.holds["e"] -= Decimal("104.123456789012345678")
+    desk.sweep(3)
+    desk.holds["f"] -= Decimal("55.987654321098765432")
+    desk.sweep(under_way)
+    desk.holds["g"] += Decimal("55.987654321098765432")
+    desk.sweep(8)
+    assert [one.partition(": ")[2] for one in desk.told] == ["firing conservation"]
+
+
+@pytest.mark.parametrize("confirm, every", [(1, 1), (2, 1), (3, 1), (3, 2)])
+def test_a_trifle_that_leaks_again_and_again_is_told_and_hides_no_other_leak(
+    confirm: int, every: int
+) -> None:
+    desk = Desk(confirm)
+    begun = desk.minute
+    for number in range(12):
+        if number % every == 0:
+            desk.holds["e"] -= Decimal(UNIT)
+        if number == 5:
+            desk.holds["f"] -= 100
+        desk.sweep()
+    assert desk.told[0] == f"{begun + confirm - 1}: firing conservation"
+    assert [one for one in desk.told if "resolved" in one] == []
+    (alert,) = desk.engine.world.alerts.values()
+    assert Decimal(alert.facts.value or 0) <= -100
+
+
+def test_many_equal_amounts_are_grouped_without_trying_all_with_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried, really = 0, groups._groups
+
+    def counted(*given: Any) -> Iterator[tuple[int, ...]]:
+        nonlocal tried
+        for places in really(*given):
+            tried += 1
+            yield places
+
+    monkeypatch.setattr(groups, "_groups", counted)
+    amounts = [Decimal(-10)] * 32 + [Decimal("10.0000000000000001")] * 32
+    changes = [
+        groups.Change(amount, amount, 0, number, paired=False, recent=True)
+        for number, amount in enumerate(amounts)
+    ]
+    assert len(groups.off(changes, 1_000, Decimal("1e-15"))) == 64
+    assert tried <= 32
