@@ -68,9 +68,10 @@ def _judge(step: Step, settings: ExchangeSettings, rule: Rule, arrival: Arrival,
     inside = [mark for mark in marks if mark.last_ms >= since_ms]
     new = [mark for mark in inside if mark.kind == NEW and _total(step, account, mark.asset)]
     fresh = [mark.asset for mark in new]
+    due, told = bool(changed) or _waited(arrival, marks, new), False
     for major in sorted({mark.asset for mark in marks if mark.kind == MAJOR}):
         key = _key(rule, account, major)
-        if not changed and key not in step.world.alerts:
+        if not due and key not in step.world.alerts:
             continue
         now = _total(step, account, major)
         past = [Decimal(mark.value) for mark in inside if (mark.kind, mark.asset) == (MAJOR, major)]
@@ -81,7 +82,8 @@ def _judge(step: Step, settings: ExchangeSettings, rule: Rule, arrival: Arrival,
             fresh
             and top > 0
             and (top - now) * 100 >= spec.fall * top
-            and not _withdraws(step, account, major)
+            and not told
+            and not _withdraws(step, account)
         )
         worth = _worth_fell(step, account, marks, major, top - now, new) if fell else False
         if worth is None:
@@ -101,8 +103,18 @@ def _judge(step: Step, settings: ExchangeSettings, rule: Rule, arrival: Arrival,
             event=True,
         )
         alert = look(step, rule, key, evidence)
-        if alert is not None and alert.state == "firing":
+        if zone is Zone.QUALIFIES and alert is not None and alert.state == "firing":
             _told(step, rule, account)
+            told = True
+
+
+def _waited(arrival: Arrival, marks: tuple[Mark, ...], new: list[Mark]) -> bool:
+    """Whether the reading before this one could not tell yet, because the venue had not valued what appeared."""
+    if not new or arrival.before is None:
+        return False
+    last_ms, shift_ms = arrival.before.ended_ms, max(mark.last_ms for mark in new)
+    known = any(mark.kind == WORTH and shift_ms <= mark.last_ms <= last_ms for mark in marks)
+    return not known and last_ms < shift_ms + VALUED_WITHIN_MS
 
 
 def _told(step: Step, rule: Rule, account: Account) -> None:
@@ -165,9 +177,10 @@ def _by_prices(step: Step, account: Account, major: str, lost: Decimal, fresh: l
     return rate is None or gained < rate * Fraction(lost)
 
 
-def _withdraws(step: Step, account: Account, asset: str) -> bool:
-    wallets = step.world.index.wallets.get(account.key, ())
-    return any(figure(step.world.holdings[account.key, one], asset, "withdrawing") for one in wallets)
+def _withdraws(step: Step, account: Account) -> bool:
+    """Whether anything of the account is on its way out, so that this is no trade alone."""
+    held = [step.world.holdings[account.key, one] for one in step.world.index.wallets.get(account.key, ())]
+    return any(figure(holding, asset, "withdrawing") for holding in held for asset in holding.rows)
 
 
 def _total(step: Step, account: Account, asset: str) -> Decimal | None:

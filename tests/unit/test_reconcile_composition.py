@@ -108,6 +108,50 @@ def test_the_venues_own_valuation_tells_whether_the_account_is_worth_less(worth:
     assert len(said(engine)) == count
 
 
+@pytest.mark.parametrize("confirm", [1, 2])
+@pytest.mark.parametrize("worth, count", [("40000", 1), ("100000", 0)])
+def test_a_valuation_of_its_own_is_waited_for_though_nothing_changes_any_more(
+    worth: str, count: int, confirm: int
+) -> None:
+    engine, after = Engine(shift(confirm=confirm)), {"BTC": "0.1", "SHADY": "5000000"}
+    engine.reads("a", BTC="1")
+    engine.values("a", BTC="100000")
+    engine.after("20s").reads("a", **after)
+    assert said(engine) == []
+    engine.after("1s").values("a", BTC=worth)
+    for _ in range(5):
+        engine.after("20s").reads("a", **after)
+        engine.after("1s").values("a", BTC="99000")  # prices move: the shift was judged by its own valuation
+    assert said(engine) == [("critical", HEADLINE)] * count
+
+
+def test_what_the_venue_does_not_value_in_time_is_told_without() -> None:
+    engine, after = Engine(RULE), {"BTC": "0.1", "SHADY": "5000000"}
+    engine.reads("a", BTC="1")
+    engine.values("a", BTC="100000")
+    for _ in range(5):
+        engine.after("20s").reads("a", **after)
+    assert said(engine) == [("critical", HEADLINE)]
+
+
+@pytest.mark.parametrize("confirm", [1, 2])
+def test_one_shift_is_one_alert_whatever_majors_it_took(confirm: int) -> None:
+    engine, after = Engine(shift(confirm=confirm)), {"ETH": "3", "USDT": "1", "ZZZ": "900000"}
+    engine.reads("a", ETH="40", USDT="7")
+    for _ in range(4):
+        engine.after("20s").reads("a", **after)
+    assert [one for one, _ in said(engine)] == ["critical"]
+    assert [state for state in engine.states() if "pending" in str(state)] == []
+
+
+def test_a_withdrawal_of_another_asset_explains_it_too() -> None:
+    engine = Engine(RULE)
+    engine.reads("a", ETH="40", USDT="7")
+    rows = {"ETH": ("3", "0", "0", "0"), "USDT": ("3", "0", "0", "4"), "ZZZ": ("9", "0", "0", "0")}
+    engine.after("1m").reads("a", rows=rows)
+    assert said(engine) == []
+
+
 def test_the_first_reading_of_an_account_shifts_nothing() -> None:
     engine = Engine(RULE)
     engine.reads("a", BTC="1", SHADY="5")
