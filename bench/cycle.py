@@ -14,9 +14,9 @@ import msgspec
 from bench.desk import ASSETS, EXCHANGE, Desk, ruleset
 from bench.figures import cpu_seconds
 from bench.goals import Result
-from daemon.cli import GARBAGE_AFTER
 from daemon.exchanges.binance_wire import FIELDS, Balances, read_balances, revise_balances
 from daemon.exchanges.decode import Memo
+from daemon.running import GARBAGE_AFTER
 from rules.judge import judge
 from rules.model import ListedAccount, Listing, Reading, Start
 from rules.outcome import Outcome

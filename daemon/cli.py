@@ -22,7 +22,9 @@ __all__ = ["cli", "config_path", "is_verbose", "main", "wants_json"]
 
 DECIMAL_PRECISION: Final = 60
 INTERRUPTED: Final = 130  # as a shell says of a process that SIGINT ended
-GARBAGE_AFTER: Final = 20_000  # new objects between two looks for garbage
+LOADED_AT_ONCE: Final = (
+    20_000  # new objects between two looks for garbage while a command loads what it needs
+)
 PIPE_CLOSED: Final = 141  # and of one that SIGPIPE ended
 
 # In the order of help: the module of each command, which holds it under its name, and one line on it.
@@ -160,7 +162,7 @@ def main() -> NoReturn:
     decimal.DefaultContext.prec = DECIMAL_PRECISION
     decimal.setcontext(decimal.DefaultContext)
     # What is loaded stays: to look for garbage in it after every 700 objects is a tenth of a start.
-    gc.set_threshold(GARBAGE_AFTER, 20, 20)
+    gc.set_threshold(LOADED_AT_ONCE, 20, 20)
     # No plugin of pydantic's is ours, and looking for one reads the metadata of every package there is.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     for stream in (sys.stdout, sys.stderr):

@@ -13,9 +13,8 @@ from daemon.config.errors import KeyPath
 LONGEST_SHOWN = 60
 _SECRET_LIKE = re.compile(r"[A-Za-z0-9+/=]{32,}")
 _BARE = re.compile(r"[A-Za-z0-9_-]{1,31}")
-_URL = re.compile(
-    r"(?<![A-Za-z0-9+.-])[A-Za-z0-9+.-]+://"
-)  # begun once in a run of letters, however long it is
+# Looked for once in a run of such letters, however long it is: without that a long one takes minutes.
+_URL = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z0-9+.-]+://")
 _WHOLE_URL = re.compile(rf"({_URL.pattern})[^\s\"']*")
 
 # In this order: a bool is an int, a datetime a date.
