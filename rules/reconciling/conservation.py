@@ -13,7 +13,6 @@ from decimal import Decimal
 from rules.figures import Arrival
 from rules.ledger import LegKey, Round, Sheet, SheetKey
 from rules.lifecycle import end
-from rules.outcome import HistoryWanted
 from rules.patterns import Patterns
 from rules.plan import AccountPlan, concerns, is_read, wallets_of
 from rules.reconciling import breaks, groups, leaks, legs, proofs, telling
@@ -162,7 +161,8 @@ def _judge(step: Step, settings: ExchangeSettings, rule: Rule, round_: Round, en
             _tell(step, settings, rule, place, leak, round_, ended_ms, max(waited, sheet.run))
         open_ = [key for key, one in changes.items() if one.recent and not one.paired]
         if total and open_:
-            _ask(step, place, open_)
+            # What venues state of the accounts that explain the sum may settle it.
+            proofs.ask(step, open_, sorted({key.account for key in open_})[:ASKED_MOST])
 
 
 def _changes(
@@ -280,13 +280,6 @@ def _tell(
 
 def _key(rule: Rule, place: SheetKey) -> AlertKey:
     return AlertKey(rule.key, Subject(place.exchange, None, "", place.asset))
-
-
-def _ask(step: Step, place: SheetKey, under_way: list[LegKey]) -> None:
-    """What venues state of the accounts that explain the sum may settle it."""
-    who = tuple(sorted({key.account for key in under_way}))[:ASKED_MOST]
-    since = min(step.world.legs[key].from_ms for key in under_way)
-    step.outcome.histories.append(HistoryWanted(place.exchange, who, (place.asset,), since, step.now_ms + 1))
 
 
 def is_known(step: Step, settings: ExchangeSettings) -> bool:

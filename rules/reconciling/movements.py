@@ -11,7 +11,6 @@ from dataclasses import replace
 from itertools import combinations
 
 from rules.ledger import Leg, LegKey, Match
-from rules.outcome import HistoryWanted
 from rules.plan import concerns
 from rules.reconciling import changes, declared, forgetting, legs, proofs, telling
 from rules.reconciling.prices import rate
@@ -68,7 +67,7 @@ def arrived(step: Step, settings: ExchangeSettings, tracking: Tracking, key: Leg
     if step.world.stated and proofs.explain(step, key):
         return
     if legs.amount_of(known[key]) < 0 and _rules(step, tracking, [key]):
-        _ask(step, [key])
+        proofs.ask(step, [key])
 
 
 def _foretold(step: Step, tracking: Tracking, key: LegKey, near: Iterable[LegKey]) -> bool:
@@ -102,7 +101,7 @@ def matched(
     for key in every:
         legs.put(step, key, replace(step.world.legs[key], match=ident, stated=()))
     if match.rivals and not proof and _rules(step, tracking, every):
-        _ask(step, every)
+        proofs.ask(step, every)
     details = (
         *telling.details_of(step, match),
         *declared.consume(step, tracking, match),
@@ -287,7 +286,7 @@ def _is_rival(step: Step, ident: str, partner: LegKey, key: LegKey) -> None:
         return  # the same account again: from whom to whom is not in question
     match = replace(match, rivals=(*match.rivals, key))
     step.world.matches[ident] = match
-    _ask(step, [*match.givers, *match.takers])
+    proofs.ask(step, [*match.givers, *match.takers])
     _correct(step, match, match.alerts)
 
 
@@ -299,15 +298,6 @@ def _correct(step: Step, match: Match, alerts: tuple[str, ...]) -> None:
                 alert.facts, headline=telling.moved(step, match), details=telling.details_of(step, match)
             )
             step.world.put_alert(replace(alert, facts=facts))
-
-
-def _ask(step: Step, keys: list[LegKey]) -> None:
-    """Wish for what the venue states of these legs."""
-    who = tuple(sorted({key.account for key in keys}))
-    since_ms = min(step.world.legs[key].from_ms for key in keys if key in step.world.legs)
-    step.outcome.histories.append(
-        HistoryWanted(keys[0].exchange, who, (keys[0].asset,), since_ms, step.now_ms + 1)
-    )
 
 
 def _rules(step: Step, tracking: Tracking, keys: Iterable[LegKey]) -> list[Rule]:

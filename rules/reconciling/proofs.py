@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
 from rules import accounts
 from rules.ledger import Leg, LegKey
 from rules.model import Identity
+from rules.outcome import HistoryWanted
 from rules.reconciling import legs
 from rules.records import Account
 from rules.ruleset import DAY_MS
@@ -18,8 +20,21 @@ from rules.values import EXACT, add
 SLACK_MS = 5_000
 """The time of a statement and the time at which balances show it may differ by so much."""
 
+AHEAD_MS = 1_000
+"""What a venue has just stated may be dated so much later than now: how far its clock is ahead is an estimate."""
+
 EXTERNAL_MS = DAY_MS
 """A deposit or withdrawal is dated when it began; its balance may move so much later."""
+
+
+def ask(step: Step, keys: Iterable[LegKey], accounts: Iterable[int] = ()) -> None:
+    """Wish for what the venue states of legs of one asset: of these accounts, or else of all theirs."""
+    keys = list(keys)
+    who = tuple(accounts) or tuple(sorted({key.account for key in keys}))
+    since_ms = min(step.world.legs[key].from_ms for key in keys if key in step.world.legs) - SLACK_MS
+    step.outcome.histories.append(
+        HistoryWanted(keys[0].exchange, who, (keys[0].asset,), since_ms, step.now_ms + AHEAD_MS)
+    )
 
 
 def leg_at(
