@@ -456,7 +456,8 @@ async def test_a_clock_40_s_off_is_one_alert_and_everything_works(
     async with watching(house, venue) as watch:
         way = "behind" if offset_ms > 0 else "ahead of"
         block = await watch.told_of("subtally/clock", way)
-        assert re.search(r"(39\.9|40\.0) s", block)
+        (seconds,) = re.findall(r"([\d.]+) s\b", block)
+        assert abs(float(seconds) - 40) < 1  # known to within half of a call's time
         await watch.incident()
         watch.model.clock_offset_ms = 0
         await watch.incident(watch.labels[1], "8.25")
