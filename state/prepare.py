@@ -98,14 +98,13 @@ class Preparer:
         # The fields that the stored rows of each wallet have: with others, all of its rows are written anew.
         self._written: dict[WalletKey, int] = {}
         self._field_ids: dict[tuple[str, ...], int] = {}
-        self._times = Blocks()
+        self._times = Blocks(names.id)
         self._meta: dict[str, str] = {}
 
     def loaded(self, holdings: Mapping[WalletKey, Holding], meta: Mapping[str, str]) -> None:
         """Learn what the database holds, so that only differences are written."""
         self._written = {key: self._fields(holding) for key, holding in holdings.items()}
-        for key, holding in holdings.items():
-            self._times.restore(key, self._names.id(key[1]), holding)
+        self._times.restore(holdings)
         self._meta = dict(meta)
 
     def prepare(self, batch: Sequence[Entry], world: World) -> Prepared:
@@ -182,7 +181,7 @@ class Preparer:
                 drops.append(where)
                 self._written.pop(key, None)
                 continue
-            self._times.put(key, where[1], holding)
+            self._times.put(key, holding)
             fields = self._fields(holding)
             if self._written.get(key) != fields:
                 anew.add(key)

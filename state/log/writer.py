@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import msgspec
 
 from rules.model import Covers, Identity, ListedAccount, Listing, Pass, Reading, Revised, Row
-from rules.records import Line
 from rules.repeats import Repeats
 from rules.ruleset import RulesAccepted
 from state.codec import lean, to_json
@@ -37,16 +36,15 @@ class Chunk(NamedTuple):
 
 
 class _Wallet:
-    """One wallet's readings: their ids as written, and the last of them."""
+    """One wallet's readings: their ids as written, and one that says what the last of them said."""
 
-    __slots__ = ("identity", "last", "line", "place", "prefix")
+    __slots__ = ("identity", "last", "place", "prefix")
 
     def __init__(self, ids: tuple[int, int, int, int]) -> None:
         exchange, self.identity, wallet, fields = ids
         self.place = (exchange, wallet, fields)
         self.prefix = b"".join(map(_number, ids))
         self.last: Reading | None = None
-        self.line: Line | None = None  # under which the writer finds it, while that says what `last` says
 
 
 class LogWriter:
@@ -57,7 +55,7 @@ class LogWriter:
         self._identities = identities
         self._last: dict[Key, Input] = {}
         self._wallets: dict[tuple[str, Identity, str, tuple[str, ...]], _Wallet] = {}
-        self._by_line: dict[Line, _Wallet] = {}
+        self._by_last: dict[int, _Wallet] = {}  # by the identity of its `last`
         self._chunks: list[Chunk] = []
         self._open = bytearray()
         self._records = 0
@@ -75,16 +73,14 @@ class LogWriter:
 
     def add_repeats(self, run: Repeats) -> None:
         """Append readings that say what the last ones said, in their order: one record for neighbours of one kind."""
-        wallets: list[_Wallet | None] = list(map(self._by_line.get, run.lines))
-        if not all(wallets):
-            wallets = [
-                wallet or self._repeated(line) for wallet, line in zip(wallets, run.lines, strict=True)
-            ]
+        said = [line.reading for line in run.lines]
+        wallets = list(map(self._by_last.get, map(id, said)))
         begin, last = 0, len(wallets)
         while begin < last:
             first = wallets[begin]
             if first is None:  # the log began anew since: it has nothing to repeat
                 self.add(run.reading(begin), run.now_ms[begin])
+                self._remember(said[begin])
                 begin += 1
                 continue
             place, identities = first.place, [first.identity]
@@ -96,17 +92,16 @@ class LogWriter:
             self._repeats(place, identities, run, slice(begin, end))
             begin = end
 
-    def _repeated(self, line: Line) -> _Wallet | None:
-        """The wallet whose last reading in the log says what the line says."""
-        reading = line.reading
-        wallet = self._wallets.get((reading.exchange, reading.account, reading.wallet, reading.fields))
-        if wallet is None or wallet.last is None or wallet.last[5:] != line.tail:
-            return None
-        if wallet.last.rows is not reading.rows:
-            return None  # equal is not the same: see `_reading`
-        wallet.line = line
-        self._by_line[line] = wallet
-        return wallet
+    def _remember(self, reading: Reading) -> tuple[_Wallet, Reading | None]:
+        """The wallet of a reading, from now on written against it, and what it was written against."""
+        which = (reading.exchange, reading.account, reading.wallet, reading.fields)
+        wallet = self._wallets.get(which)
+        if wallet is None:
+            wallet = self._wallets[which] = _Wallet(self._ids(*which))
+        before, wallet.last = wallet.last, reading
+        self._by_last.pop(id(before), None)
+        self._by_last[id(reading)] = wallet
+        return wallet, before
 
     def _repeats(self, place: tuple[int, int, int], identities: list[int], run: Repeats, part: slice) -> None:
         began_ms, ended_ms, now_ms = run.began_ms[part], run.ended_ms[part], run.now_ms[part]
@@ -165,25 +160,18 @@ class LogWriter:
         put_signed(out, now_ms - self._now_ms)
 
     def _reading(self, out: bytearray, reading: Reading, now_ms: int) -> None:
-        which = (reading.exchange, reading.account, reading.wallet, reading.fields)
-        line = self._wallets.get(which)
-        if line is None:
-            line = self._wallets[which] = _Wallet(self._ids(*which))
-        before, line.last = line.last, reading
-        if line.line is not None:
-            del self._by_line[line.line]
-            line.line = None
+        wallet, before = self._remember(reading)
         flags = 0 if reading.covers is Covers.ALL else kinds.NAMED_ONLY
         if reading.values is not None:
             flags |= kinds.VALUED
         # The judge tells by identity, and so must replay: equal is not the same.
         if before is not None and before.rows is reading.rows:
             out.append(flags | kinds.SAME)
-            out += line.prefix
+            out += wallet.prefix
             _put_times(out, reading, now_ms)
         else:
             out.append(flags if before is not None else flags | kinds.WHOLE)
-            out += line.prefix
+            out += wallet.prefix
             _put_times(out, reading, now_ms)
             self._rows(out, {} if before is None else before.rows, reading.rows)
         if reading.values is not None:
