@@ -16,8 +16,8 @@ from state.errors import StateError
 
 log = structlog.get_logger(__name__)
 
-READ_SECONDS: Final = 0.2
-"""To read and draw. The words have left already; but the thread that reads serves the pages, too."""
+READ_SECONDS: Final = 2.0
+"""To read and draw. The words have left already: a machine that is busy may take its time, and no longer."""
 
 SEND_SECONDS: Final = 30.0
 ALERTS_MOST: Final = 3

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from daemon.showing import Showing, charted
+from daemon.showing import READ_SECONDS, Showing, charted
 from notifiers.message import Item, Message
 from notifiers.pictures import Charts
 from notifiers.sending import Sender
@@ -77,12 +77,12 @@ async def test_the_picture_bears_the_ids_of_its_alert_and_its_message() -> None:
 async def test_a_slow_read_of_the_state_holds_up_nobody_and_costs_the_chart(tmp_path: Path) -> None:
     store = await AsyncStore.open(tmp_path / "subtally.db", migrate=True)
     try:
-        began = asyncio.Event()
+        began, over = asyncio.Event(), threading.Event()
         loop = asyncio.get_running_loop()
 
         def slow(_: object) -> bytes:
             loop.call_soon_threadsafe(began.set)
-            time.sleep(0.3)
+            over.wait(READ_SECONDS * 10)
             return PNG
 
         async def chart_of(_: str) -> bytes:
@@ -96,6 +96,7 @@ async def test_a_slow_read_of_the_state_holds_up_nobody_and_costs_the_chart(tmp_
             assert showing._task is not None
             assert not showing._task.done(), "whoever told the message goes on meanwhile"
             await showing._task
+        over.set()
         assert wall.shown == []
         assert [(one["event"], one["log_level"]) for one in said] == [("chart.skipped", "debug")]
     finally:
