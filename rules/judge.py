@@ -31,7 +31,7 @@ from rules.model import (
 from rules.outcome import Outcome
 from rules.passes import judge_pass
 from rules.readings import judge_reading
-from rules.reconciling import statements
+from rules.reconciling import books, statements
 from rules.ruleset import RulesAccepted, SilenceMade
 from rules.statements import Books, Prices, Transfers
 from rules.step import Step
@@ -108,5 +108,5 @@ _JUDGES: dict[type, Callable[[Step, Any], None]] = {
     DeliveryWorks: orders.works,
     Transfers: statements.transfers,
     Prices: statements.prices,
-    Books: statements.books,
+    Books: books.taken,
 }

@@ -117,6 +117,18 @@ class Declared:
     leg: LegKey | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """Books that cannot be read: since when, how many reads in a row told nothing, and what the last of them said.
+
+    The reads that are told count: the first two, each with another reason, and the first after a start.
+    """
+
+    since_ms: int
+    reason: str
+    reads: int = 1
+
+
 class ShiftKey(NamedTuple):
     """One account under one composition_shift rule."""
 

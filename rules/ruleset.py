@@ -154,6 +154,14 @@ class Expect:
 
 
 @dataclass(frozen=True, slots=True)
+class BooksSettings:
+    """One `[[books]]` as the engine needs it: its name, and how often it is read at least."""
+
+    name: str
+    every_ms: int = 5 * MINUTE_MS
+
+
+@dataclass(frozen=True, slots=True)
 class Weekly:
     """A window that comes every week: on `days` (0 is Monday) from `start` to `end`, minutes of the local day.
 
@@ -207,6 +215,7 @@ class Ruleset:
     allows: tuple[Allow, ...] = ()
     silences: tuple[Silence, ...] = ()
     expects: tuple[Expect, ...] = ()
+    books: tuple[BooksSettings, ...] = ()
     sources: tuple[tuple[str, str], ...] = ()
     digest: str = ""
 

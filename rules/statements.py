@@ -12,6 +12,9 @@ from enum import StrEnum
 
 from rules.model import Identity
 
+UNCHANGED_MS = 3_600_000
+"""Books that stay the same are told so often: not at every read, for each is kept in the log."""
+
 
 class MovementKind(StrEnum):
     """Between whom a stated movement went."""
@@ -89,7 +92,10 @@ class BookRow:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """One read of one `[[books]]`. With a `problem` it told nothing, and the last good one stays, with its age."""
+    """One read of one `[[books]]`. With a `problem` it told nothing, and the last good one stays, with its age.
+
+    Not each read is told: one that says the same at least every UNCHANGED_MS, one that fails the first two times.
+    """
 
     name: str
     at_ms: int

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from rules.index import Index
 from rules.ledger import (
     Declared,
+    Failing,
     Leg,
     LegKey,
     Mark,
@@ -122,6 +123,8 @@ class World:
     differing: Table[tuple[int, str], int] = field(default_factory=Table)
     """(account, wallet) whose sides differ until newer prices tell: the end of both reads, 0 where it is not urgent."""
     books: Table[str, Books] = field(default_factory=Table)
+    failing_books: Table[str, Failing] = field(default_factory=Table)
+    """By the name of the books: those that cannot be read now."""
     silences: dict[str, Silence] = field(default_factory=dict)
     """Those that people made and did not end; the ones of the file are in the ruleset."""
     orders_seq: int = 0

@@ -12,13 +12,14 @@ from sqlite_utils import Database
 
 from rules.outcome import Transition
 from rules.world import Account, ExchangeState
-from state import history, ordered, outbox, queries, record, traces
+from state import history, ordered, outbox, queries, reconciled, record, traces
 from state.errors import telling
 from state.history import Happened
 from state.ordered import MessageRow, SilenceRow
 from state.orders import Order
 from state.outbox import Counts
 from state.queries import BREAK_TYPE, AlertFilter, AlertRow, Attempt, BalanceRow, NotificationRow, Page
+from state.reconciled import BooksRow
 from state.record import RecordFilter
 from state.traces import Held, Trace
 
@@ -106,6 +107,11 @@ class Reads:
         """Every exchange with what is known of it, by name."""
         with self._reading() as db:
             return queries.exchanges(db)
+
+    def books(self) -> tuple[BooksRow, ...]:
+        """The user's books that rules compare, by name: whether they can be read."""
+        with self._reading() as db:
+            return reconciled.books(db)
 
     def assets(self) -> tuple[tuple[str, str], ...]:
         """(exchange, coin) of every coin that was ever read there."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rules.ledger import (
     Declared,
+    Failing,
     Leg,
     LegKey,
     Mark,
@@ -46,11 +47,36 @@ TABLES: Final[dict[str, tuple[Any, Any]]] = {
     "earlier": (tuple[str, int], Prices),
     "differing": (tuple[int, str], int),
     "books": (str, Books),
+    "failing_books": (str, Failing),
 }
 """The attribute of the World, and what its keys and values are."""
 
 _PAIR: Final = "/"
 """Between base and quote: JSON has only texts for keys. No coin has it in its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class BooksRow:
+    """One `[[books]]` as the state knows it: `told_ms` is None where it was never read, `failing` where it is now."""
+
+    name: str
+    told_ms: int | None
+    failing: Failing | None
+
+
+def books(db: sqlite3.Connection) -> tuple[BooksRow, ...]:
+    """By name. The rows of the books themselves are not read: there may be very many."""
+    found = db.execute(
+        "SELECT kind, key, iif(kind = 'books', json_extract(body, '$.at_ms'), body) FROM reconciliation"
+        " WHERE kind IN ('books', 'failing_books')"
+    ).fetchall()
+    told_ms = {from_json(str, key): int(text) for kind, key, text in found if kind == "books"}
+    failing = {
+        from_json(str, key): from_json(Failing, text) for kind, key, text in found if kind == "failing_books"
+    }
+    return tuple(
+        BooksRow(name, told_ms.get(name), failing.get(name)) for name in sorted({*told_ms, *failing})
+    )
 
 
 def reconciliation_statements(world: World) -> tuple[Statement, Statement]:

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import structlog
 
@@ -13,21 +14,24 @@ from daemon.books.command import OUTPUT_BYTES, printed_by
 from daemon.books.errors import BooksError
 from daemon.books.rows import read_rows
 from daemon.config import BooksConfig, Secret, SecretError
-from rules.statements import BookRow, Books
+from rules.statements import UNCHANGED_MS, BookRow, Books
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 CONFIRM_MS = 5_000
 """Between two reads of what is new, so that nobody waits for `every` to be sure; never more of them than it takes."""
 
-UNCHANGED_MS = 3_600_000
-"""Rows that stay the same are told so often: not at every read, for each is kept in the log."""
+RETRY_MS = 60_000
+"""What could not be read is read again so soon, then after twice as long each time, and at least at every `every`."""
 
 
 class BooksReader:
     """Reads when it is due, a file also when it changed, and again while that is to be confirmed.
 
     `confirm` is how many reads make a rule sure. `problem` is why the last read told nothing, "" after one that did.
+    Soon after one that failed there is another: only two in a row are more than a hiccup.
     """
 
     def __init__(self, config: BooksConfig, clock: Callable[[], int]) -> None:
@@ -41,6 +45,8 @@ class BooksReader:
         self._told_ms = 0
         self._again = 0  # reads that are still to be made at once, to confirm what is new
         self._alike = 0  # reads in a row that told the same
+        self._failed = 0  # reads in a row that told nothing
+        self._stuck: asyncio.Future[Any] | None = None  # what the file system has not answered yet
 
     def anew(self) -> None:
         """Tell everything again, because the rules are others now."""
@@ -51,15 +57,18 @@ class BooksReader:
         now_ms = self._clock()
         changed = False
         if self.config.file is not None:
-            seen = await asyncio.to_thread(_marks, self.config.file)
+            seen = await self._marks(self.config.file)
             changed, self._seen = seen != self._seen, seen
         if now_ms < self._due_ms and not changed:
             return None
         told = await self._read()
-        self._due_ms = now_ms + (
-            min(CONFIRM_MS, self.config.every_ms) if self._again else self.config.every_ms
-        )
+        self._due_ms = now_ms + min(self._wait_ms(), self.config.every_ms)
         return told
+
+    def _wait_ms(self) -> int:
+        if self._failed:
+            return int(RETRY_MS << min(self._failed - 1, 16))
+        return CONFIRM_MS if self._again else self.config.every_ms
 
     async def _read(self) -> Books | None:
         rows: tuple[BookRow, ...] = ()
@@ -83,7 +92,9 @@ class BooksReader:
             self._alike = 0
         if problem:
             self._again = 0
-            return found != before
+            self._failed += 1
+            return found != before or self._failed == 2  # noqa: PLR2004  that it was no hiccup
+        self._failed = 0
         self._alike += 1
         if self._again:
             self._again -= 1
@@ -97,7 +108,7 @@ class BooksReader:
     async def _bytes(self) -> bytes:
         config = self.config
         if config.file is not None:
-            return await asyncio.to_thread(_content, config.file)
+            return await self._on_disk(_content, config.file)
         try:
             environment = {
                 name: given.resolve() if isinstance(given, Secret) else given for name, given in config.env
@@ -106,6 +117,27 @@ class BooksReader:
             raise BooksError(f"{error.key}: {error.reference}: {error.reason}") from None
         secrets = [environment[name] for name, given in config.env if isinstance(given, Secret)]
         return await printed_by(config.command, environment, config.folder, config.timeout_ms / 1000, secrets)
+
+    async def _marks(self, path: Path) -> tuple[int, ...] | None:
+        """What changes with a file. What cannot be told is no change: it is read when it is due."""
+        try:
+            return await self._on_disk(_marks, path)
+        except BooksError:
+            return self._seen
+
+    async def _on_disk(self, look: Callable[[Path], T], path: Path) -> T:
+        """What a look at the file finds, in time: a file system that hangs keeps one thread, not one at each look."""
+        seconds = self.config.timeout_ms / 1000
+        hangs = BooksError(f"{path.name}: the file system gives no answer within {seconds:g} s")
+        if self._stuck is not None and not self._stuck.done():
+            raise hangs
+        found: asyncio.Future[T] = asyncio.get_running_loop().run_in_executor(None, look, path)
+        done, _ = await asyncio.wait([found], timeout=seconds)
+        if not done:
+            self._stuck = found
+            found.add_done_callback(lambda late: late.cancelled() or late.exception())  # it comes too late
+            raise hangs
+        return found.result()
 
     def _log(self, problem: str, rows: int) -> None:
         """What lasts is said when it begins and when it changes."""

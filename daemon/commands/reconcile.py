@@ -58,7 +58,7 @@ CSV_KEYS = (
 def reconcile(context: click.Context, exchange: str | None, as_csv: bool) -> None:  # noqa: FBT001  as click calls it
     """Compare what should agree: the figures of both sides, the signed difference, and how they stand.
 
-    The exit code is 1 while a break is open.
+    The exit code is 1 while a break is open, else 3 while something cannot be compared because it is not read.
     """
     if as_csv and wants_json(context):
         raise click.UsageError("--csv and --json exclude each other")
@@ -69,7 +69,7 @@ def reconcile(context: click.Context, exchange: str | None, as_csv: bool) -> Non
         if ruleset is None:
             raise CannotRun("no rules were accepted yet: start `subtally run`")
         found = findings(store.load(ruleset), now_ms())
-    found = tuple(one for one in found if exchange in (None, one.exchange))
+    found = tuple(one for one in found if _is_of(ruleset, one, exchange))
     if wants_json(context):
         print_json([_plain(one) for one in found])
     elif as_csv:
@@ -81,6 +81,16 @@ def reconcile(context: click.Context, exchange: str | None, as_csv: bool) -> Non
     breaks = sum(one.standing is Standing.BREAK for one in found)
     if breaks:
         raise FoundFault(counted(breaks, "open break"))
+    unread = sum(one.unread for one in found)
+    if unread:
+        raise CannotRun(f"{counted(unread, 'comparison')} could not be made: nobody knows whether it agrees")
+
+
+def _is_of(ruleset: Ruleset, one: Finding, exchange: str | None) -> bool:
+    """Whether a line is about an exchange; what is about the books as such is about all those of its rule."""
+    if exchange is None or one.exchange:
+        return exchange in (None, one.exchange)
+    return any(rule.name == one.rule and rule.exchange.match(exchange) for rule in ruleset.rules)
 
 
 def _nothing(ruleset: Ruleset) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ from daemon.plain import iso
 from notifiers.times import moment, zone
 from rules.builtin_names import STALE_EXCHANGE
 from rules.model import Severity
+from rules.reconciling.expected import compares
 from rules.ruleset import Ruleset
 from rules.world import Alert, ExchangeState
 from state.outbox import Counts
+from state.reconciled import BooksRow
 from state.store import AcceptedRules, Store
 
 SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
@@ -39,6 +41,7 @@ class Seen:
     accounts: dict[str, int]
     alerts: tuple[Alert, ...]
     notifiers: dict[str, Counts]
+    books: tuple[BooksRow, ...]
 
     def state_of(self, exchange: ExchangeState) -> str:
         """`unwatched` without a daemon: whatever was known last, nobody looks any more."""
@@ -53,6 +56,14 @@ class Seen:
             if exchange.last_success_ms is None
             else self._by_age(exchange, exchange.last_success_ms)
         )
+
+    def state_of_books(self, books: BooksRow) -> str:
+        """As `state_of`, of the user's own books."""
+        if self.running.running is False:
+            return "unwatched"
+        if books.failing is not None:
+            return "unread"
+        return "starting" if books.told_ms is None else "fresh"
 
     def _by_age(self, exchange: ExchangeState, last_success_ms: int) -> str:
         # Also where the daemon hangs and raises no alert any more. Maintenance widens the time; the alert knows.
@@ -74,7 +85,7 @@ class Seen:
 @watch_option
 @click.pass_context
 def status(context: click.Context, watch: float | None) -> None:
-    """Show how the watch is doing: the daemon, every exchange, the open alerts, every notifier."""
+    """Show how the watch is doing: the daemon, every exchange, your books, the open alerts, every notifier."""
     shown(watch, lambda: _show(context))
 
 
@@ -103,7 +114,17 @@ def _look(store: Store, folder: Path) -> Seen:
     notifiers = {**dict.fromkeys(ruleset.notifiers if ruleset else (), Counts(0, 0, 0, None)), **counts}
     alerts = tuple(row.alert for row in open_alerts)
     running = daemon_of(store)
-    return Seen(now_ms(), store.path, running, accepted, ruleset, exchanges, accounts, alerts, notifiers)
+    books = tuple(_books(ruleset or Ruleset(), {one.name: one for one in store.books()}))
+    return Seen(
+        now_ms(), store.path, running, accepted, ruleset, exchanges, accounts, alerts, notifiers, books
+    )
+
+
+def _books(ruleset: Ruleset, known: Mapping[str, BooksRow]) -> Iterator[BooksRow]:
+    """Those that a rule in force compares: no others are read."""
+    for one in ruleset.books:
+        if any(compares(rule, one.name) for rule in ruleset.rules):
+            yield known.get(one.name, BooksRow(one.name, None, None))
 
 
 def _is_stale(alert: Alert, exchange: str) -> bool:
@@ -123,6 +144,10 @@ def _print(seen: Seen) -> None:
         head = [one.name, seen.kind_of(one.name), seen.state_of(one), success]
         rows.append([*head, str(seen.accounts.get(one.name, 0)), "; ".join(_troubles(one, now))])
     print_table(columns, rows)
+    if seen.books:
+        click.echo()
+    columns = [Column("books"), Column("state"), Column("unread since"), Column("trouble")]
+    print_table(columns, [_books_cells(seen, one) for one in seen.books])
     click.echo()
     columns = [Column("alerts"), *(Column(severity.value, right=True) for severity in SEVERITIES)]
     print_table(
@@ -167,6 +192,12 @@ def _notifier(name: str, counts: Counts, now: int) -> list[str]:
     return [name, str(counts.queued + counts.claimed), str(counts.dead), oldest]
 
 
+def _books_cells(seen: Seen, books: BooksRow) -> list[str]:
+    failing = books.failing
+    told = ("", "") if failing is None else (age(failing.since_ms, seen.now_ms), failing.reason)
+    return [books.name, seen.state_of_books(books), *told]
+
+
 def _plain(seen: Seen) -> dict[str, Any]:
     accepted = seen.accepted
     return {
@@ -181,6 +212,15 @@ def _plain(seen: Seen) -> dict[str, Any]:
             "digest": accepted.digest,
         },
         "exchanges": [_plain_exchange(seen, exchange) for exchange in seen.exchanges],
+        "books": [
+            {
+                "name": one.name,
+                "state": seen.state_of_books(one),
+                "unread_since": None if one.failing is None else iso(one.failing.since_ms),
+                "trouble": None if one.failing is None else one.failing.reason,
+            }
+            for one in seen.books
+        ],
         "alerts": {
             state: {one.value: seen.count(state, one) for one in SEVERITIES} for state in ALERT_STATES
         },

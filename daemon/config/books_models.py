@@ -126,7 +126,7 @@ class Books(Table):
     every: Duration = written(
         "5m",
         "How often they are read; a file also as soon as it changes. What is new is read again at once, "
-        "as often as `confirm` of the rules wants.",
+        "as often as `confirm` of the rules wants; what could not be read after a minute, then after twice as long.",
         "15m",
     )
     timeout: Duration = written(

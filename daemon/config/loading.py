@@ -101,6 +101,7 @@ class _Build:
             allows=allows,
             silences=silences,
             expects=expects,
+            books=tuple(core.BooksSettings(one.name, one.every_ms) for one in books),
             sources=sources,
             digest=digest_of(sources),
         )

@@ -93,10 +93,15 @@ def forget(step: Step, old: Ruleset) -> None:
         del step.world.books[name]
 
 
+def compares(rule: Rule, books: str) -> bool:
+    """Whether a rule compares the books of this name."""
+    return _is_ours(rule) and spec_of(rule).books.match(books)
+
+
 def judge_books(step: Step, said: Books, before: Books | None) -> None:
     """Compare every row of one read of the books; what they no longer name is closed."""
     for rule in step.ruleset.rules:
-        if not _is_ours(rule) or not spec_of(rule).books.match(said.name):
+        if not compares(rule, said.name):
             continue
         looked: set[AlertKey] = set()
         for one in compare(step, rule, said):

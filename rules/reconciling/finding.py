@@ -22,8 +22,9 @@ class Finding:
     """Figures are exact decimal text, None where not known; `difference` is ours less theirs, with its sign.
 
     `account` is a label, "" for a whole exchange. `alert` is the id of the open break, "" without one. `since_ms`
-    is when the difference was first seen, `as_of_ms` the time of which both figures are. `reason` says what is
-    not known, what explains it, or what is declared.
+    is when the difference was first seen, or when a side ceased to be known, `as_of_ms` the time of which both figures
+    are. `reason` says what is not known, what explains it, or what is declared. `unread` tells that nothing can be
+    compared here, because a side that should be read is not.
     """
 
     rule: str
@@ -43,3 +44,4 @@ class Finding:
     as_of_ms: int | None = None
     acked_by: str = ""
     reason: str = ""
+    unread: bool = False

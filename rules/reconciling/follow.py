@@ -8,6 +8,7 @@ from rules.figures import Arrival
 from rules.ledger import Round
 from rules.plan import AccountPlan
 from rules.reconciling import (
+    books,
     breaks,
     changes,
     composition,
@@ -69,12 +70,15 @@ def due(step: Step) -> None:
         declared.due(step)
     if step.world.differing:
         summary.due(step)
+    if step.world.failing_books:
+        books.due(step)
     breaks.grow_old(step)
 
 
 def edited(step: Step, old: Ruleset) -> None:
     """A rules file came into force: what nobody asks for any more is forgotten."""
     declared.forget(step)
+    books.edited(step, old)
     expected.forget(step, old)
     conservation.forget(step, old)
     for shift in [p for p in step.world.shifts if step.rule(p.rule) is None]:

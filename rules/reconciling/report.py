@@ -9,11 +9,13 @@ from decimal import Decimal
 from rules.builtin_names import EXPECT
 from rules.ledger import LegKey
 from rules.plan import concerns
-from rules.reconciling import conservation, declared, expected, proofs, summary, telling
+from rules.reconciling import books, conservation, declared, expected, proofs, summary, telling
 from rules.reconciling.finding import Finding, Standing
 from rules.reconciling.tracking import spec_of, tracking_of, window_ms
+from rules.reconciling.unseen import is_late, unseen
 from rules.records import Account, Alert, AlertKey, Subject
 from rules.ruleset import ExchangeSettings, Expect, Rule
+from rules.statements import Books
 from rules.step import Step
 from rules.sweep import late_after_ms
 from rules.types.base import Family
@@ -65,6 +67,7 @@ def _of_rule(step: Step, rule: Rule) -> Iterator[Finding]:
 
 def _movements(step: Step, rule: Rule, settings: ExchangeSettings) -> Iterator[Finding]:
     """The outflows without their other side, and the movements that are known."""
+    yield from _blind(step, rule, settings)
     tracking = tracking_of(step, settings.name)
     within = 0 if tracking is None else window_ms(step, settings, tracking)
     for key, leg in sorted(step.world.legs.items()):
@@ -113,19 +116,29 @@ def _movements(step: Step, rule: Rule, settings: ExchangeSettings) -> Iterator[F
         )
 
 
+def _blind(step: Step, rule: Rule, settings: ExchangeSettings, *, valued: bool = False) -> Iterator[Finding]:
+    """One line where the rule has not seen for long what it should."""
+    found = unseen(step, settings, rule, valued=valued)
+    if found is not None:
+        plain = _plain(rule, Standing.INDETERMINATE, settings.name, None, reason=found[1])
+        yield replace(plain, since_ms=found[0], unread=True)
+
+
 def _conservation(step: Step, rule: Rule, settings: ExchangeSettings) -> Iterator[Finding]:
     round_ = step.world.rounds.get((rule.key, settings.name))
-    unread = ""
+    unread, since_ms = "", None
     if round_ is None:
         unread = "no account was read yet"
     elif step.now_ms - round_.began_ms > late_after_ms(step, settings):
         left = sorted(conservation.uncovered(step, settings, rule, round_))
         who = telling.names(step.world.accounts[account].label for account, _ in left) if left else ""
         unread = f"not read since then: {who}" if who else ""
+        since_ms = round_.began_ms if unread else None
     places = sorted(key for key in step.world.sheets if key[:2] == (rule.key, settings.name))
     if not places:
         standing = Standing.INDETERMINATE if unread else Standing.AGREES
-        yield _plain(rule, standing, settings.name, None, reason=unread or "nothing has changed")
+        plain = _plain(rule, standing, settings.name, None, reason=unread or "nothing has changed")
+        yield replace(plain, since_ms=since_ms, unread=bool(unread))
     for place in places:
         alert = step.world.alerts.get(AlertKey(rule.key, Subject(place.exchange, None, "", place.asset)))
         sheet = step.world.sheets[place]
@@ -138,10 +151,13 @@ def _conservation(step: Step, rule: Rule, settings: ExchangeSettings) -> Iterato
             reason = "; ".join(filter(None, (reason, f"assets moved against each other in {who}")))
         plain = _plain(rule, standing, settings.name, alert, reason=reason)
         difference = sheet.residual if alert is None else alert.facts.value
-        yield replace(plain, asset=place.asset, ours=sheet.residual, theirs="0", difference=difference)
+        plain = replace(plain, asset=place.asset, ours=sheet.residual, theirs="0", difference=difference)
+        yield plain if alert is not None else replace(plain, since_ms=since_ms, unread=bool(unread))
 
 
 def _summary(step: Step, rule: Rule, settings: ExchangeSettings) -> Iterator[Finding]:
+    yield from _blind(step, rule, settings, valued=True)
+    yield from _blind(step, rule, settings)
     for account in step.accounts_of(settings.name):
         if not account.present or not concerns(rule, account):
             continue
@@ -151,7 +167,17 @@ def _summary(step: Step, rule: Rule, settings: ExchangeSettings) -> Iterator[Fin
             for quote in sorted(step.world.valuations[account.key, wallet].values):
                 both = summary.compare(step, rule, account, wallet, quote)
                 key = AlertKey(rule.key, Subject(account.exchange, account.key, wallet, quote))
-                yield _both(rule, account, wallet, both, step.world.alerts.get(key))
+                found = _both(rule, account, wallet, both, step.world.alerts.get(key))
+                late = is_late(step, settings, both.began_ms)
+                yield _aged(found, both) if late and both.ours is not None else found
+
+
+def _aged(found: Finding, both: summary.Valued) -> Finding:
+    """A comparison of long ago: what is open stays, of all else nobody knows whether it still agrees."""
+    if found.standing in (Standing.BREAK, Standing.PENDING):
+        return found
+    reason = "; ".join(filter(None, (found.reason, "not read since then")))
+    return replace(found, standing=Standing.INDETERMINATE, since_ms=both.began_ms, reason=reason, unread=True)
 
 
 def _both(rule: Rule, account: Account, wallet: str, both: summary.Valued, alert: Alert | None) -> Finding:
@@ -172,31 +198,49 @@ def _both(rule: Rule, account: Account, wallet: str, both: summary.Valued, alert
 
 
 def _expected(step: Step, rule: Rule) -> Iterator[Finding]:
-    for name, said in sorted(step.world.books.items()):
-        if not spec_of(rule).books.match(name):
+    names = {*step.world.books, *step.world.failing_books, *(one.name for one in step.ruleset.books)}
+    for name in sorted(names):
+        if not expected.compares(rule, name):
             continue
-        for one in expected.compare(step, rule, said):
-            alert = None
-            if one.account is not None:
-                key = AlertKey(
-                    rule.key, Subject(one.account.exchange, one.account.key, one.row.wallet, one.row.asset)
-                )
-                alert = step.world.alerts.get(key)
-            standing = one.standing
-            if standing in (Standing.BREAK, Standing.AGREES):
-                standing = _standing(alert, Standing.PENDING if standing is Standing.BREAK else standing)
-            plain = _plain(rule, standing, one.row.exchange, alert, reason=one.reason)
-            difference = None if one.ours is None else EXACT.subtract(one.ours, Decimal(one.row.amount))
-            yield replace(
-                plain,
-                account=one.row.account if one.account is None else one.account.label,
-                wallet=one.row.wallet,
-                asset=one.row.asset,
-                ours=text_of(one.ours),
-                theirs=one.row.amount,
-                difference=text_of(difference),
-                as_of_ms=one.row.as_of_ms,
+        unheard, said = books.unheard(step, name), step.world.books.get(name)
+        if unheard is not None:
+            plain = _plain(rule, Standing.INDETERMINATE, "", None, reason=unheard[1])
+            yield replace(plain, since_ms=unheard[0], unread=True)
+        for found in () if said is None else _of_books(step, rule, said):
+            yield found if unheard is None else _unheard(found, unheard[1])
+
+
+def _unheard(found: Finding, reason: str) -> Finding:
+    """A row of books that cannot be read now: what is open stays, of all else nobody knows whether it still agrees."""
+    reason = "; ".join(filter(None, (found.reason, reason)))
+    if found.standing in (Standing.BREAK, Standing.PENDING):
+        return replace(found, reason=reason)
+    return replace(found, standing=Standing.INDETERMINATE, reason=reason)
+
+
+def _of_books(step: Step, rule: Rule, said: Books) -> Iterator[Finding]:
+    for one in expected.compare(step, rule, said):
+        alert = None
+        if one.account is not None:
+            key = AlertKey(
+                rule.key, Subject(one.account.exchange, one.account.key, one.row.wallet, one.row.asset)
             )
+            alert = step.world.alerts.get(key)
+        standing = one.standing
+        if standing in (Standing.BREAK, Standing.AGREES):
+            standing = _standing(alert, Standing.PENDING if standing is Standing.BREAK else standing)
+        plain = _plain(rule, standing, one.row.exchange, alert, reason=one.reason)
+        difference = None if one.ours is None else EXACT.subtract(one.ours, Decimal(one.row.amount))
+        yield replace(
+            plain,
+            account=one.row.account if one.account is None else one.account.label,
+            wallet=one.row.wallet,
+            asset=one.row.asset,
+            ours=text_of(one.ours),
+            theirs=one.row.amount,
+            difference=text_of(difference),
+            as_of_ms=one.row.as_of_ms,
+        )
 
 
 def _declared(step: Step, expect: Expect) -> Finding:

@@ -1,4 +1,4 @@
-"""What venues and books state, taken into the fold.
+"""What venues state, taken into the fold.
 
 A venue's history proves what it names; what it lacks it does not deny. It explains legs that no amounts explain,
 settles ambiguous matches, and asks for the account that must have got what left another one.
@@ -13,12 +13,12 @@ from rules import health
 from rules.ledger import LegKey, Match
 from rules.model import Severity
 from rules.outcome import Recheck
-from rules.reconciling import expected, legs, movements, proofs, summary
+from rules.reconciling import legs, movements, proofs, summary
 from rules.reconciling import prices as pricing
 from rules.reconciling.tracking import Tracking, tracking_of
 from rules.records import Account
 from rules.ruleset import ExchangeSettings
-from rules.statements import Books, Prices, Transfer, Transfers
+from rules.statements import Prices, Transfer, Transfers
 from rules.step import Step
 
 STATED_MOST = 20_000
@@ -51,16 +51,6 @@ def prices(step: Step, said: Prices) -> None:
         return
     pricing.taken(step, said)
     summary.priced(step, settings)
-
-
-def books(step: Step, said: Books) -> None:
-    """One read of the user's books; one with a problem leaves the last good one in place."""
-    if said.problem:
-        step.note("books.unread", "", f"{said.name}: {said.problem}")
-        return
-    before = step.world.books.get(said.name)
-    step.world.books[said.name] = said
-    expected.judge_books(step, said, before)
 
 
 def _remember(step: Step, said: Transfers, every: list[Transfer]) -> None:

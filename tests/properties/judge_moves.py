@@ -209,7 +209,8 @@ def _states(
         case "prices":
             engine.says(Prices(exchange, now - age, now, {("BTC", "USDT"): amount.strip("-")}))
         case "books":
-            engine.says(Books("ledger", now, (BookRow(exchange, account, "USDT", amount, now - age),)))
+            row = BookRow(exchange, account, "USDT", amount, now - age)
+            engine.says(Books("ledger", now, (row,), "no such file" if amount.startswith("-") else ""))
         case _:
             giver, taker, ident = more
             outside = MovementKind.DEPOSIT if giver is None else MovementKind.WITHDRAWAL

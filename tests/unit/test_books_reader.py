@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from daemon.books import command as command_module
+from daemon.books import reader as reader_module
 from daemon.books.reader import BooksReader
 from daemon.config import BooksConfig, Secret
 from rules.statements import Books
@@ -283,6 +286,53 @@ async def test_a_file_is_read_when_it_changes(tmp_path: Path) -> None:
     assert await problem() == "books.csv: there is no such file"
     hands.now_ms += 600_000
     assert await problem() is None
+
+
+async def test_what_fails_is_read_again_soon_and_less_and_less_often(tmp_path: Path) -> None:
+    hands = Hands()
+    runs, code = tmp_path / "runs", "open('runs', 'a').write('.'); import sys; sys.exit('no route')"
+    reader = BooksReader(replace(of_command(tmp_path, *python(code)), every_ms=900_000), hands)
+    told = []
+    for number, wait_ms in enumerate((0, 60_000, 120_000, 240_000, 480_000, 900_000, 900_000)):
+        if wait_ms:
+            hands.now_ms += wait_ms - 1
+            assert await reader.read_if_due() is None
+            assert len(runs.read_text()) == number
+            hands.now_ms += 1
+        told.append(await reader.read_if_due() is not None)
+        assert len(runs.read_text()) == number + 1
+    assert told == [True, True, False, False, False, False, False]
+
+
+async def test_a_file_system_that_hangs_is_a_problem_and_keeps_one_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, answer, looks = tmp_path / "books.csv", threading.Event(), []
+    path.write_text(GOOD)
+    content = reader_module._content
+
+    def hanging(path: Path) -> bytes:
+        looks.append(path)
+        answer.wait(20)
+        return content(path)
+
+    monkeypatch.setattr(reader_module, "_content", hanging)
+    hands = Hands()
+    reader = BooksReader(replace(of_file(path), timeout_ms=20), hands)
+    told = []
+    try:
+        for _ in range(3):
+            told.append(await reader.read_if_due() is not None)
+            assert reader.problem == "books.csv: the file system gives no answer within 0.02 s"
+            hands.now_ms += 300_000
+        assert told == [True, True, False]  # as whatever lasts
+        assert looks == [path]
+    finally:
+        answer.set()
+    await _until(lambda: reader._stuck is not None and reader._stuck.done())
+    monkeypatch.setattr(reader_module, "_content", content)
+    assert await amounts(reader) == ["1.5"]
+    assert reader.problem == ""
 
 
 async def test_a_pipe_a_folder_and_a_huge_file_are_no_books(tmp_path: Path) -> None:

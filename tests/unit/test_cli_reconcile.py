@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from daemon.config import load
+from daemon.plain import iso
 from rules.ruleset import RulesAccepted
 from rules.statements import BookRow, Books
 from tests.unit.test_cli_support import LARGE, MM_1, RULES, SMALL, Fed, subtally, write_rules
@@ -33,8 +34,11 @@ def _no_state_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
 
 
-def compared(folder: Path, usdt: str, btc: str) -> Path:
-    """A state in which one account was read and the books say these amounts."""
+GONE = "books.csv: there is no such file"
+
+
+def compared(folder: Path, usdt: str, btc: str, problem: str = "") -> Path:
+    """A state in which one account was read and the books say these amounts, and then cannot be read any more."""
     file = write_rules(folder, RULES + EXPECTED)
     made = Fed(folder)
     made.list(MM_1)
@@ -47,6 +51,9 @@ def compared(folder: Path, usdt: str, btc: str) -> Path:
     for _ in range(2):
         made.now += 1_000
         made.take(Books("treasury", made.now, rows))
+    if problem:
+        made.now += 60_000
+        made.take(Books("treasury", made.now, (), problem))
     made.store.close()
     return file
 
@@ -103,10 +110,55 @@ def test_a_rule_that_has_compared_nothing_yet_says_so(tmp_path: Path) -> None:
     write_rules(tmp_path, RULES + EXPECTED)
     made.take(RulesAccepted(made.now, load(file).ruleset))
     made.store.close()
-    told = subtally("-c", file, "reconcile", "--csv")
-    assert told.exit_code == 0
-    assert told.stdout.splitlines()[1:] == []
-    assert "nothing was compared yet" in told.stderr
+    told = subtally("-c", file, "reconcile", "--json")
+    assert told.exit_code == 3
+    (line,) = json.loads(told.stdout)
+    assert (line["state"], line["reason"]) == ("indeterminate", "books “treasury” were not read yet")
+    assert "1 comparison could not be made: nobody knows whether it agrees" in told.stderr
+
+
+def test_what_cannot_be_compared_is_not_said_to_agree_and_ends_with_code_3(tmp_path: Path) -> None:
+    file = compared(tmp_path, SMALL, LARGE, GONE)
+    told = subtally("-c", file, "reconcile", "--json")
+    assert told.exit_code == 3
+    books, *rows = json.loads(told.stdout)
+    assert {one["state"] for one in (books, *rows)} == {"indeterminate"}
+    assert books["reason"] == "books “treasury” cannot be read: books.csv: there is no such file"
+    assert books["since"] is not None
+    assert [one["account"] for one in rows] == ["mm-1", "mm-1"]
+    for form in ((), ("--csv",)):
+        printed = subtally("-c", file, "reconcile", *form)
+        assert printed.exit_code == 3
+        assert "agrees" not in printed.stdout
+        assert "there is no such file" in printed.stdout
+    assert subtally("-c", file, "reconcile", "--exchange", "okx-main").exit_code == 3
+
+
+def test_an_open_break_goes_before_what_cannot_be_compared(tmp_path: Path) -> None:
+    told = subtally("-c", compared(tmp_path, "1234", LARGE, GONE), "reconcile", "--json")
+    assert told.exit_code == 1
+    first, books, second = json.loads(told.stdout)
+    assert (first["state"], books["state"], second["state"]) == ("break", "indeterminate", "indeterminate")
+    assert "there is no such file" in first["reason"]
+
+
+def test_status_tells_of_books_that_cannot_be_read(tmp_path: Path) -> None:
+    file = write_rules(tmp_path, RULES + EXPECTED)
+    made = Fed(tmp_path)  # its lock is that of a daemon
+
+    def told() -> dict[str, str | None]:
+        (one,) = json.loads(subtally("-c", file, "status", "--json").stdout)["books"]
+        assert one["name"] == "treasury"
+        return {key: one[key] for key in ("state", "unread_since", "trouble")}
+
+    assert told() == {"state": "starting", "unread_since": None, "trouble": None}
+    made.take(Books("treasury", made.now, (), GONE))
+    assert told() == {"state": "unread", "unread_since": iso(made.now), "trouble": GONE}
+    assert GONE in subtally("-c", file, "status").stdout
+    made.take(Books("treasury", made.now, ()))
+    assert told() == {"state": "fresh", "unread_since": None, "trouble": None}
+    made.store.close()
+    assert told()["state"] == "unwatched"
 
 
 @pytest.mark.parametrize("words", [("--csv", "--json"), ("--exchange", "nowhere")])
