@@ -23,8 +23,8 @@ class Evidence:
     `began_ms` is the oldest begin of the parts, `ended_ms` the end of the reading that just arrived, and
     `mixed` tells that the figure is made of several wallets, which were read at different times. `parts` are
     the (account, wallet) pairs to read again. `cap_ms` bounds one gap of `for`. `facts` is called only when
-    something is to be recorded, `amounts` only where the way that an amount takes is followed. `hold` tells of an
-    event about to be told whether somebody else will tell it.
+    something is to be recorded, `amounts` only where the way that an amount takes is followed. `hold` gives an
+    event about to be told as it is to be told, `held` where somebody else will tell it.
     """
 
     verdict: Verdict
@@ -38,7 +38,7 @@ class Evidence:
     mixed: bool = False
     valued: bool = False
     amounts: Callable[[], Amounts] | None = None
-    hold: Callable[[Alert], bool] | None = None
+    hold: Callable[[Alert], Alert] | None = None
 
 
 def is_fresh(alert: Alert, evidence: Evidence) -> bool:

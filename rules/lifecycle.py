@@ -120,8 +120,9 @@ def _pending(step: Step, rule: Rule, alert: Alert, evidence: Evidence) -> Alert:
     if severity is None:
         return _keep(step, replace(alert, facts=_grown(alert, evidence)))
     alert = replace(alert, severity=severity, facts=_grown(alert, evidence, severity, step.now_ms))
-    held = evidence.hold is not None and evidence.hold(alert)
-    return fire(step, rule, alert, event=evidence.event, held=held)
+    if evidence.hold is not None:
+        alert = evidence.hold(alert)
+    return fire(step, rule, alert, event=evidence.event, held=alert.held)
 
 
 def fire(step: Step, rule: Rule | None, alert: Alert, *, event: bool, held: bool = False) -> Alert:

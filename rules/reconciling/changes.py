@@ -5,14 +5,14 @@ Such an event waits for the other leg for a minute at most, and not at all where
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from rules import telling as told
 from rules.ledger import LegKey, Match
-from rules.reconciling import legs
+from rules.reconciling import declaring, legs
 from rules.reconciling.telling import change_of, details_of, label_of, moved, told_as
-from rules.reconciling.tracking import parts_read, seen_ms, tracking_of
+from rules.reconciling.tracking import Tracking, parts_read, seen_ms, tracking_of
 from rules.records import Alert
 from rules.ruleset import MINUTE_MS
 from rules.step import Step
@@ -22,29 +22,40 @@ LOOK_AGAIN_MS = 2_000
 TYPE = "balance_change"
 
 
-def hold(step: Step, alert: Alert) -> bool:
-    """Whether an event that is about to be told waits for the other leg of its movement."""
+def hold(step: Step, alert: Alert) -> Alert:
+    """An event that is about to be told: held where it waits for the other leg of its movement, else with what is
+    declared of it.
+    """
     tracking = tracking_of(step, alert.key.subject.exchange)
     key = None if tracking is None else _leg_of(step, alert)
-    if tracking is None or key is None or not any(rule.asset.match(key.asset) for rule in tracking.movements):
-        return False
-    if legs.is_open(step.world.legs[key]) and _all_read(step, key):
-        return False
-    step.world.index.due(step.now_ms if step.world.legs[key].match else step.now_ms + LOOK_AGAIN_MS)
-    return legs.is_open(step.world.legs[key]) or bool(step.world.legs[key].match)
+    if tracking is None or key is None:
+        return alert
+    leg, followed = step.world.legs[key], any(rule.asset.match(key.asset) for rule in tracking.movements)
+    waits = legs.is_open(leg) and not _all_read(step, key)
+    if not (followed and (waits or leg.match)):
+        return _named(step, tracking, alert, key)
+    step.world.index.due(step.now_ms if leg.match else step.now_ms + LOOK_AGAIN_MS)
+    return replace(alert, held=True)
 
 
 def release(step: Step, match: Match, headline: str, details: tuple[str, ...], heard: set[str]) -> None:
     """A movement is known: the events that wait for it are told as it, each notifier once."""
-    keys = {*match.givers, *match.takers}
+    heard = release_as(step, {*match.givers, *match.takers}, headline, details, heard)
+    known = step.world.matches.get(match.id, match)
+    step.world.matches[match.id] = replace(known, heard=tuple(sorted(heard)))
+
+
+def release_as(
+    step: Step, keys: Collection[LegKey], headline: str, details: tuple[str, ...], heard: Iterable[str]
+) -> set[str]:
+    """Tell the events that wait for these legs as what is said; the notifiers that have heard of it by then."""
     heard = set(heard)
     for _, alert in sorted(step.world.alerts.items()):
         if _waits(alert) and _leg_of(step, alert) in keys:
             rule = step.rule(alert.key.rule)
             if rule is not None:
                 told_as(step, rule, alert, headline, details, heard)
-    known = step.world.matches.get(match.id, match)
-    step.world.matches[match.id] = replace(known, heard=tuple(sorted(heard)))
+    return heard
 
 
 def told_alone(step: Step, keys: Iterable[LegKey]) -> tuple[str, ...]:
@@ -68,9 +79,18 @@ def due(step: Step) -> None:
         if match is not None and rule is not None:
             release(step, match, moved(step, match), details_of(step, match), set(match.heard))
         elif key is None or step.now_ms >= (alert.fired_ms or 0) + LONGEST_HOLD_MS or _all_read(step, key):
-            step.world.put_alert(told.tell(step, rule, alert))
+            tracking = tracking_of(step, alert.key.subject.exchange)
+            named = alert if key is None or tracking is None else _named(step, tracking, alert, key)
+            step.world.put_alert(told.tell(step, rule, named))
         else:
             step.world.index.due(step.now_ms + LOOK_AGAIN_MS)
+
+
+def _named(step: Step, tracking: Tracking, alert: Alert, key: LegKey) -> Alert:
+    """The event with the declaration that its leg has consumed, or will where nothing else explains it."""
+    said = declaring.said_of(step, tracking, key)
+    facts = replace(alert.facts, details=(*alert.facts.details, *said))
+    return replace(alert, facts=facts) if said else alert
 
 
 def _waits(alert: Alert) -> bool:

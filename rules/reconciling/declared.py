@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from decimal import Decimal
 
 from rules.builtin import raise_alert, settle
 from rules.builtin_names import EXPECT
@@ -11,36 +11,67 @@ from rules.ledger import Declared, LegKey, Match
 from rules.model import Severity
 from rules.patterns import Patterns
 from rules.plan import is_named
-from rules.reconciling import legs, telling
-from rules.reconciling.tracking import Tracking, parts_read, tracking_of
+from rules.reconciling import changes, legs, proofs, telling
+from rules.reconciling.declaring import is_side, waiting
+from rules.reconciling.tracking import Tracking, parts_read, rules_on, spec_of, tracking_of
 from rules.records import AlertKey, Subject
 from rules.ruleset import Expect
 from rules.step import Step
-from rules.values import EXACT
+from rules.types.reconciliation import Tell
+
+OUTSIDE = "outside of the exchange"
 
 
-def consume(step: Step, tracking: Tracking, match: Match) -> tuple[str, ...]:
-    """The declaration that a movement inside the exchange fulfils, as a sentence; none is no sentence."""
+def consume(step: Step, tracking: Tracking, match: Match) -> None:
+    """A movement inside the exchange fulfils the first declaration that it fits."""
     amount = telling.size_of(step, match)
-    for expect in _waiting(step, tracking, match.givers[0].asset, amount):
+    for expect in waiting(step, tracking, match.givers[0].asset, amount):
         both = ((expect.giver, match.givers), (expect.taker, match.takers))
-        if all(side is not None and all(_is(step, side, key) for key in keys) for side, keys in both):
-            return _consumed(step, expect, match.givers[0])
-    return ()
+        if all(is_side(step, side, key) for side, keys in both for key in keys):
+            _consumed(step, expect, match.givers[0])
+            return
+
+
+def free(step: Step, keys: Iterable[LegKey]) -> None:
+    """These legs are another movement than was thought: what they consumed waits again."""
+    keys = list(keys)
+    for expect, one in list(step.world.declared.items()):
+        if one.leg in keys:
+            del step.world.declared[expect]
+    for key in keys:
+        if step.world.legs[key].declared:
+            legs.put(step, key, replace(step.world.legs[key], declared=""))
 
 
 def settles(step: Step, tracking: Tracking, key: LegKey) -> bool:
-    """Whether a declaration explains a leg whose other side is outside, or in an account that is not read."""
+    """Whether a declaration explains a leg whose other side is outside, or in an account that is not read.
+
+    Then it is told as the declared movement, to whoever hears of every movement or waits for this one.
+    """
     amount = legs.amount_of(step.world.legs[key])
-    for expect in _waiting(step, tracking, key.asset, amount.copy_abs()):
+    for expect in waiting(step, tracking, key.asset, amount):
         mine, other = (expect.giver, expect.taker) if amount < 0 else (expect.taker, expect.giver)
-        if mine is None or not _is(step, mine, key):
-            continue
-        if other is None or not _is_read(step, key.exchange, other):
+        if is_side(step, mine, key) and (other is None or not _is_read(step, key.exchange, other)):
             _consumed(step, expect, key)
             legs.put(step, key, replace(step.world.legs[key], declared=expect.name))
+            _tell(step, tracking, key, other)
             return True
     return False
+
+
+def _tell(step: Step, tracking: Tracking, key: LegKey, other: Patterns | None) -> None:
+    amount, who = legs.amount_of(step.world.legs[key]), telling.label_of(step, key)
+    there = OUTSIDE if other is None else str(other)
+    giver, taker = (who, there) if amount < 0 else (there, who)
+    headline = f"{amount.copy_abs():,f} {key.asset} moved from {giver} to {taker}"
+    headline += "" if other is None else ", which is not read here"
+    ways = [f"The venue states {one.kind.value} {one.id}." for one in proofs.stated(step, key)]
+    details = (*telling.declared_as(step, [key]), *ways, *changes.told_alone(step, [key]))
+    heard: set[str] = set()
+    for rule in rules_on(step, tracking, [key]):
+        if spec_of(rule).tell is Tell.ALL:
+            heard |= telling.event(step, rule, key, headline, details).told
+    changes.release_as(step, [key], headline, details, heard)
 
 
 def due(step: Step) -> None:
@@ -100,28 +131,9 @@ def subject_of(expect: Expect) -> Subject:
     return Subject("", asset=expect.asset, event=expect.key)
 
 
-def _waiting(step: Step, tracking: Tracking, asset: str, amount: Decimal) -> list[Expect]:
-    """The declarations of this asset and amount that nothing has consumed, the one due first at the front."""
-    fitting = [
-        expect
-        for expect in tracking.expects
-        if expect.key not in step.world.declared
-        and expect.asset.casefold() == asset.casefold()
-        and EXACT.subtract(amount, expect.amount).copy_abs() <= expect.tolerance
-    ]
-    return sorted(fitting, key=lambda expect: (expect.due_ms, expect.key))
-
-
-def _consumed(step: Step, expect: Expect, key: LegKey) -> tuple[str, ...]:
+def _consumed(step: Step, expect: Expect, key: LegKey) -> None:
     step.world.declared[expect.key] = Declared(step.now_ms, key)
     settle(step, EXPECT, subject_of(expect), "it came")
-    reason = f": {expect.reason}" if expect.reason else ""
-    return (f"Declared as “{expect.name}”{reason}",)
-
-
-def _is(step: Step, patterns: Patterns, key: LegKey) -> bool:
-    account = step.world.accounts[key.account]
-    return is_named(patterns, account, account.identity.identifiers)
 
 
 def _is_read(step: Step, exchange: str, patterns: Patterns) -> bool:

@@ -14,7 +14,15 @@ from rules.ledger import Leg, LegKey, Match
 from rules.plan import concerns
 from rules.reconciling import changes, declared, forgetting, legs, proofs, telling
 from rules.reconciling.prices import rate
-from rules.reconciling.tracking import Tracking, parts_read, seen_ms, spec_of, tracking_of, window_ms
+from rules.reconciling.tracking import (
+    Tracking,
+    parts_read,
+    rules_on,
+    seen_ms,
+    spec_of,
+    tracking_of,
+    window_ms,
+)
 from rules.ruleset import HOUR_MS, ExchangeSettings, Rule
 from rules.statements import MovementKind
 from rules.step import Step
@@ -66,7 +74,7 @@ def arrived(step: Step, settings: ExchangeSettings, tracking: Tracking, key: Leg
         _is_rival(step, known[other].match, other, key)
     if step.world.stated and proofs.explain(step, key):
         return
-    if legs.amount_of(known[key]) < 0 and _rules(step, tracking, [key]):
+    if legs.amount_of(known[key]) < 0 and rules_on(step, tracking, [key]):
         proofs.ask(step, [key])
 
 
@@ -98,21 +106,19 @@ def matched(
     ident = "|".join(str(part) for key in (givers[0], takers[0]) for part in key)
     late = any(step.world.legs[key].settled for key in givers)
     match = Match(ident, givers, takers, step.now_ms, tuple(rivals), proof)
+    declared.free(step, every)
     for key in every:
         legs.put(step, key, replace(step.world.legs[key], match=ident, stated=()))
-    if match.rivals and not proof and _rules(step, tracking, every):
+    declared.consume(step, tracking, match)
+    if match.rivals and not proof and rules_on(step, tracking, every):
         proofs.ask(step, every)
-    details = (
-        *telling.details_of(step, match),
-        *declared.consume(step, tracking, match),
-        *changes.told_alone(step, every),
-    )
+    details = (*telling.details_of(step, match), *changes.told_alone(step, every))
     if late:
         details = (*details, "It was told before as unmatched: this is where it went.")
     hearers = set(heard)
     if alerts:  # it was told before with another other side: what was told is put right where it is shown
         _correct(step, match, alerts)
-    for rule in [] if alerts else _rules(step, tracking, every):
+    for rule in [] if alerts else rules_on(step, tracking, every):
         if spec_of(rule).tell is Tell.ALL or (late and _was_told(step, rule, givers)):
             headline = telling.moved(step, match)
             alert = telling.event(step, rule, givers[0], headline, details, (*givers[1:], *takers))
@@ -186,7 +192,7 @@ def _settle(step: Step, tracking: Tracking, key: LegKey, within: int, unread: li
     if any(legs.is_open(step.world.legs[one]) for one in back):
         step.note("movement.came_back", key.exchange, f"{telling.label_of(step, key)} {key.asset}")
         return
-    for rule in _rules(step, tracking, [key]):
+    for rule in rules_on(step, tracking, [key]):
         tolerance = spec_of(rule).tolerance
         price = rate(step, key.exchange, key.asset, tolerance.quote)
         if (tolerance.abs and amount.copy_abs() <= tolerance.abs) or tolerance.is_dust(amount, price):
@@ -298,17 +304,6 @@ def _correct(step: Step, match: Match, alerts: tuple[str, ...]) -> None:
                 alert.facts, headline=telling.moved(step, match), details=telling.details_of(step, match)
             )
             step.world.put_alert(replace(alert, facts=facts))
-
-
-def _rules(step: Step, tracking: Tracking, keys: Iterable[LegKey]) -> list[Rule]:
-    """The rules on movements that select one of the legs."""
-    keys = list(keys)
-    return [
-        rule
-        for rule in tracking.movements
-        if rule.asset.match(keys[0].asset)
-        and any(concerns(rule, step.world.accounts[key.account]) for key in keys)
-    ]
 
 
 def _was_told(step: Step, rule: Rule, givers: Iterable[LegKey]) -> bool:

@@ -13,7 +13,7 @@ from rules import health
 from rules.ledger import LegKey, Match
 from rules.model import Severity
 from rules.outcome import Recheck
-from rules.reconciling import legs, movements, proofs, summary
+from rules.reconciling import declared, legs, movements, proofs, summary
 from rules.reconciling import prices as pricing
 from rules.reconciling.tracking import Tracking, tracking_of
 from rules.records import Account
@@ -113,6 +113,7 @@ def _bind(step: Step, tracking: Tracking, gave: LegKey, took: LegKey, one: Trans
 
 def _unbind(step: Step, match: Match) -> list[LegKey]:
     keys = [key for key in (*match.givers, *match.takers) if key in step.world.legs]
+    declared.free(step, keys)
     for key in keys:
         legs.put(step, key, replace(step.world.legs[key], match=""))
     del step.world.matches[match.id]

@@ -12,7 +12,7 @@ from rules.ledger import LegKey, Match
 from rules.lifecycle import fire
 from rules.outcome import Notification, NotificationKind
 from rules.records import Account, Alert, AlertKey, Subject
-from rules.ruleset import Rule
+from rules.ruleset import Expect, Rule
 from rules.step import Step, routed
 from rules.values import EXACT, add
 
@@ -75,7 +75,22 @@ def details_of(step: Step, match: Match) -> tuple[str, ...]:
         legs = [key for key in (*match.givers, *match.takers) if key in step.world.legs]
         parts = [f"{label_of(step, key)} {Decimal(step.world.legs[key].amount):+,f}" for key in legs]
         said.append(f"Together: {', '.join(parts)}.")
-    return tuple(said)
+    return (*said, *declared_as(step, match.givers))
+
+
+def declared_as(step: Step, keys: Iterable[LegKey]) -> tuple[str, ...]:
+    """The declarations that legs have consumed, each as a sentence."""
+    known, keys = step.world.declared, set(keys)
+    return tuple(
+        named_as(expect)
+        for expect in step.ruleset.expects
+        if expect.key in known and known[expect.key].leg in keys
+    )
+
+
+def named_as(expect: Expect) -> str:
+    """A declaration as a sentence without its end."""
+    return f"Declared as “{expect.name}”" + (f": {expect.reason}" if expect.reason else "")
 
 
 def event(

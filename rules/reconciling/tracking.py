@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
-from rules.plan import is_read, wallets_of
+from rules.ledger import LegKey
+from rules.plan import concerns, is_read, wallets_of
 from rules.records import Account, Holding
 from rules.ruleset import ExchangeSettings, Expect, Rule
 from rules.step import Step
@@ -43,6 +45,17 @@ def tracking_of(step: Step, exchange: str) -> Tracking | None:
 def spec_of(rule: Rule) -> Reconciliation:
     """The keys of the rule's own type."""
     return cast("Reconciliation", rule.spec)
+
+
+def rules_on(step: Step, tracking: Tracking, keys: Iterable[LegKey]) -> list[Rule]:
+    """The rules on movements that select one of the legs, which are of one asset."""
+    keys = list(keys)
+    return [
+        rule
+        for rule in tracking.movements
+        if rule.asset.match(keys[0].asset)
+        and any(concerns(rule, step.world.accounts[key.account]) for key in keys)
+    ]
 
 
 def window_ms(step: Step, settings: ExchangeSettings, tracking: Tracking) -> int:

@@ -7,7 +7,7 @@ import pytest
 from rules.model import MASTER_IDENTITY, FailureKind, Identity, Severity
 from rules.patterns import Patterns
 from rules.reconciling.proofs import AHEAD_MS, SLACK_MS
-from rules.ruleset import Expect, NotifierSettings
+from rules.ruleset import Expect, NotifierSettings, Rule
 from rules.statements import MovementKind, Transfer, Transfers
 from tests.engine import T0_MS, Engine, binance, change, low, ms, okx, reconciled, who
 
@@ -478,6 +478,130 @@ def test_a_declared_movement_to_an_account_that_is_not_read_is_consumed() -> Non
     engine = Engine(UNMATCHED, expects=[expect(taker="master")])
     three(engine)
     assert outflows(engine, "70", range(1, 12)) == []
+
+
+PAID = "30 USDT moved from a to outside of the exchange"
+RENT = "Declared as “rent”: rent"
+UNSETTLED = f"{RENT}. Where it went is not known yet."
+
+
+def test_a_declared_payout_is_one_message_where_every_movement_is_told() -> None:
+    engine = Engine(ALL, expects=[expect()])
+    three(engine)
+    assert outflows(engine, "70", range(1, 12)) == [PAID]
+    assert engine.notifications[-1].facts.details == (RENT,)
+
+
+def test_a_declared_inflow_is_one_message_where_every_movement_is_told() -> None:
+    engine = Engine(ALL, expects=[expect(giver=None, taker="a")])
+    three(engine)
+    assert outflows(engine, "130", range(1, 12)) == ["30 USDT moved from outside of the exchange to a"]
+
+
+def test_a_declared_movement_to_an_account_that_is_not_read_names_it() -> None:
+    engine = Engine(ALL, expects=[expect(taker="master")])
+    three(engine)
+    assert outflows(engine, "70", range(1, 12)) == ["30 USDT moved from a to master, which is not read here"]
+
+
+def test_a_declared_payout_that_is_due_in_its_window_is_told_once() -> None:
+    engine = Engine(ALL, expects=[expect(due_ms=T0_MS + ms("2m"))])
+    three(engine)
+    assert outflows(engine, "70", range(1, 12)) == [PAID]
+
+
+def test_a_stated_withdrawal_that_was_declared_is_told_as_the_declared_one() -> None:
+    engine = Engine(ALL, expects=[expect()])
+    three(engine)
+    engine.at("1m").reads("a", USDT="70")
+    states(engine, transfer("a", None, "30", "59s", "W1", "withdrawal"))
+    assert outflows(engine, "70", range(2, 12)) == [PAID]
+    assert engine.notifications[-1].facts.details == (RENT, "The venue states withdrawal W1.")
+
+
+@pytest.mark.parametrize("rules", [(), (UNMATCHED,), (ALL,)])
+def test_the_balance_change_of_a_declared_payout_names_the_declaration(rules: tuple[Rule, ...]) -> None:
+    engine = Engine(*rules, *CHANGES, expects=[expect()])
+    three(engine)
+    outflows(engine, "70", range(1, 12))
+    alone, *more = engine.notifications
+    assert (alone.facts.rule, alone.facts.details) == ("fell", (UNSETTLED,))
+    told = [one.facts.details for one in more]
+    assert told == ([(RENT, f"The change of a was told as {alone.alert}.")] if rules == (ALL,) else [])
+
+
+def test_the_balance_change_of_a_stated_withdrawal_names_its_declaration() -> None:
+    engine = Engine(UNMATCHED, change("fell", "10m", drop="10"), expects=[expect()])
+    three(engine)
+    engine.at("1m").reads("a", USDT="70")
+    states(engine, transfer("a", None, "30", "59s", "W1", "withdrawal"))
+    engine.reads("a", USDT="70")
+    (told,) = engine.notifications
+    assert (told.facts.rule, told.facts.details) == ("fell", (RENT,))
+
+
+def test_only_one_of_two_equal_payouts_is_the_declared_one() -> None:
+    engine = Engine(UNMATCHED, *CHANGES, expects=[expect(giver="*")])
+    three(engine)
+    for minute in range(1, 12):
+        engine.at(f"{minute}m")
+        three(engine, "70", "70")
+        engine.ticks()
+    fell = [one.facts.details for one in engine.notifications if one.facts.rule == "fell"]
+    assert fell == [(UNSETTLED,), ()]
+    unmatched = "30 USDT left b and arrived in no account that is read here within 3m"
+    assert [one for one in headlines(engine) if one.startswith("30")] == [unmatched]
+
+
+def test_a_balance_change_that_waits_is_told_as_the_declared_payout() -> None:
+    rule = reconciled("movements", within="20s", tell="all")
+    engine = Engine(rule, *CHANGES, expects=[expect()])
+    three(engine)
+    engine.at("1m").reads("a", USDT="70")  # b and c are slow: the change waits for them, the payout does not
+    engine.reads("b", USDT="100")
+    engine.ticks("80s")
+    assert headlines(engine) == []
+    engine.reads("c", USDT="100")
+    engine.ticks("30m")
+    assert headlines(engine) == [PAID]
+
+
+@pytest.mark.parametrize("confirm", [1, 2])
+def test_balance_changes_of_a_declared_movement_inside_name_the_declaration(confirm: int) -> None:
+    rules = [
+        change(name, "10m", confirm=confirm, **{way: "10"})
+        for name, way in (("fell", "drop"), ("rose", "rise"))
+    ]
+    engine = Engine(UNMATCHED, *rules, expects=[expect(taker="b")])
+    three(engine)
+    for minute in range(1, 12):
+        engine.at(f"{minute}m")
+        three(engine, "70", "130")
+        engine.ticks()
+    (told,) = engine.notifications
+    assert (told.facts.headline, told.facts.details) == ("30 USDT moved from a to b", (RENT,))
+
+
+def test_what_the_venue_states_takes_nothing_from_a_declared_movement() -> None:
+    engine = Engine(ALL, expects=[expect(taker="b")])
+    three(engine)
+    engine.at("1m")
+    three(engine, "70", "130")
+    states(engine, transfer("a", "b", "30", "59s"))
+    assert set(engine.alert("movements").facts.details) == {RENT, "The venue states it as transfer T1."}
+
+
+def test_a_movement_that_the_venue_corrects_gives_its_declaration_back() -> None:
+    engine = Engine(ALL, expects=[expect(taker="b")])
+    three(engine)
+    engine.at("1m").reads("a", USDT="70")
+    engine.reads("c", USDT="70")
+    engine.reads("b", USDT="130")
+    states(engine, transfer("c", "b", "30", "59s"))
+    assert engine.alert("movements").facts.details == ("The venue states it as transfer T1.",)
+    headlines(engine)
+    engine.ticks("11m")
+    assert headlines(engine)[-1] == "declared movement “rent” did not come: 30 USDT from a to b"
 
 
 def test_an_alias_is_an_account_like_its_label() -> None:
