@@ -67,9 +67,13 @@ def find(total: Decimal, changes: Sequence[Change], window_ms: int, told_ms: int
     # Until it is known how much is moved here, only what is seen quite alone is told early.
     if sum(one.paired for one in changes) < SCALE_LEAST and not _is_alone(off, left):
         off, trifle = set(), ZERO
-    changes = [one for one in changes if one not in off]
-    found = _found(total, changes, [one for one in left if one not in off], window_ms, trifle, told_ms)
-    return replace(found, early=any(one.recent for one in off))
+    rest = [one for one in changes if one not in off]
+    found = _found(total, rest, [one for one in left if one not in off], window_ms, trifle, told_ms)
+    if not any(one.recent for one in off):
+        return found
+    # Where the sum says so with them as well, what leaked was seen before the window.
+    plain = _found(total, changes, left, window_ms, trifle, told_ms)
+    return replace(found, early=not (plain.sure and plain.leak == found.leak))
 
 
 def _found(
