@@ -111,9 +111,7 @@ class Venue(Protocol):
         """
 
     def prices(self, assets: Collection[str], quotes: Collection[str]) -> AsyncIterator[Answer]:
-        """Ask for the public prices of these assets, and of the quotes, in the quotes; nothing where the venue has
-        no such call here.
-        """
+        """Ask for the public prices of these assets, and of the quotes, in the quotes. A refusal is told once."""
 
     def spent(self) -> Mapping[str, object]:
         """Bans and budget use, as JSON values, to be kept across a restart (law 11)."""

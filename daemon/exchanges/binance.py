@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
-from functools import partial
 from typing import ClassVar
 
 from daemon.exchanges.base import Answer, Span, Task
@@ -53,7 +52,6 @@ from rules.model import (
     Reading,
     Row,
 )
-from rules.statements import Prices
 
 UID_WEIGHT, IP_WEIGHT, API_WEIGHT, MINUTE = 180_000, 12_000, 6_000, 60
 LIST_PAGE, SUMMARY_PAGE = 200, 20
@@ -265,18 +263,10 @@ class Binance(Client):
                 async for answer in answers:
                     yield answer
 
-    async def _prices(self, assets: Collection[str], quotes: Collection[str]) -> AsyncGenerator[Answer, None]:
-        if self._refused("prices"):
-            return
-        try:
-            said = await self.call(
-                "prices", (), partial(read_prices, assets=frozenset(assets), quotes=tuple(quotes))
-            )
-        except CallError as error:
-            if self._is_news("prices", error.failure):
-                yield error.failure
-            return
-        yield Prices(self.name, said.began_ms, said.ended_ms, said.value)
+    def _read_prices(
+        self, body: bytes, assets: Collection[str], quotes: Collection[str]
+    ) -> Mapping[tuple[str, str], str]:
+        return read_prices(body, assets, quotes)
 
     async def _examine(self) -> AsyncGenerator[Answer, None]:
         try:

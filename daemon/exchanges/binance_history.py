@@ -19,6 +19,7 @@ from daemon.exchanges.endpoint import Endpoint
 from daemon.exchanges.errors import Malformed
 from daemon.exchanges.found import PAGES_MOST, Call, Found, Source, Walk, fee_of, of_each
 from daemon.exchanges.limits import Limit
+from daemon.exchanges.prices import read_pairs
 from rules.model import MASTER_IDENTITY, Identity
 from rules.statements import MovementKind, Transfer
 
@@ -129,14 +130,11 @@ _universal, read_spot_transfers = decoder(Universal), decoder(list[SpotTransfer]
 _deposits, _withdrawals, _tickers = decoder(list[Deposit]), decoder(list[Withdrawal]), decoder(list[Ticker])
 
 
-def read_prices(body: bytes, assets: Collection[str], quotes: Sequence[str]) -> Mapping[tuple[str, str], str]:
-    """The prices of these assets and of the quotes themselves, in the quotes. Raises Malformed.
-
-    A symbol is base and quote run together: it is looked up, never taken apart.
-    """
-    told = {ticker.symbol: ticker.price for ticker in _tickers(body)}
-    pairs = ((base, quote) for base in sorted({*assets, *quotes}) for quote in quotes if base != quote)
-    return {pair: amount(told["".join(pair)]) for pair in pairs if "".join(pair) in told}
+def read_prices(
+    body: bytes, assets: Collection[str], quotes: Collection[str]
+) -> Mapping[tuple[str, str], str]:
+    """The last prices of these assets and of the quotes themselves, in the quotes. Raises Malformed."""
+    return read_pairs({ticker.symbol: ticker.price for ticker in _tickers(body)}, assets, quotes)
 
 
 class Histories:

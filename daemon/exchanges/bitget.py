@@ -6,7 +6,7 @@ coins it names, and only the end of a complete pass proves what is absent (law 3
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -25,6 +25,7 @@ from daemon.exchanges.bitget_wire import (
     read_coins,
     read_info,
     read_page,
+    read_prices,
     read_time,
 )
 from daemon.exchanges.calling import Params
@@ -72,6 +73,9 @@ class Bitget(Client):
         "master": Endpoint("/api/v2/spot/account/assets", Limit(10, 1), optional=True),
         "list": Endpoint("/api/v2/user/virtual-subaccount-list", Limit(1, 1), optional=True),
         "key": Endpoint("/api/v2/spot/account/info", Limit(1, 1), optional=True),
+        "prices": Endpoint(
+            "/api/v2/spot/market/tickers", Limit(20, 1, "ip"), signed=False, optional=True, local=True
+        ),
         "time": Endpoint("/api/v2/public/time", Limit(20, 1, "ip"), signed=False),
         **HISTORIES,
     }
@@ -250,6 +254,11 @@ class Bitget(Client):
             async with aclosing(self._walked(name, about, walk)) as answers:
                 async for answer in answers:
                     yield answer
+
+    def _read_prices(
+        self, body: bytes, assets: Collection[str], quotes: Collection[str]
+    ) -> Mapping[tuple[str, str], str]:
+        return read_prices(body, assets, quotes)
 
     async def _examine(self) -> AsyncGenerator[Answer, None]:
         try:

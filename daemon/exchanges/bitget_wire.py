@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -34,6 +34,7 @@ from daemon.exchanges.errors import (
     fatal,
     transient,
 )
+from daemon.exchanges.prices import read_pairs
 from rules.model import Identity, ListedAccount, Row
 
 T = TypeVar("T")
@@ -127,6 +128,13 @@ class Info(msgspec.Struct):
     ips: str | list[str] | None = None
 
 
+class Ticker(msgspec.Struct, gc=False):
+    """One row of market/tickers: the last price of a market."""
+
+    symbol: str
+    lastPr: str  # noqa: N815
+
+
 class Time(msgspec.Struct):
     """public/time."""
 
@@ -168,7 +176,7 @@ def enveloped(shape: type[T]) -> Callable[[bytes], T]:
 
 
 _page, _coins, read_accounts = enveloped(list[SubAssets]), enveloped(list[Asset]), enveloped(SubAccounts)
-read_info, _time = enveloped(Info), enveloped(Time)
+read_info, _time, _tickers = enveloped(Info), enveloped(Time), enveloped(list[Ticker])
 
 
 def lasting(body: bytes) -> bytes:
@@ -179,6 +187,13 @@ def lasting(body: bytes) -> bytes:
 def read_time(body: bytes) -> int:
     """The venue's clock in ms. Raises Malformed."""
     return whole(_time(body).serverTime)
+
+
+def read_prices(
+    body: bytes, assets: Collection[str], quotes: Collection[str]
+) -> Mapping[tuple[str, str], str]:
+    """The last prices of these assets and of the quotes themselves, in the quotes. Raises Malformed."""
+    return read_pairs({ticker.symbol: ticker.lastPr for ticker in _tickers(body)}, assets, quotes)
 
 
 def rows_of(coins: Sequence[Asset], before: Mapping[str, Row]) -> Mapping[str, Row]:

@@ -9,19 +9,21 @@ from dataclasses import replace
 from typing import ClassVar
 
 from daemon.exchanges.base import Answer, Span, Task, Usage
-from daemon.exchanges.calling import Caller
+from daemon.exchanges.calling import Caller, Params
 from daemon.exchanges.decode import Memo
 from daemon.exchanges.errors import CallError
 from daemon.exchanges.found import TOLD_OF, Found, Source, Walk
 from daemon.exchanges.gates import Gate
 from daemon.exchanges.restart import Record
 from rules.model import MASTER_IDENTITY, ClockSeen, Identity
+from rules.statements import Prices
 
 
 class Client(Caller):
     """What the three venues have in common. A venue adds its tasks, its listing and its look at the key."""
 
     ACCOUNTS_POOLS: ClassVar[frozenset[str]]  # with one task per account: many go at once
+    PRICES_OF: ClassVar[Params] = ()  # which markets the endpoint "prices" is asked for
 
     @abstractmethod
     def _perform(self, task: Task, *, urgent: bool) -> AsyncGenerator[Answer, None]: ...
@@ -81,9 +83,26 @@ class Client(Caller):
     def prices(self, assets: Collection[str], quotes: Collection[str]) -> AsyncIterator[Answer]:
         return self._answers(self._prices(assets, quotes))
 
+    @abstractmethod
+    def _read_prices(
+        self, body: bytes, assets: Collection[str], quotes: Collection[str]
+    ) -> Mapping[tuple[str, str], str]:
+        """The answer of the endpoint "prices". Raises Malformed."""
+
     async def _prices(self, assets: Collection[str], quotes: Collection[str]) -> AsyncGenerator[Answer, None]:
-        return
-        yield  # a generator of nothing
+        if self._refused("prices"):
+            return
+
+        def read(body: bytes) -> Mapping[tuple[str, str], str]:
+            return self._read_prices(body, frozenset(assets), frozenset(quotes))
+
+        try:
+            said = await self.call("prices", self.PRICES_OF, read)
+        except CallError as error:
+            if self._is_news("prices", error.failure):
+                yield error.failure
+            return
+        yield Prices(self.name, said.began_ms, said.ended_ms, said.value)
 
     async def _walked(self, name: str, about: Source, walk: Walk) -> AsyncGenerator[Answer, None]:
         """One history, walked by `walk`: what it named stands also where the walk came to no end."""

@@ -5,7 +5,7 @@ Limits count per user id and endpoint; calls about sub-accounts count against th
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from typing import ClassVar
 
@@ -27,6 +27,7 @@ from daemon.exchanges.okx_wire import (
     read_accounts,
     read_config,
     read_funding,
+    read_prices,
     read_status,
     read_time,
     read_trading,
@@ -61,11 +62,15 @@ class Okx(Client):
         "list": Endpoint("/api/v5/users/subaccount/list", Limit(2, 2)),
         "key": Endpoint("/api/v5/account/config", Limit(5, 2)),
         "status": Endpoint("/api/v5/system/status", Limit(1, 5, "ip"), signed=False, optional=True),
+        "prices": Endpoint(
+            "/api/v5/market/tickers", Limit(20, 2, "ip"), signed=False, optional=True, local=True
+        ),
         "time": Endpoint("/api/v5/public/time", Limit(10, 2, "ip"), signed=False),
         **HISTORIES,
     }
     CODES: ClassVar[Mapping[str, Verdict]] = CODES
     SUCCESS: ClassVar[str] = "0"
+    PRICES_OF: ClassVar[Params] = (("instType", "SPOT"),)
     ACCOUNTS_POOLS: ClassVar[frozenset[str]] = frozenset({"funding", "trading"})
     # No Retry-After is documented: one window, then longer.
     LIMITED_SECONDS: ClassVar[Sequence[int]] = (2, 4, 8, 16, 32, 60)
@@ -164,6 +169,11 @@ class Okx(Client):
             async with aclosing(self._walked(name, about, walk)) as answers:
                 async for answer in answers:
                     yield answer
+
+    def _read_prices(
+        self, body: bytes, assets: Collection[str], quotes: Collection[str]
+    ) -> Mapping[tuple[str, str], str]:
+        return read_prices(body, assets, quotes)
 
     async def _examine(self) -> AsyncGenerator[Answer, None]:
         try:

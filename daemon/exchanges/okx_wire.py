@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -25,6 +25,7 @@ from daemon.exchanges.errors import (
     codes,
     fatal,
 )
+from daemon.exchanges.prices import read_pairs
 from daemon.exchanges.revising import reviser
 from rules.model import Identity, ListedAccount, Row
 
@@ -134,6 +135,13 @@ class Status(msgspec.Struct):
     end: str = ""
 
 
+class Ticker(msgspec.Struct, gc=False):
+    """One row of market/tickers: the last price of a market, "" before its first trade."""
+
+    instId: str  # noqa: N815
+    last: str
+
+
 FUNDING_FIELDS = ("free", "frozen", "total")
 TRADING_FIELDS = ("total", "free", "frozen", "ordFrozen", "liab", "eq")
 Trade = tuple[Mapping[str, Row], Mapping[str, str] | None]
@@ -154,6 +162,7 @@ def enveloped(row: type[T]) -> Callable[[bytes], list[T]]:
 
 _funding, _trading, _accounts = enveloped(FundingRow), enveloped(Trading), enveloped(SubAccount)
 _config, _time, read_status = enveloped(Config), enveloped(Time), enveloped(Status)
+_tickers = enveloped(Ticker)
 
 
 def read_accounts(body: bytes) -> list[SubAccount]:
@@ -195,6 +204,13 @@ def read_time(body: bytes) -> int:
 def read_config(body: bytes) -> Config:
     """Whose key it is. Raises Malformed."""
     return single(_config(body))
+
+
+def read_prices(
+    body: bytes, assets: Collection[str], quotes: Collection[str]
+) -> Mapping[tuple[str, str], str]:
+    """The last prices of these assets and of the quotes themselves, in the quotes. Raises Malformed."""
+    return read_pairs({ticker.instId: ticker.last for ticker in _tickers(body)}, assets, quotes, "-")
 
 
 def listed(row: SubAccount) -> ListedAccount:

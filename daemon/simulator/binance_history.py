@@ -16,8 +16,9 @@ import msgspec
 
 from daemon.simulator.binance_gate import WHOLE, missing, refusal
 from daemon.simulator.limits import Limit
+from daemon.simulator.markets import markets
 from daemon.simulator.model import Account
-from daemon.simulator.money import ratio, wire
+from daemon.simulator.money import wire
 from daemon.simulator.movements import Movement
 from daemon.simulator.venue import Call, Endpoint
 
@@ -29,8 +30,6 @@ __all__ = ["history_endpoints", "prices"]
 DAY_MS = 86_400_000
 TRANSFER_DAYS, WALLET_DAYS = 7, 90
 TRANSFER_PAGE, WALLET_PAGE = 500, 1000
-PRICE_DECIMALS = 8
-QUOTES = ("USDT", "BTC")
 DONE_DEPOSIT, DONE_WITHDRAWAL = 1, 6
 ACCOUNT_TYPES = {
     "spot": "SPOT",
@@ -60,13 +59,7 @@ def history_endpoints(venue: Binance, ip: Limit, withdrawals: Limit) -> dict[str
 
 def prices(venue: Binance, call: Call) -> bytes:
     """Last prices, one symbol or all; weight 4, as for all."""
-    worth = {coin: price for coin, price in venue.prices.items() if price and coin != "USD"}
-    rows = [
-        {"symbol": coin + quote, "price": wire(ratio(price, worth[quote], PRICE_DECIMALS))}
-        for quote in QUOTES
-        for coin, price in worth.items()
-        if coin != quote and not (coin == "USDT" and quote == "BTC") and quote in worth
-    ]
+    rows = [{"symbol": base + quote, "price": last} for base, quote, last in markets(venue.prices)]
     symbol, symbols = call.parameters.get("symbol"), call.parameters.get("symbols")
     if symbol is None and symbols is None:
         return msgspec.json.encode(rows)

@@ -15,6 +15,7 @@ from daemon.simulator.bitget_history import history_endpoints
 from daemon.simulator.clock import Clock
 from daemon.simulator.keys import Key, check_words
 from daemon.simulator.limits import Limit, Usage, WindowStyle
+from daemon.simulator.markets import markets
 from daemon.simulator.model import Account, Balance
 from daemon.simulator.money import wire
 from daemon.simulator.venue import Call, Endpoint, Refusal, Venue
@@ -23,7 +24,7 @@ __all__ = ["Bitget"]
 
 ASSETS = "/api/v2/spot/account/subaccount-assets"
 VIRTUAL_LIST = "/api/v2/user/virtual-subaccount-list"
-TIME = "/api/v2/public/time"
+TIME, TICKERS = "/api/v2/public/time", "/api/v2/spot/market/tickers"
 ADDRESS_POOL, ADDRESS_LIMIT, ADDRESS_BLOCK_SECONDS = "address", Limit(6_000, 60), 300
 FIRST_CURSOR = 1_000
 
@@ -61,6 +62,7 @@ class Bitget(Venue):
             "/api/v2/spot/account/assets": Endpoint(self._own_assets, Limit(10, 1)),
             "/api/v2/spot/account/info": Endpoint(self._info, Limit(1, 1)),
             **history_endpoints(self),
+            TICKERS: Endpoint(self._tickers, Limit(20, 1), signed=False),
             TIME: Endpoint(self._time, Limit(20, 1), signed=False),
         }
 
@@ -172,6 +174,19 @@ class Bitget(Venue):
             "regisTime": str(self.master.created_ms),
         }
         return _ok(call, info)
+
+    def _tickers(self, call: Call) -> bytes:
+        """Of one market or all."""
+        rows = [
+            {"symbol": base + quote, "lastPr": last, "bidPr": last, "askPr": last, "ts": str(call.now_ms)}
+            for base, quote, last in markets(self.prices)
+        ]
+        symbol = call.parameters.get("symbol")
+        if symbol:
+            rows = [row for row in rows if row["symbol"] == symbol]
+            if not rows:
+                raise refusal(call, 400, "40034", f"Parameter {symbol} does not exist", "parameter")
+        return _ok(call, rows)
 
     def _time(self, call: Call) -> bytes:
         return _ok(call, {"serverTime": str(call.now_ms)})

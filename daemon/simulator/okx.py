@@ -12,6 +12,7 @@ import msgspec
 from daemon.simulator.clock import Clock
 from daemon.simulator.keys import Key, check_words
 from daemon.simulator.limits import Limit, Usage, WindowStyle
+from daemon.simulator.markets import markets
 from daemon.simulator.model import Account, Balance
 from daemon.simulator.money import add, exact, times, wire
 from daemon.simulator.okx_gate import application_refusal, authenticate, gateway_refusal
@@ -23,6 +24,7 @@ __all__ = ["Okx"]
 WHOLE = re.compile(r"[0-9]{1,18}")
 FUNDING, TRADING = "funding", "trading"
 MOST_COINS = 20
+INSTRUMENTS = frozenset({"SPOT", "SWAP", "FUTURES", "OPTION"})
 
 
 def _ok(data: list[dict[str, object]]) -> bytes:
@@ -57,6 +59,7 @@ class Okx(Venue):
             "/api/v5/account/balance": Endpoint(self._own_trading, Limit(10, 2)),
             **history_endpoints(self),
             "/api/v5/account/config": Endpoint(self._config, Limit(5, 2)),
+            "/api/v5/market/tickers": Endpoint(self._tickers, Limit(20, 2), signed=False),
             "/api/v5/public/time": Endpoint(self._time, Limit(10, 2), signed=False),
             "/api/v5/system/status": Endpoint(self._status, Limit(1, 5), signed=False),
         }
@@ -170,6 +173,26 @@ class Okx(Venue):
 
     def _time(self, call: Call) -> bytes:
         return _ok([{"ts": str(call.now_ms)}])
+
+    def _tickers(self, call: Call) -> bytes:
+        """Of all spot markets; this venue has no others."""
+        kind = call.parameters.get("instType")
+        if not kind:
+            raise application_refusal(400, "50014", "Parameter instType can not be empty", "parameter")
+        if kind not in INSTRUMENTS:
+            raise application_refusal(400, "51000", "Parameter instType error", "parameter")
+        rows = [
+            {
+                "instType": kind,
+                "instId": f"{base}-{quote}",
+                "last": last,
+                "askPx": last,
+                "bidPx": last,
+                "ts": str(call.now_ms),
+            }
+            for base, quote, last in markets(self.prices)
+        ]
+        return _ok([dict(row) for row in rows] if kind == "SPOT" else [])
 
     def _status(self, call: Call) -> bytes:
         if not self.under_maintenance:

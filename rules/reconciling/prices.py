@@ -89,9 +89,7 @@ def around(step: Step, exchange: str, began_ms: int, ended_ms: int) -> tuple[lis
 def _direct(prices: Mapping[tuple[str, str], str], asset: str, quote: str) -> Fraction | None:
     if asset == quote:
         return Fraction(1)
-    text = prices.get((asset, quote))
-    if text is not None:
-        return Fraction(text)
-    text = prices.get((quote, asset))
-    inverse = None if text is None else Fraction(text)
-    return 1 / inverse if inverse else None
+    # A price of nothing is no price: it would make anything a trifle.
+    straight = Fraction(prices.get((asset, quote), "0"))
+    inverse = Fraction(prices.get((quote, asset), "0"))
+    return straight or (1 / inverse if inverse else None)

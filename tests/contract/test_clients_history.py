@@ -1,6 +1,7 @@
 """What moved, and prices: the clients against the simulator, whose histories are truth, late, short or refused."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,11 @@ TRANSFERS_PATH = {
     "binance": "/sapi/v1/sub-account/universalTransfer",
     "okx": "/api/v5/asset/subaccount/bills",
     "bitget": "/api/v2/spot/account/sub-main-trans-record",
+}
+TICKERS = {
+    "binance": "/api/v3/ticker/price",
+    "okx": "/api/v5/market/tickers",
+    "bitget": "/api/v2/spot/market/tickers",
 }
 REFUSALS = {
     "binance": '{"code":-1002,"msg":"You are not authorized to execute this request."}',
@@ -261,24 +267,70 @@ async def test_the_time_of_the_venue_is_told_in_our_own(simulator: Simulator) ->
 async def test_prices_are_of_the_assets_that_are_asked_for(
     simulator: Simulator, clients: dict[str, Any]
 ) -> None:
-    told = only(Prices, await gathered(clients["binance"].prices(["ETH", "NOPE"], ["USDT", "BTC"])))
-    assert set(told.prices) == {("BTC", "USDT"), ("ETH", "USDT"), ("ETH", "BTC")}
-    assert told.prices["BTC", "USDT"] == "97350.25000000"
-    assert told.began_ms <= told.ended_ms
-    for kind in ("okx", "bitget"):
-        assert await gathered(clients[kind].prices(["ETH"], ["USDT"])) == []
+    for kind in VENUES:
+        told = only(Prices, await gathered(clients[kind].prices(["ETH", "NOPE"], ["USDT", "BTC"])))
+        assert set(told.prices) == {("BTC", "USDT"), ("ETH", "USDT"), ("ETH", "BTC")}
+        assert told.prices["BTC", "USDT"] == "97350.25000000"
+        assert told.began_ms <= told.ended_ms
+
+
+@pytest.mark.parametrize("last", ["", "0", "0.00000000"])
+async def test_a_market_that_was_never_traded_has_no_price(
+    simulator: Simulator, clients: dict[str, Any], last: str
+) -> None:
+    bodies = {
+        "binance": [{"symbol": "NEWUSDT", "price": last}, {"symbol": "BTCUSDT", "price": "5"}],
+        "okx": [{"instId": "NEW-USDT", "last": last}, {"instId": "BTC-USDT", "last": "5"}],
+        "bitget": [{"symbol": "NEWUSDT", "lastPr": last}, {"symbol": "BTCUSDT", "lastPr": "5"}],
+    }
+    for kind, rows in bodies.items():
+        body = rows if kind == "binance" else {"code": "0" if kind == "okx" else "00000", "data": rows}
+        simulator.venues[kind].faults.add(Fault(path=TICKERS[kind], status=200, body=json.dumps(body)))
+        told = only(Prices, await gathered(clients[kind].prices(["NEW"], ["USDT", "BTC"])))
+        assert told.prices == {("BTC", "USDT"): "5"}
+
+
+@pytest.mark.parametrize("last", ["5,0", "-5", "NaN", "1e999999"])
+async def test_prices_that_cannot_be_read_are_none_and_say_why(
+    simulator: Simulator, clients: dict[str, Any], last: str
+) -> None:
+    bodies = {
+        "binance": f'[{{"symbol":"BTCUSDT","price":"{last}"}}]',
+        "okx": f'{{"code":"0","data":[{{"instId":"BTC-USDT","last":"{last}"}}]}}',
+        "bitget": f'{{"code":"00000","data":[{{"symbol":"BTCUSDT","lastPr":"{last}"}}]}}',
+    }
+    for kind, body in bodies.items():
+        simulator.venues[kind].faults.add(Fault(path=TICKERS[kind], status=200, body=body))
+        failure = only(Failure, await gathered(clients[kind].prices(["BTC"], ["USDT"])))
+        assert "is not a price" in failure.reason
+        assert not failure.stops
 
 
 async def test_refused_prices_stop_nothing_and_are_told_once(
     simulator: Simulator, clients: dict[str, Any]
 ) -> None:
-    simulator.venues["binance"].faults.add(
-        Fault(path="/api/v3/ticker/price", status=451, body='{"code":0,"msg":"restricted location"}')
-    )
-    failure = only(Failure, await gathered(clients["binance"].prices(["ETH"], ["USDT"])))
-    assert failure.kind is FailureKind.ENDPOINT
-    assert not failure.stops
-    assert await gathered(clients["binance"].prices(["ETH"], ["USDT"])) == []
+    codes = {"binance": "0", "okx": "50038", "bitget": "40068"}
+    for kind, code in codes.items():
+        body = json.dumps({"code": code, "msg": "restricted location"})
+        simulator.venues[kind].faults.add(Fault(path=TICKERS[kind], status=451, body=body))
+        failure = only(Failure, await gathered(clients[kind].prices(["ETH"], ["USDT"])))
+        assert failure.kind is FailureKind.ENDPOINT
+        assert not failure.stops
+        assert await gathered(clients[kind].prices(["ETH"], ["USDT"])) == []
+
+
+async def test_law_11_prices_keep_to_the_limits_of_the_venue() -> None:
+    async with Simulator(1, 1, 1) as simulator:
+        for kind in ("okx", "bitget"):
+            client = client_of(simulator, kind)
+            await client.open()
+            try:
+                asked = [asyncio.create_task(gathered(client.prices(["ETH"], ["USDT"]))) for _ in range(30)]
+                for answers in await asyncio.gather(*asked):
+                    assert only(Prices, answers).prices["ETH", "USDT"]
+            finally:
+                await client.close()
+            assert not simulator.venues[kind].records.refused
 
 
 async def test_law_11_histories_keep_to_the_limits_of_the_venue() -> None:

@@ -109,6 +109,26 @@ async def test_binance_prices_are_those_of_its_own_valuations(simulator: Simulat
     assert (await binance.send("/api/v3/ticker/price?symbol=NOPE")).code == -1121
 
 
+async def test_okx_tells_the_prices_of_its_spot_markets(simulator: Simulator, okx: Client) -> None:
+    simulator.venues["okx"].set_price("BTC", "100000")
+    tickers = "/api/v5/market/tickers"
+    rows = {row["instId"]: row["last"] for row in (await okx.send(f"{tickers}?instType=SPOT")).json["data"]}
+    assert rows["BTC-USDT"] == "100000.00000000"
+    assert (await okx.send(f"{tickers}?instType=SWAP")).json["data"] == []
+    assert (await okx.send(tickers)).json["code"] == "50014"
+    assert (await okx.send(f"{tickers}?instType=NOPE")).json["code"] == "51000"
+
+
+async def test_bitget_tells_the_price_of_one_market_or_all(simulator: Simulator, bitget: Client) -> None:
+    simulator.venues["bitget"].set_price("BTC", "100000")
+    tickers = "/api/v2/spot/market/tickers"
+    rows = {row["symbol"]: row["lastPr"] for row in (await bitget.send(tickers)).json["data"]}
+    assert rows["BTCUSDT"] == "100000.00000000"
+    (only,) = (await bitget.send(f"{tickers}?symbol=BTCUSDT")).json["data"]
+    assert only["lastPr"] == rows["BTCUSDT"]
+    assert (await bitget.send(f"{tickers}?symbol=NOPE")).json["code"] == "40034"
+
+
 async def test_an_omitted_coin_is_missing_from_quantities_and_stays_in_the_valuation(
     simulator: Simulator, binance: Client
 ) -> None:

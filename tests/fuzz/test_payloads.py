@@ -19,6 +19,7 @@ from daemon.simulator.venue import Venue
 from rules.judge import judge
 from rules.model import Failure, FailureKind, Reading
 from rules.ruleset import RulesAccepted, Ruleset
+from rules.statements import Prices
 from rules.world import World
 from state import Entry, Store
 from tests.contract.clients_support import gathered
@@ -62,6 +63,7 @@ def answers_of(kind: str, model: Venue, path: str, body: bytes, **spoilt: Any) -
             wire.asked = 0
             said = await gathered(client.examine())
             said += await gathered(client.listing())
+            said += await gathered(client.prices(["ETH", "SHADY"], ["USDT", "BTC"]))
             for task in client.tasks(identities(kind, model)):
                 said += await gathered(client.perform(task))
         await client.close()
@@ -178,6 +180,8 @@ def _assert_sound(answer: Any) -> None:
             assert len(row) == len(answer.fields)
             assert all(not amount or Decimal(amount).is_finite() for amount in row)
         assert all(Decimal(value).is_finite() for value in (answer.values or {}).values())
+    if isinstance(answer, Prices):
+        assert all(Decimal(price) > 0 for price in answer.prices.values())
     if isinstance(answer, Failure):
         assert isinstance(answer.kind, FailureKind)
         assert answer.reason
