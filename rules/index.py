@@ -39,6 +39,7 @@ class Memory:
     uncovered: dict[tuple[str, str], set[tuple[int, str]]] = field(default_factory=dict)
     priced: dict[str, set[str]] = field(default_factory=dict)
     prices_asked_ms: dict[str, int] = field(default_factory=dict)
+    prices_of: dict[str, set[str]] = field(default_factory=dict)
     ended_ids: dict[str, int] = field(default_factory=dict)
 
 
@@ -52,9 +53,10 @@ class Index:
     of, by the key without its asset, and `asked` the same by what rules mean; `sums` what that comes to, and
     `unknown_part` one of them that was unknown at the last look; `plans` and `filed` are the compiled rules;
     `contested` tells that some name belonged to two accounts; `read_counts` how many accounts of an exchange were
-    looked at, and how many of these are read; `tracking`, `legs`, `uncovered`, `priced` and `prices_asked_ms` belong
-    to reconciliation: what it follows on each exchange, the legs by amount, the parts that a round has not covered
-    yet, the assets whose prices are asked for, and when that was last done. From `allows_until_ms` on some allow
+    looked at, and how many of these are read; `tracking`, `legs`, `uncovered`, `priced`, `prices_of` and
+    `prices_asked_ms` belong to reconciliation: what it follows on each exchange, the legs by amount, the parts that a
+    round has not covered yet, the assets that the summary compares, those whose prices were ever asked for, and when
+    that was last done. From `allows_until_ms` on some allow
     grants nothing any more. `lines` finds by the identity of its rows what `rules.repeats` expects to be said again.
     """
 
@@ -80,6 +82,7 @@ class Index:
         "plans",
         "priced",
         "prices_asked_ms",
+        "prices_of",
         "read_counts",
         "rules",
         "sums",
@@ -107,6 +110,7 @@ class Index:
         self.last_success_ms: dict[str, int] = {}
         self.legs: object = None
         self.prices_asked_ms: dict[str, int] = {}
+        self.prices_of: dict[str, set[str]] = {}
         self.wallets: dict[int, set[str]] = {}
         self.valued: dict[int, set[str]] = {}
         self.forget_judged()
@@ -163,6 +167,7 @@ class Index:
             uncovered={place: parts.copy() for place, parts in self.uncovered.items()},
             priced={name: assets.copy() for name, assets in self.priced.items()},
             prices_asked_ms=self.prices_asked_ms.copy(),
+            prices_of={name: assets.copy() for name, assets in self.prices_of.items()},
             ended_ids=self.ended_ids.copy(),
         )
 
@@ -181,6 +186,7 @@ class Index:
         self.uncovered = {place: parts.copy() for place, parts in memory.uncovered.items()}
         self.priced = {name: assets.copy() for name, assets in memory.priced.items()}
         self.prices_asked_ms = memory.prices_asked_ms.copy()
+        self.prices_of = {name: assets.copy() for name, assets in memory.prices_of.items()}
         self.ended_ids = memory.ended_ids.copy()
 
     def look_soon(self) -> None:

@@ -16,7 +16,7 @@ from rules.lifecycle import end
 from rules.patterns import Patterns
 from rules.plan import AccountPlan, concerns, is_read, wallets_of
 from rules.reconciling import breaks, groups, leaks, legs, proofs, telling
-from rules.reconciling.prices import rate
+from rules.reconciling.prices import is_dust
 from rules.reconciling.tracking import (
     SWEEPS_IN_FLIGHT,
     Tracking,
@@ -224,7 +224,7 @@ def _is_nothing(step: Step, rule: Rule, place: SheetKey, amount: Decimal) -> boo
         held = _held(step, rule, place)
         if held is not None and tolerance.is_share(amount, held):
             return True
-    return tolerance.is_dust(amount, rate(step, place.exchange, place.asset, tolerance.quote))
+    return is_dust(step, place.exchange, place.asset, amount, tolerance)
 
 
 def _held(step: Step, rule: Rule, place: SheetKey) -> Decimal | None:

@@ -18,7 +18,7 @@ from rules.patterns import Patterns
 from rules.plan import AccountPlan, concerns, is_read, wallets_of
 from rules.reconciling import breaks
 from rules.reconciling.finding import Standing
-from rules.reconciling.prices import rate
+from rules.reconciling.prices import is_dust
 from rules.reconciling.tracking import spec_of
 from rules.records import Account, AlertKey, Holding, Subject
 from rules.ruleset import DAY_MS, Rule, Ruleset
@@ -162,8 +162,7 @@ def _agree(step: Step, rule: Rule, row: BookRow, ours: Decimal) -> bool:
     tolerance, theirs = spec_of(rule).tolerance, Decimal(row.amount)
     if tolerance.allows(ours, theirs):
         return True
-    price = rate(step, row.exchange, row.asset, tolerance.quote)
-    return tolerance.is_dust(EXACT.subtract(ours, theirs), price)
+    return is_dust(step, row.exchange, row.asset, EXACT.subtract(ours, theirs), tolerance)
 
 
 def _as_of(

@@ -13,7 +13,7 @@ from itertools import combinations
 from rules.ledger import Leg, LegKey, Match
 from rules.plan import concerns
 from rules.reconciling import changes, declared, forgetting, legs, proofs, telling
-from rules.reconciling.prices import rate
+from rules.reconciling.prices import FIRST_WAIT_MS, is_awaited, is_dust
 from rules.reconciling.tracking import (
     Tracking,
     parts_read,
@@ -32,7 +32,7 @@ from rules.values import add, figure
 UNREAD_MOST_MS = HOUR_MS
 """So long an outflow waits for accounts that cannot be read; then it is told as one whose way is not known."""
 
-LOOK_AGAIN_MS = 5_000
+LOOK_AGAIN_MS, PRICE_AGAIN_MS = 5_000, 1_000
 SUMMED_MOST = 14
 """Of more unexplained changes than this no sums are tried: some of them would fit by chance."""
 
@@ -76,6 +76,7 @@ def arrived(step: Step, settings: ExchangeSettings, tracking: Tracking, key: Leg
         return
     if legs.amount_of(known[key]) < 0 and rules_on(step, tracking, [key]):
         proofs.ask(step, [key])
+        _may_be_dust(step, tracking, key)
 
 
 def _foretold(step: Step, tracking: Tracking, key: LegKey, near: Iterable[LegKey]) -> bool:
@@ -181,6 +182,9 @@ def _settle(step: Step, tracking: Tracking, key: LegKey, within: int, unread: li
     amount, gone = legs.amount_of(leg), proofs.withdrawals(step, key)
     if not gone and _sums(step, tracking, key, within):
         return
+    if amount < 0 and step.now_ms < key.at_ms + within + FIRST_WAIT_MS and _may_be_dust(step, tracking, key):
+        step.world.index.due(step.now_ms + PRICE_AGAIN_MS)
+        return
     legs.put(step, key, replace(leg, settled=True))
     if amount > 0 or (leg.stated and not gone):
         return
@@ -194,10 +198,24 @@ def _settle(step: Step, tracking: Tracking, key: LegKey, within: int, unread: li
         return
     for rule in rules_on(step, tracking, [key]):
         tolerance = spec_of(rule).tolerance
-        price = rate(step, key.exchange, key.asset, tolerance.quote)
-        if (tolerance.abs and amount.copy_abs() <= tolerance.abs) or tolerance.is_dust(amount, price):
+        if tolerance.abs and amount.copy_abs() <= tolerance.abs:
+            continue
+        if is_dust(step, key.exchange, key.asset, amount, tolerance):
             continue
         telling.event(step, rule, key, _unmatched(step, key, within, unread), _why(step, key))
+
+
+def _may_be_dust(step: Step, tracking: Tracking, key: LegKey) -> bool:
+    """Whether the first price of the asset is under way, which may tell that nobody needs to hear of the leg.
+
+    It is asked for as soon as the leg is seen, so that it is mostly known by the end of the window.
+    """
+    amount, waits = legs.amount_of(step.world.legs[key]), False
+    for rule in rules_on(step, tracking, [key]):
+        tolerance = spec_of(rule).tolerance
+        if not is_dust(step, key.exchange, key.asset, amount, tolerance):
+            waits |= is_awaited(step, key.exchange, key.asset, tolerance)
+    return waits
 
 
 def _waits(leg: Leg) -> bool:

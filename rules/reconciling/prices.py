@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from fractions import Fraction
 
 from rules.outcome import PricesWanted
+from rules.ruleset import HOUR_MS, MINUTE_MS
 from rules.statements import Prices
 from rules.step import Step
+from rules.types.reconciliation import Reconciliation, Tolerance
 
 BRIDGES = ("USDT", "BTC", "USDC", "FDUSD", "BUSD", "TUSD")
 """Coins through which an asset without a pair of its own is priced, the first that serves."""
 
 ASK_AGAIN_MS = 10_000
 ASK_NOW_MS = 250
+
+KEPT_MS = 5 * MINUTE_MS
+"""So long a price serves to tell what a difference is worth before the next one is asked for."""
+
+GOOD_MS = HOUR_MS
+"""A price that could not be renewed for so long is none."""
+
+FIRST_WAIT_MS = 15_000
+"""What a price may yet explain waits so long for the first one."""
 
 EARLIER_MOST = 8
 """Readings of the prices that are kept before the newest one."""
@@ -44,19 +56,70 @@ def rate_of(prices: Mapping[tuple[str, str], str], asset: str, quote: str) -> Fr
 def want(
     step: Step, exchange: str, assets: frozenset[str], quotes: frozenset[str], *, now: bool = False
 ) -> None:
-    """Ask for prices where the last ones are older than a poll, or at once where a difference waits for them."""
+    """Ask for prices where the last ones are older than a poll, or at once where a difference waits for them.
+
+    Those of every asset that was ever asked for come along: what is told of the last prices stays true of all.
+    """
     settings, known = step.exchange(exchange), step.world.prices.get(exchange)
     if settings is None or not assets:
         return
-    asked = step.world.index.prices_asked_ms
+    asked, every = step.world.index.prices_asked_ms, step.world.index.prices_of.setdefault(exchange, set())
     age_ms = step.now_ms - (known.ended_ms if known is not None else 0)
     again_ms = step.now_ms - asked.get(exchange, 0)
-    if (not now and age_ms < settings.poll_every_ms) or 0 <= again_ms < (ASK_NOW_MS if now else ASK_AGAIN_MS):
+    wished = [place for place, one in enumerate(step.outcome.prices) if one.exchange == exchange]
+    if not wished and (
+        (not now and age_ms < settings.poll_every_ms) or 0 <= again_ms < (ASK_NOW_MS if now else ASK_AGAIN_MS)
+    ):
         return
     asked[exchange] = step.now_ms
-    step.outcome.prices.append(
-        PricesWanted(exchange, tuple(sorted(assets)), tuple(sorted(quotes | set(BRIDGES))))
-    )
+    every |= assets
+    quotes = quotes | set(BRIDGES) | _compared_in(step, exchange)
+    if wished:
+        del step.outcome.prices[wished[0]]
+    step.outcome.prices.append(PricesWanted(exchange, tuple(sorted(every)), tuple(sorted(quotes))))
+
+
+def is_dust(step: Step, exchange: str, asset: str, amount: Decimal, tolerance: Tolerance) -> bool:
+    """Whether an amount is worth at most `dust_value` by the last price, which is asked for where it is not known."""
+    if tolerance.dust_value is None:
+        return False
+    _keep(step, exchange, asset, tolerance.quote)
+    return tolerance.is_dust(amount, _good(step, exchange, asset, tolerance.quote))
+
+
+def is_awaited(step: Step, exchange: str, asset: str, tolerance: Tolerance) -> bool:
+    """Whether the worth of an asset was asked for a moment ago, and nothing was told since."""
+    if tolerance.dust_value is None or _good(step, exchange, asset, tolerance.quote) is not None:
+        return False
+    asked_ms, known = step.world.index.prices_asked_ms.get(exchange, 0), step.world.prices.get(exchange)
+    told = known is not None and known.began_ms >= asked_ms and asset in step.world.index.prices_of[exchange]
+    return not told and step.now_ms < asked_ms + FIRST_WAIT_MS
+
+
+def _keep(step: Step, exchange: str, asset: str, quote: str) -> None:
+    """Ask for the price of an asset that was not asked for yet, or not for a while."""
+    index = step.world.index
+    again_ms = step.now_ms - index.prices_asked_ms.get(exchange, 0)
+    if asset != quote and not (asset in index.prices_of.get(exchange, ()) and 0 <= again_ms < KEPT_MS):
+        want(step, exchange, frozenset({asset}), frozenset({quote}), now=True)
+
+
+def _good(step: Step, exchange: str, asset: str, quote: str) -> Fraction | None:
+    """The last price, unless it is too old to say what an amount is worth."""
+    known = step.world.prices.get(exchange)
+    fresh = known is not None and step.now_ms - known.ended_ms < GOOD_MS
+    return rate_of(known.prices if known is not None and fresh else {}, asset, quote)
+
+
+def _compared_in(step: Step, exchange: str) -> set[str]:
+    """The coins in which rules on the exchange measure a worth."""
+    return {
+        rule.spec.tolerance.quote
+        for rule in step.ruleset.rules
+        if isinstance(rule.spec, Reconciliation)
+        and rule.spec.tolerance.dust_value is not None
+        and rule.exchange.match(exchange)
+    }
 
 
 def taken(step: Step, said: Prices) -> None:
