@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from aiohttp import web
 
@@ -77,6 +78,7 @@ def _bytes(body: bytes | str) -> bytes:
     return body.encode() if isinstance(body, str) else body
 
 
+@lru_cache(maxsize=2)
 def _gzip_spaces(unpacked_bytes: int) -> bytes:
     """A small body that unpacks to spaces, which are valid JSON white space, built without holding them."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)

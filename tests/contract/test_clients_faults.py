@@ -23,7 +23,7 @@ PAGES = "/api/v2/spot/account/subaccount-assets"
 
 @pytest.fixture(autouse=True)
 def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Caller, "TIMEOUTS", Timeouts(connect=0.3, silence=0.3, total=0.6))
+    monkeypatch.setattr(Caller, "TIMEOUTS", Timeouts(connect=1, silence=1, total=2))
 
 
 @pytest.fixture
@@ -70,11 +70,11 @@ async def one(client: Any, task: Any) -> Any:
 @pytest.mark.parametrize(
     "fault, kind, reason",
     [
-        (Fault(end="hang"), FailureKind.TRANSIENT, "no answer for 0.3 s"),
+        (Fault(end="hang"), FailureKind.TRANSIENT, "no answer for 1 s"),
         (Fault(end="reset"), FailureKind.TRANSIENT, "the connection was reset"),
         (Fault(end="close"), FailureKind.TRANSIENT, "the connection was closed without an answer"),
         (Fault(end="cut"), FailureKind.TRANSIENT, "the answer broke off"),
-        (Fault(end="drip"), FailureKind.TRANSIENT, "no complete answer within 0.6 s"),
+        (Fault(end="drip"), FailureKind.TRANSIENT, "no complete answer within 2 s"),
         (Fault(transform=lambda b: b[: len(b) // 2]), FailureKind.MALFORMED, "not JSON"),
         (Fault(body=""), FailureKind.MALFORMED, "not JSON"),
         (Fault(body="{}"), FailureKind.MALFORMED, "another shape"),
