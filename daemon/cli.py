@@ -44,6 +44,7 @@ COMMANDS: Final = {
     "replay": ("daemon.commands.replay", "Fold recorded history again, also under other rules."),
     "silence": ("daemon.commands.silence", "Silence alerts for a while: add, list, end."),
     "ack": ("daemon.commands.ack", "Say that you have seen an alert."),
+    "note": ("daemon.commands.note", "Write down something about an alert."),
     "notifications": ("daemon.commands.notifications", "List what is told to whom; send dead ones again."),
     "notify-test": ("daemon.commands.notify_test", "Send a test message through every notifier."),
     "reconcile": ("daemon.commands.reconcile", "Compare what should agree: does the money add up?"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from notifiers.message import Item, Kept, Message
 from rules import standing
 from rules.outcome import NotificationKind
+from rules.telling import facts_of
 from rules.world import Alert, World
 from state import outbox
 
@@ -26,6 +27,6 @@ def as_kept(world: World, alert: Alert, told: bool) -> Kept:  # noqa: FBT001  of
         return 0 if now is None else standing.shown_since_ms(world, now)
 
     item = Item(
-        alert.id, NotificationKind.FIRING, alert.severity, alert.facts, alert.fired_ms or alert.since_ms
+        alert.id, NotificationKind.FIRING, alert.severity, facts_of(alert), alert.fired_ms or alert.since_ms
     )
     return Kept(item, told, shown_since_ms)

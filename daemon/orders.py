@@ -15,10 +15,14 @@ from notifiers.times import moment, zone
 from rules.ruleset import Silence
 from rules.silences import covers
 from state.ordered import MessageRow
+from state.orders import NOTES_MOST
 from state.queries import MOST_ROWS, AlertRow
 from state.store import Store
 
 NAME_MOST = 100
+
+NOTE_MOST = 300
+"""Characters of a note: a message shows it whole."""
 
 _ID = re.compile(r"(?=.*[0-9])[0-9A-Z]{4,8}", re.ASCII)
 
@@ -61,6 +65,14 @@ def check_by(text: str) -> str:
     return name
 
 
+def check_note(text: str) -> str:
+    """What a note says. Raises InvalidOrderError for one that says nothing, or not on one line."""
+    said = text.strip()
+    if not said or not said.isprintable() or len(said) > NOTE_MOST:
+        raise InvalidOrderError("text", f"must be one line of 1 to {NOTE_MOST} printable characters")
+    return said
+
+
 def ack(store: Store, alert_id: str, by: str, now_ms: int) -> AlertRow:
     """A person has seen a firing alert: durable when it returns. Raises OrderError."""
     who = check_by(by)
@@ -69,6 +81,15 @@ def ack(store: Store, alert_id: str, by: str, now_ms: int) -> AlertRow:
         return row
     row = find_alert(store, alert_id)  # it may have ended meanwhile
     raise RefusedOrderError(f"{row.alert.id} is {_said(row, now_ms)}: only a firing alert can be acked")
+
+
+def note(store: Store, alert_id: str, text: str, by: str, now_ms: int) -> AlertRow:
+    """A person writes something about an alert, open or ended: durable when it returns. Raises OrderError."""
+    who, said = check_by(by), check_note(text)
+    row = find_alert(store, alert_id)
+    if not store.note(row.alert.id, said, who, now_ms):
+        raise RefusedOrderError(f"{row.alert.id} has {NOTES_MOST} notes: there is no room for more")
+    return row
 
 
 def silence(store: Store, made: Silence, now_ms: int) -> Silenced:

@@ -11,6 +11,7 @@ from daemon.silencing import selection_of
 from daemon.snapshot import ExchangeView
 from rules.facts import Facts
 from rules.outcome import Transition
+from rules.records import Note
 from rules.ruleset import Silence
 from rules.world import Account
 from state.codec import from_json
@@ -67,9 +68,15 @@ def plain_alert(row: AlertRow) -> dict[str, Any]:
         "told": sorted(alert.told),
         "acked": iso(alert.acked_ms),
         "acked_by": alert.acked_by or None,
+        "notes": [plain_note(one) for one in row.notes],
         "runbook": facts.runbook or None,
         "description": facts.description or None,
     }
+
+
+def plain_note(note: Note) -> dict[str, Any]:
+    """What a person wrote about an alert."""
+    return {"at": iso(note.at_ms), "by": note.by, "text": note.text}
 
 
 def told_facts(row: AlertRow) -> Facts:
@@ -238,10 +245,12 @@ def _plain_attempt(tried: Tried) -> dict[str, Any]:
 
 
 def _plain_order(order: Order) -> dict[str, Any]:
-    what = {"ack": "alert", "retry": "message", "rules": "digest"}.get(order.kind, "silence")
+    what = {"ack": "alert", "note": "alert", "retry": "message", "rules": "digest"}.get(order.kind, "silence")
     told: dict[str, Any] = {"event": order.kind, what: order.subject, "by": order.by}
     if order.kind == "rules":
         return told | {"changed": order.body}
+    if order.kind == "note":
+        return told | {"text": order.body}
     made = silence_in(order)
     if made is not None:
         told |= {"silences": selection_of(made), "until": iso(made.until_ms), "reason": made.reason}

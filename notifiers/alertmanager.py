@@ -194,6 +194,7 @@ def _alertname(item: Item) -> str:
 def _annotations(item: Item, a: View, message_id: str) -> Iterator[tuple[str, str]]:
     yield "summary", f"{words_of(a)} {render('line', a=a, where=True)}".rstrip(" ·")
     yield "description", tidy(" · ".join([*a.details, a.description, a.reason]).strip(" ·"), _MOST_UNITS)
+    yield "note", a.note
     yield from (("runbook_url", a.runbook), ("alert", item.alert_id), ("message", message_id))
 
 

@@ -58,7 +58,19 @@ _TEXTS: Final = (
         "before_at",
         "difference",
     ),
-    *("since", "held", "until", "read_ago", "fired", "lasted", "reason", "history", "runbook", "description"),
+    *(
+        "since",
+        "held",
+        "until",
+        "read_ago",
+        "fired",
+        "lasted",
+        "reason",
+        "note",
+        "history",
+        "runbook",
+        "description",
+    ),
     *("happened", "delayed", "link", "id", "message", "builtin"),
 )
 VARIABLES: Final = (*_TEXTS, *_LISTS)

@@ -21,6 +21,7 @@ DELAYED_AFTER_MS = 120_000
 
 LABEL_UNITS = 80
 TEXT_UNITS = 300
+NOTE_UNITS = 600  # whole, however wide its characters are
 _MOST_SHOWN = 8  # of wallets, identifiers, other figures and details
 
 
@@ -79,6 +80,7 @@ class View:
     not_watched: tuple[str, ...]
     details: tuple[str, ...]
     identifiers: tuple[str, ...]
+    note: str
     runbook: str
     description: str
     happened: str
@@ -143,6 +145,7 @@ def view(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
         not_watched=tuple(name(x) for x in facts.not_watched[:_MOST_SHOWN]) if firing else (),
         details=tuple(tidy(x, TEXT_UNITS) for x in facts.details[:_MOST_SHOWN]),
         identifiers=tuple(name(x) for x in facts.identifiers[:_MOST_SHOWN] if x != facts.label),
+        note=_note(facts, at(facts.note_ms), reader),
         runbook=tidy(facts.runbook, TEXT_UNITS),
         description=tidy(facts.description, TEXT_UNITS),
         happened=at(item.created_ms),
@@ -183,6 +186,13 @@ def _has_chart(item: Item, reader: Reader) -> bool:
 def is_charted(item: Item) -> bool:
     """Whether it tells of a figure that has a course."""
     return item.facts.value is not None and bool(item.facts.field) and item.kind is not NotificationKind.TEST
+
+
+def _note(facts: Facts, at: str, reader: Reader) -> str:
+    """The last thing that a person wrote about it, and who when."""
+    if not facts.note:
+        return ""
+    return f"{tidy(facts.note_by, reader.name_units)} at {at}: {tidy(facts.note, NOTE_UNITS)}"
 
 
 def _difference(facts: Facts) -> str:

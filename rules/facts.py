@@ -15,7 +15,8 @@ class Facts:
     `wallet` is "" where the rule judges the sum of the wallets in `wallets`. `value` is the judged figure,
     `before` the one that it followed, with the end of its reading in `before_ms`. `readings` is how many
     readings in a row agree. `also` are other known figures of the same account as (wallet, asset, field,
-    figure). `details` are further sentences of the rule type, complete and ready to be read.
+    figure). `note` is the last one that a person wrote about the alert. `details` are further sentences of the rule
+    type, complete and ready to be read.
     """
 
     rule: str
@@ -52,5 +53,8 @@ class Facts:
     not_watched: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
     identifiers: tuple[str, ...] = ()
+    note: str = ""
+    note_by: str = ""
+    note_ms: int | None = None
     runbook: str = ""
     description: str = ""

@@ -21,6 +21,7 @@ from rules.model import (
     Listing,
     Maintenance,
     MasterSeen,
+    Noted,
     Pass,
     Reading,
     RulesRejected,
@@ -49,6 +50,7 @@ Input: TypeAlias = (
     | ClockSeen
     | Maintenance
     | Acked
+    | Noted
     | SilenceMade
     | SilenceEnded
     | DeliveryDied
@@ -102,6 +104,7 @@ _JUDGES: dict[type, Callable[[Step, Any], None]] = {
     RulesRejected: health.rules_rejected,
     Start: _start,
     Acked: orders.ack,
+    Noted: orders.note,
     SilenceMade: orders.silence,
     SilenceEnded: orders.unsilence,
     DeliveryDied: orders.died,

@@ -28,6 +28,7 @@ __all__ = [
     "Listing",
     "Maintenance",
     "MasterSeen",
+    "Noted",
     "Pass",
     "Reading",
     "Row",
@@ -257,6 +258,16 @@ class Acked:
     at_ms: int
     alert: str
     by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A person wrote down something about an alert, for whoever looks at it next."""
+
+    at_ms: int
+    alert: str
+    by: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

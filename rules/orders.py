@@ -1,4 +1,4 @@
-"""What people and the outbox say: acks, silences, and notifiers that do not take their messages."""
+"""What people and the outbox say: acks, notes, silences, and notifiers that do not take their messages."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from rules.builtin import raise_alert, settle
 from rules.builtin_names import NOTIFICATION
-from rules.model import Acked, DeliveryDied, DeliveryWorks, Severity, SilenceEnded
-from rules.records import Alert, Subject
+from rules.model import Acked, DeliveryDied, DeliveryWorks, Noted, Severity, SilenceEnded
+from rules.records import Alert, Note, Subject
 from rules.ruleset import Silence, SilenceMade
 from rules.silences import active, covers, silenced_by
 from rules.step import Step
@@ -24,6 +24,14 @@ def ack(step: Step, acked: Acked) -> None:
                     alert, acked_ms=acked.at_ms, acked_by=acked.by, escalate_at_ms=None, remind_at_ms=None
                 )
             )
+            return
+
+
+def note(step: Step, noted: Noted) -> None:
+    """From now on whatever is told of the alert says it, too. Of one that has ended it is on record alone."""
+    for alert in step.world.alerts.values():
+        if alert.id == noted.alert:
+            step.world.put_alert(replace(alert, note=Note(noted.at_ms, noted.by, noted.text)))
             return
 
 

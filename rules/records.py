@@ -197,13 +197,22 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What a person wrote about an alert: one line."""
+
+    at_ms: int
+    by: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """One open alert, pending or firing, with the counters of its life.
 
     `runs` counts the readings in a row that qualified for each severity (info, warning, critical),
     `clear_run` those in a row that were clear. `counted_ms` is the end of the last counted reading: a
     reading that began before it is no new evidence. `held_ms` adds up for `for`. `told` names the notifiers
-    that have a firing notification. `held` waits for the digest of a first judgement.
+    that have a firing notification. `held` waits for the digest of a first judgement. `note` is the last one.
     """
 
     key: AlertKey
@@ -230,6 +239,7 @@ class Alert:
     acked_by: str = ""
     escalate_at_ms: int | None = None  # None: no escalation, or it was told
     course: Course | None = None  # of a withdrawal
+    note: Note | None = None
 
 
 @dataclass(frozen=True, slots=True)

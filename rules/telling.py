@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from rules.builtin_names import NOTIFICATION
+from rules.facts import Facts
 from rules.outcome import Notification, NotificationKind
 from rules.records import Alert
 from rules.ruleset import DAY_MS, Rule
@@ -94,6 +95,14 @@ def escalate(step: Step, rule: Rule, alert: Alert) -> Alert:
     return replace(alert, told=alert.told | set(names), escalate_at_ms=None)
 
 
+def facts_of(alert: Alert) -> Facts:
+    """What is told of an alert: what was judged, and the last thing that a person wrote about it."""
+    note = alert.note
+    if note is None:
+        return alert.facts
+    return replace(alert.facts, note=note.text, note_by=note.by, note_ms=note.at_ms)
+
+
 def _escalating(step: Step, rule: Rule | None, alert: Alert) -> Alert:
     """Start the time that people have to ack; a trial that tells nobody escalates to nobody."""
     if rule is None or rule.escalate_after_ms is None or not alert.told:
@@ -142,6 +151,7 @@ def _reminding(step: Step, rule: Rule | None, alert: Alert) -> Alert:
 
 
 def _notify(step: Step, alert: Alert, names: Iterable[str], kind: NotificationKind, batch: str = "") -> None:
+    facts = facts_of(alert)
     step.outcome.notifications.extend(
-        Notification(alert.id, name, kind, alert.severity, step.now_ms, alert.facts, batch) for name in names
+        Notification(alert.id, name, kind, alert.severity, step.now_ms, facts, batch) for name in names
     )

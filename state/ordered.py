@@ -79,7 +79,7 @@ def orders_of(db: sqlite3.Connection, subject: str) -> tuple[Order, ...]:
     """What people ordered about one id, from the first; of very much the last."""
     found = db.execute(
         "SELECT seq, at_ms, kind, subject, by, body FROM orders WHERE subject = :subject"
-        " AND kind IN ('ack', 'silence', 'unsilence', 'retry') ORDER BY seq DESC LIMIT :limit",
+        " AND kind IN ('ack', 'note', 'silence', 'unsilence', 'retry') ORDER BY seq DESC LIMIT :limit",
         {"subject": subject, "limit": MOST_ROWS},
     ).fetchall()
     return tuple(Order(*row) for row in reversed(found))

@@ -1,4 +1,4 @@
-"""What people order: acks, silences and retries. Durable when the command returns, and on record with its author."""
+"""What people order: acks, notes, silences and retries. Durable when the command returns, on record with its author."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from dataclasses import dataclass
 from typing import Final
 
 from rules.ids import derive
-from rules.model import Acked, SilenceEnded
+from rules.model import Acked, Noted, SilenceEnded
 from rules.ruleset import Silence, SilenceMade
 from state.codec import from_json, to_json
 
 ORDERS_MOST: Final = 500
 
+NOTES_MOST: Final = 100
+"""Of one alert."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One line of the record: `kind` is ack, silence, unsilence, retry or rules; `subject` the id that it is about.
+    """One line of the record: `subject` is the id that it is about.
 
-    Of rules, taken up from the file, `subject` is the digest and `body` says what changed.
+    `kind` is ack, note, silence, unsilence, retry or rules. Of a note `body` is its text. Of rules, taken up from the
+    file, `subject` is the digest and `body` says what changed.
     """
 
     seq: int
@@ -38,6 +42,15 @@ def ack(db: sqlite3.Connection, alert: str, by: str, now_ms: int) -> bool:
     if firing.fetchone() is None:
         return False
     _put(db, now_ms, "ack", alert, by, "")
+    return True
+
+
+def note(db: sqlite3.Connection, alert: str, text: str, by: str, now_ms: int) -> bool:
+    """False where the alert, which is on record, has NOTES_MOST notes. In a transaction."""
+    count = db.execute("SELECT count(*) FROM orders WHERE kind = 'note' AND subject = ?", (alert,))
+    if count.fetchone()[0] >= NOTES_MOST:
+        return False
+    _put(db, now_ms, "note", alert, by, text)
     return True
 
 
@@ -94,12 +107,14 @@ def orders_after(db: sqlite3.Connection, seq: int) -> list[Order]:
     return [Order(*row) for row in found]
 
 
-def inputs_of(orders: list[Order]) -> Iterator[Acked | SilenceMade | SilenceEnded]:
+def inputs_of(orders: list[Order]) -> Iterator[Acked | Noted | SilenceMade | SilenceEnded]:
     """The orders that the engine hears of; a retry is the outbox's own, rules come with their text."""
     for order in orders:
         match order.kind:
             case "ack":
                 yield Acked(order.at_ms, order.subject, order.by)
+            case "note":
+                yield Noted(order.at_ms, order.subject, order.by, order.body)
             case "silence":
                 yield SilenceMade(order.at_ms, from_json(Silence, order.body))
             case "unsilence":

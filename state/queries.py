@@ -9,6 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from rules.facts import Facts
 from rules.outcome import Notification, Transition
+from rules.records import Note
 from rules.world import Account, Alert, ExchangeState
 from state.codec import from_json, to_json
 
@@ -27,13 +28,17 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
-    """An alert as last judged. `state` is pending, firing, resolved or closed; `ending` the facts of its end."""
+    """An alert as last judged. `state` is pending, firing, resolved or closed; `ending` the facts of its end.
+
+    `notes` are what people wrote about it, the oldest first; also those that the engine has yet to hear of.
+    """
 
     alert: Alert
     state: str
     ended_ms: int | None
     reason: str
     ending: Facts | None
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +95,16 @@ BREAK_TYPE: Final = "reconciliation"
 """The type of rule whose alerts are breaks."""
 
 
+_ALERT: Final = (
+    "SELECT seq, state, ended_ms, reason, ending, body, (SELECT json_group_array(json_array(seq, at_ms, by, body))"
+    " FROM orders WHERE kind = 'note' AND subject = alerts.id) FROM alerts"
+)
+
+
 def alerts(db: sqlite3.Connection, *, wanted: AlertFilter, after: str | None, limit: int) -> Page[AlertRow]:
     """The newest first."""
     found = db.execute(
-        "SELECT seq, state, ended_ms, reason, ending, body FROM alerts WHERE seq < :after"
+        f"{_ALERT} WHERE seq < :after"  # noqa: S608  our own text
         " AND (:state IS NULL OR state = :state OR (:state = 'open' AND ended_ms IS NULL))"
         " AND (:exchange IS NULL OR exchange = :exchange) AND (:rule IS NULL OR rule = :rule)"
         " AND (:severity IS NULL OR severity = :severity)"
@@ -113,10 +124,8 @@ def alerts(db: sqlite3.Connection, *, wanted: AlertFilter, after: str | None, li
 
 def alert(db: sqlite3.Connection, alert_id: str) -> AlertRow | None:
     """One alert by its id, open or ended."""
-    found = db.execute(
-        "SELECT state, ended_ms, reason, ending, body FROM alerts WHERE id = ?", (alert_id,)
-    ).fetchone()
-    return None if found is None else _alert(*found)
+    found = db.execute(f"{_ALERT} WHERE id = ?", (alert_id,)).fetchone()
+    return None if found is None else _alert(*found[1:])
 
 
 def transitions(db: sqlite3.Connection, alert_id: str) -> tuple[Transition, ...]:
@@ -280,9 +289,13 @@ def attempts(db: sqlite3.Connection, message: str) -> tuple[Attempt, ...]:
     return tuple(Attempt(*row) for row in reversed(found))
 
 
-def _alert(state: str, ended_ms: int | None, reason: str, ending: str | None, body: str) -> AlertRow:
+def _alert(
+    state: str, ended_ms: int | None, reason: str, ending: str | None, body: str, notes: str
+) -> AlertRow:
     told = None if ending is None else from_json(Facts, ending)
-    return AlertRow(from_json(Alert, body), state, ended_ms, reason, told)
+    written = sorted(from_json(tuple[tuple[int, int, str, str], ...], notes)) if notes != "[]" else ()
+    every = tuple(Note(at_ms, by, text) for _, at_ms, by, text in written)
+    return AlertRow(from_json(Alert, body), state, ended_ms, reason, told, every)
 
 
 def _balance(found: tuple[Any, ...]) -> BalanceRow:

@@ -55,7 +55,7 @@ _KINDS: Final[tuple[Collection[str], ...]] = (
     frozenset({"transition"}),
     frozenset({"notification"}),
     frozenset({"attempt"}),
-    frozenset({"ack", "silence", "unsilence", "retry", "rules"}),
+    frozenset({"ack", "note", "silence", "unsilence", "retry", "rules"}),
 )
 KINDS: Final = tuple(sorted(kind for kinds in _KINDS for kind in kinds))
 
@@ -123,7 +123,7 @@ def _orders(db: sqlite3.Connection, asked: dict[str, object], rank: int) -> list
     rows = db.execute(
         "SELECT seq, at_ms, kind, subject, by, body FROM orders WHERE at_ms >= :since"
         " AND (at_ms < :at OR (at_ms = :at AND (:table > :rank OR (:table = :rank AND seq < :seq))))"
-        " AND kind IN ('ack', 'silence', 'unsilence', 'retry', 'rules') AND (:kind IS NULL OR kind = :kind)"
+        " AND kind IN ('ack', 'note', 'silence', 'unsilence', 'retry', 'rules') AND (:kind IS NULL OR kind = :kind)"
         # Of some alerts: themselves and their messages. A silence names patterns; it is about none of them.
         " AND (:alerts IS NULL OR subject IN (SELECT value FROM json_each(:alerts)) OR subject IN"
         "  (SELECT message FROM notifications WHERE alert IN (SELECT value FROM json_each(:alerts))))"

@@ -312,6 +312,11 @@ class Store(Reads):
         with transaction(self._db, "write", self.path) as db:
             return orders.ack(db, alert_id, by, now_ms)
 
+    def note(self, alert_id: str, text: str, by: str, now_ms: int) -> bool:
+        """Durable when it returns; False where there are too many of this alert."""
+        with transaction(self._db, "write", self.path) as db:
+            return orders.note(db, alert_id, text, by, now_ms)
+
     def silence(self, made: Silence, now_ms: int) -> Silence:
         """Durable when it returns; the silence with its id."""
         with transaction(self._db, "write", self.path) as db:

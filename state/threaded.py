@@ -96,6 +96,7 @@ class AsyncStore:
     waits = _awaited(Store.waits)
     shorten = _awaited(Store.shorten)
     ack = _awaited(Store.ack)
+    note = _awaited(Store.note)
     silence = _awaited(Store.silence)
     unsilence = _awaited(Store.unsilence)
     live_silences = _awaited(Store.live_silences)
@@ -133,4 +134,5 @@ class AsyncStore:
     silence_row = _awaited(Store.silence_row)
     history = _awaited(Store.history)
     assets = _awaited(Store.assets)
+    books = _awaited(Store.books)
     alerts_of_accounts = _awaited(Store.alerts_of_accounts)

@@ -7,7 +7,17 @@ import sys
 import click
 
 from daemon.commands.options import wants_json
-from daemon.commands.output import UNKNOWN, Column, age, amount, note, now_ms, print_json, print_table
+from daemon.commands.output import (
+    UNKNOWN,
+    Column,
+    age,
+    amount,
+    last_note,
+    note,
+    now_ms,
+    print_json,
+    print_table,
+)
 from daemon.commands.sparkline import sparkline
 from daemon.commands.state_file import PAGE_ROWS, every_row, first_rows, limit_option, open_state
 from daemon.commands.watching import shown, watch_option
@@ -84,6 +94,10 @@ def _print(rows: list[AlertRow], courses: list[str] | None, now: int) -> None:
     columns += [Column("ended")] if ended else []
     columns += [Column("rule"), Column("acked")]
     cells = [_cells(row, now, ended=ended) for row in rows]
+    if any(row.notes for row in rows):
+        columns.append(Column("last note"))
+        for line, row in zip(cells, rows, strict=True):
+            line.append(last_note(row.notes))
     if courses is not None and any(courses):
         columns.insert(7, Column("course"))
         for line, course in zip(cells, courses, strict=True):

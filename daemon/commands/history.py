@@ -72,7 +72,7 @@ def history(
     watch: float | None,
 ) -> None:
     """Tell what happened, the oldest first and of much the last: steps of alerts, notifications and every
-    attempt to deliver them, silences, acks and retries with who made them, edits of the rules file.
+    attempt to deliver them, silences, acks, notes and retries with who made them, edits of the rules file.
 
     Of an alert or an account that includes the silences that cover it. Balances are not part of it; on a terminal
     a small line shows how the judged figure had moved until each step of its alert.
@@ -176,7 +176,7 @@ def _step(step: Transition, labels: Mapping[int, str]) -> str:
 
 
 def _order(order: Order, now: int) -> str:
-    if order.kind == "rules":
+    if order.kind in {"rules", "note"}:
         return order.body
     made = silence_in(order)
     return "" if made is None else f"{selection_of(made)} until {end_of(made, now)}: {made.reason}"

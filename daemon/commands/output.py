@@ -14,6 +14,7 @@ import click
 from notifiers.figures import figure
 from notifiers.text import clean
 from notifiers.times import duration
+from rules.records import Note
 
 __all__ = [
     "UNKNOWN",
@@ -21,6 +22,7 @@ __all__ = [
     "age",
     "amount",
     "counted",
+    "last_note",
     "note",
     "now_ms",
     "print_json",
@@ -76,6 +78,11 @@ def amount(text: str | None) -> str:
 def counted(count: int, noun: str) -> str:
     """`1 rule`, `2 rules`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def last_note(notes: Sequence[Note]) -> str:
+    """The newest note on an alert, and whose it is; "" without one."""
+    return f"{notes[-1].by}: {notes[-1].text}" if notes else ""
 
 
 def print_json(value: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -16,6 +16,7 @@ from daemon.commands.output import (
     age,
     amount,
     counted,
+    last_note,
     note,
     now_ms,
     print_json,
@@ -23,12 +24,20 @@ from daemon.commands.output import (
 )
 from daemon.commands.state_file import open_state, require_exchange, rules_in_force
 from daemon.errors import CannotRun, FoundFault
-from daemon.plain import iso
+from daemon.plain import iso, plain_note
 from notifiers.figures import difference
+from rules.judge import judge
 from rules.reconciling.finding import Finding, Standing
 from rules.reconciling.report import findings
+from rules.records import Note
 from rules.ruleset import Ruleset
 from rules.types.base import Family
+from rules.world import World
+from state.orders import inputs_of
+from state.store import Store
+
+Notes = Mapping[str, Sequence[Note]]
+"""By the id of the alert."""
 
 CSV_KEYS = (
     "state",
@@ -47,6 +56,7 @@ CSV_KEYS = (
     "since",
     "as_of",
     "acked_by",
+    "note",
     "reason",
 )
 
@@ -68,14 +78,16 @@ def reconcile(context: click.Context, exchange: str | None, as_csv: bool) -> Non
         ruleset = rules_in_force(store.accepted_rules(), folder)
         if ruleset is None:
             raise CannotRun("no rules were accepted yet: start `subtally run`")
-        found = findings(store.load(ruleset), now_ms())
-    found = tuple(one for one in found if _is_of(ruleset, one, exchange))
+        found = findings(_heard(store, ruleset), now_ms())
+        found = tuple(one for one in found if _is_of(ruleset, one, exchange))
+        rows = {one.alert: store.alert(one.alert) for one in found if one.alert}
+    notes = {ident: row.notes for ident, row in rows.items() if row is not None and row.notes}
     if wants_json(context):
-        print_json([_plain(one) for one in found])
+        print_json([_plain(one, notes) for one in found])
     elif as_csv:
-        _print_csv(found)
+        _print_csv(found, notes)
     else:
-        _print(found)
+        _print(found, notes)
     if not found:
         note(_nothing(ruleset))
     breaks = sum(one.standing is Standing.BREAK for one in found)
@@ -84,6 +96,15 @@ def reconcile(context: click.Context, exchange: str | None, as_csv: bool) -> Non
     unread = sum(one.unread for one in found)
     if unread:
         raise CannotRun(f"{counted(unread, 'comparison')} could not be made: nobody knows whether it agrees")
+
+
+def _heard(store: Store, ruleset: Ruleset) -> World:
+    """What is known, with what people ordered since the daemon looked last, or while none runs."""
+    world = store.load(ruleset)
+    for order in store.orders_after(world.orders_seq):
+        for event in inputs_of([order]):
+            judge(world, event, order.at_ms)
+    return world
 
 
 def _is_of(ruleset: Ruleset, one: Finding, exchange: str | None) -> bool:
@@ -99,12 +120,17 @@ def _nothing(ruleset: Ruleset) -> str:
     return 'no rule of type "reconciliation" is in force, so nothing is compared'
 
 
-def _print(found: Sequence[Finding]) -> None:
+def _print(found: Sequence[Finding], notes: Notes) -> None:
     now = now_ms()
     columns = [Column("state"), Column("check"), Column("exchange"), Column("account"), Column("asset")]
     columns += [Column("ours", right=True), Column("theirs", right=True), Column("difference", right=True)]
     columns += [Column("break"), Column("since"), Column("acked"), Column("rule"), Column("why")]
-    print_table(columns, [_cells(one, now) for one in found])
+    cells = [_cells(one, now) for one in found]
+    if notes:
+        columns.append(Column("last note"))
+        for line, one in zip(cells, found, strict=True):
+            line.append(last_note(notes.get(one.alert, ())))
+    print_table(columns, cells)
 
 
 def _cells(one: Finding, now: int) -> list[str]:
@@ -116,7 +142,7 @@ def _cells(one: Finding, now: int) -> list[str]:
     return [*cells, one.alert, since, one.acked_by, one.rule, one.reason]
 
 
-def _plain(one: Finding) -> dict[str, Any]:
+def _plain(one: Finding, notes: Notes) -> dict[str, Any]:
     return {
         "state": one.standing.value,
         "check": one.check,
@@ -134,16 +160,18 @@ def _plain(one: Finding) -> dict[str, Any]:
         "since": iso(one.since_ms),
         "as_of": iso(one.as_of_ms),
         "acked_by": one.acked_by or None,
+        "notes": [plain_note(note) for note in notes.get(one.alert, ())],
         "reason": one.reason or None,
     }
 
 
-def _print_csv(found: Sequence[Finding]) -> None:
+def _print_csv(found: Sequence[Finding], notes: Notes) -> None:
     """Also without rows there is a header. What a spreadsheet would take for a formula is told as text."""
     writer = csv.DictWriter(sys.stdout, CSV_KEYS, lineterminator="\n")
     writer.writeheader()
     for one in found:
-        writer.writerow({key: _cell(key, value) for key, value in _plain(one).items()})
+        told = _plain(one, notes) | {"note": last_note(notes.get(one.alert, ()))}
+        writer.writerow({key: _cell(key, told[key]) for key in CSV_KEYS})
 
 
 def _cell(key: str, value: str | None) -> str:

@@ -105,7 +105,7 @@ class Explainer:
         rows = self._store.notifications(alert_id=alert.id).rows
         yield from words.told_lines(rows, messages, attempts, self._ruleset.settings, self._clock)
         silences = (*self._store.live_silences(self._clock.now_ms), *self._ruleset.silences)
-        yield from words.muted_lines(alert, silences, self._clock)
+        yield from words.muted_lines(alert, row.notes, silences, self._clock)
 
 
 def _because(rule: Rule, one: Why) -> str:

@@ -13,7 +13,7 @@ from notifiers.relation import relation
 from notifiers.times import duration, moment, zone
 from rules.facts import Facts
 from rules.outcome import Transition
-from rules.records import Alert
+from rules.records import Alert, Note
 from rules.ruleset import Rule, Settings, Silence
 from rules.silences import covers, silenced_by
 from rules.types.base import Verdict, Zone
@@ -156,8 +156,10 @@ def told_lines(
             yield Line("attempt", f"{row.message} {clock.at(tried.at_ms)} {tried.outcome}{reason}")
 
 
-def muted_lines(alert: Alert, silences: Iterable[Silence], clock: Clock) -> Iterator[Line]:
-    """Silences that cover the alert, and whether it is acked."""
+def muted_lines(
+    alert: Alert, notes: Iterable[Note], silences: Iterable[Silence], clock: Clock
+) -> Iterator[Line]:
+    """Silences that cover the alert, whether it is acked, and what people wrote about it."""
     every = tuple(silences)
     now = silenced_by(every, alert.id, alert.facts, clock.now_ms)
     if now is not None:
@@ -171,6 +173,8 @@ def muted_lines(alert: Alert, silences: Iterable[Silence], clock: Clock) -> Iter
     if alert.acked_ms is not None:
         acked = f"acked by {alert.acked_by or 'somebody'} at {clock.at(alert.acked_ms)}: no reminders, no escalation"
     yield Line("ack", acked)
+    for one in notes:
+        yield Line("note", f"by {one.by} at {clock.at(one.at_ms)}: {one.text}")
     if alert.held:
         yield Line("gather", "it waits for the digest of the rule's first judgement on this exchange")
     if alert.remind_at_ms is not None:

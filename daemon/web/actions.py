@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from daemon import orders
 from daemon.orders import Silenced
 from daemon.silencing import silence_of
+from rules.records import Note
 from state.queries import AlertRow
 from state.threaded import AsyncStore
 
@@ -18,12 +19,14 @@ __all__ = ["Actions", "store_actions"]
 class Actions:
     """Each is durable when it was awaited; all raise OrderError in words for whoever asked, and StateError.
 
-    `find` tells of the alert with that id. `ack` takes the id of an alert and who acks, `silence` the keys of
-    daemon.silencing, `unsilence` the id of a silence and who ends it.
+    `find` tells of the alert with that id. `ack` takes the id of an alert and who acks, `note` that, what is written
+    and who writes, and gives it as it is on record, `silence` the keys of daemon.silencing, `unsilence` the id of a
+    silence and who ends it.
     """
 
     find: Callable[[str], Awaitable[AlertRow]]
     ack: Callable[[str, str], Awaitable[None]]
+    note: Callable[[str, str, str], Awaitable[Note]]
     silence: Callable[[Mapping[str, object]], Awaitable[Silenced]]
     unsilence: Callable[[str, str], Awaitable[None]]
 
@@ -37,6 +40,11 @@ def store_actions(store: AsyncStore, clock: Callable[[], int]) -> Actions:
     async def ack(alert: str, by: str) -> None:
         await store.run(orders.ack, alert, by, clock())
 
+    async def note(alert: str, text: str, by: str) -> Note:
+        now_ms = clock()
+        await store.run(orders.note, alert, text, by, now_ms)
+        return Note(now_ms, by.strip(), text.strip())
+
     async def silence(asked: Mapping[str, object]) -> Silenced:
         now_ms = clock()
         return await store.run(orders.silence, silence_of(asked, now_ms), now_ms)
@@ -44,4 +52,4 @@ def store_actions(store: AsyncStore, clock: Callable[[], int]) -> Actions:
     async def unsilence(ident: str, by: str) -> None:
         await store.run(orders.unsilence, ident, by, clock())
 
-    return Actions(find, ack, silence, unsilence)
+    return Actions(find, ack, note, silence, unsilence)

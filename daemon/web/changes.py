@@ -1,4 +1,4 @@
-"""The requests that change something: an ack by the form of a page or by a program, and silences.
+"""The requests that change something: acks, notes and silences, by the forms of a page or by a program.
 
 Each needs the `api_token` of [daemon]. Programs send it as a Bearer. The form holds it as a field, so that no page of
 another site can send it for its reader, and it must come from our own page all the same.
@@ -17,6 +17,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from daemon.orders import InvalidOrderError, RefusedOrderError
+from daemon.plain import plain_note
 from daemon.silencing import selection_of
 from daemon.web.access import Access, Refusal
 from daemon.web.actions import Actions
@@ -59,8 +60,10 @@ class Changes:
         """Every path that changes something."""
         return (
             web.post("/alerts/{id}/ack", _answered(self._ack_by_form)),
+            web.post("/alerts/{id}/note", _answered(self._note_by_form)),
             web.post("/alerts/{id}/silence", _answered(self._silence_by_form)),
             web.post("/api/v1/alerts/{id}/ack", _answered(self._ack)),
+            web.post("/api/v1/alerts/{id}/notes", _answered(self._note)),
             web.post("/api/v1/silences", _answered(self._silence)),
             web.delete("/api/v1/silences/{id}", _answered(self._unsilence)),
         )
@@ -69,6 +72,13 @@ class Changes:
         actions = self._open(f"subtally ack {_shown(request)} --by NAME")
         _, by = await self._ordered_by(request)
         await actions.ack(request.match_info["id"], by)
+        self.on_change()
+        return _back(request)
+
+    async def _note_by_form(self, request: web.Request) -> web.Response:
+        actions = self._open(f"subtally note {_shown(request)} TEXT --by NAME")
+        fields, by = await self._ordered_by(request)
+        await actions.note(request.match_info["id"], fields.get("text", ""), by)
         self.on_change()
         return _back(request)
 
@@ -103,6 +113,17 @@ class Changes:
             raise _Stopped(HTTPStatus.BAD_REQUEST, 'say who acks, and no more: {"by": "kim"}')
         await actions.ack(request.match_info["id"], by)
         return web.json_response({"alert": _shown(request), "acked_by": by.strip()})
+
+    async def _note(self, request: web.Request) -> web.Response:
+        actions = self._open_to(request)
+        asked = await _object(request)
+        text, by = asked.get("text"), asked.get("by")
+        if not isinstance(text, str) or not isinstance(by, str) or len(asked) != 2:  # noqa: PLR2004  these two
+            raise _Stopped(
+                HTTPStatus.BAD_REQUEST, 'say what, and who, and no more: {"text": "ticket 4711", "by": "kim"}'
+            )
+        made = await actions.note(request.match_info["id"], text, by)
+        return web.json_response({"alert": _shown(request), **plain_note(made)}, status=HTTPStatus.CREATED)
 
     async def _silence(self, request: web.Request) -> web.Response:
         made = await self._open_to(request).silence(await _object(request))

@@ -107,6 +107,9 @@ def _changes() -> dict[str, Any]:
         "/api/v1/alerts/{id}/ack": {
             "post": _change("ack", "Say that a person has seen a firing alert.", "200", "Acked", "Ack", ident)
         },
+        "/api/v1/alerts/{id}/notes": {
+            "post": _change("note", "Write down something about an alert.", "201", "Noted", "Note", ident)
+        },
         "/api/v1/silences": {
             "post": _change("silence", "Tell nothing for a while.", "201", "Silenced", "Silence")
         },

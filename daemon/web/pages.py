@@ -113,6 +113,7 @@ def alert_page(page: AlertPage, viewer: Viewer) -> str:
         linked=runbook.casefold().startswith(("https://", "http://")),
         acked_ms=acked_ms,
         acked_by=acked_by,
+        notes=row.notes,
         silences=silenced(page),
         can_ack=firing and acked_ms is None,
         can_silence=row.ended_ms is None,

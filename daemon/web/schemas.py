@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from daemon.orders import NAME_MOST, NOTE_MOST
+
 __all__ = ["SCHEMAS", "page_of", "ref"]
 
 Schema = dict[str, Any]
@@ -33,7 +35,7 @@ def maybe(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-def record(text: str, **properties: Schema) -> Schema:
+def record(text: str, /, **properties: Schema) -> Schema:
     """An object that has exactly these members."""
     return {
         "type": "object",
@@ -85,6 +87,7 @@ _ALERT: Final[Schema] = record(
     told=TEXTS,
     acked=maybe(TIME),
     acked_by=maybe(TEXT),
+    notes={"type": "array", "items": ref("Written")},
     runbook=maybe(TEXT),
     description=maybe(TEXT),
 )
@@ -112,6 +115,7 @@ _HAPPENED: Final[Schema] = {
                 "notification",
                 "attempt",
                 "ack",
+                "note",
                 "silence",
                 "unsilence",
                 "retry",
@@ -139,6 +143,7 @@ _HAPPENED: Final[Schema] = {
         "silence": TEXT,
         "silences": TEXT,
         "state": TEXT,
+        "text": TEXT,
         "until": maybe(TIME),
         "until_resolved": maybe(TEXT),
         "value": maybe(AMOUNT),
@@ -236,6 +241,13 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Error": record("Why it was not answered, or not done.", error=TEXT),
     "Ack": record("Who has seen it.", by={"type": "string", "minLength": 1, "maxLength": 100}),
     "Acked": record("It is on record.", alert=TEXT, acked_by=TEXT),
+    "Note": record(
+        "One line for whoever looks at the alert next.",
+        text={"type": "string", "minLength": 1, "maxLength": NOTE_MOST},
+        by={"type": "string", "minLength": 1, "maxLength": NAME_MOST},
+    ),
+    "Noted": record("It is on record.", alert=TEXT, at=TIME, by=TEXT, text=TEXT),
+    "Written": record("What a person wrote about an alert.", at=TIME, by=TEXT, text=TEXT),
     "Silence": {
         "type": "object",
         "description": "What shall be silent, and until when: exactly one of `for`, `until`, `until_resolved`.",

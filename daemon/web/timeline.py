@@ -7,6 +7,7 @@ from typing import Final
 
 from daemon.web.alerts import AlertPage, points_of
 from rules.values import text_of
+from state.orders import Order
 
 __all__ = ["Step", "steps_of"]
 
@@ -43,6 +44,11 @@ def steps_of(page: AlertPage) -> list[Step]:
         steps += [
             Step(at_ms, "reading", "read", value=text_of(value) or "not known") for at_ms, value in changed
         ]
-    steps += [Step(order.at_ms, order.kind, order.kind, why=f"by {order.by}") for order in page.orders]
+    steps += [Step(order.at_ms, order.kind, order.kind, why=_by(order)) for order in page.orders]
     # A stable sort: what was read stands below the verdict that followed from it.
     return sorted(steps, key=lambda step: (step.at_ms, step.kind != "reading"), reverse=True)
+
+
+def _by(order: Order) -> str:
+    """Who ordered it; of a note what it says, too."""
+    return f"by {order.by}: {order.body}" if order.kind == "note" else f"by {order.by}"

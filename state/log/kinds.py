@@ -12,6 +12,7 @@ from rules.model import (
     Failure,
     Maintenance,
     MasterSeen,
+    Noted,
     RulesRejected,
     SilenceEnded,
     Start,
@@ -43,6 +44,7 @@ PLAIN: Final[dict[int, Any]] = {
     28: Transfers,
     29: Prices,
     30: Books,
+    31: Noted,
 }
 PLAIN_NUMBERS: Final[dict[type, int]] = {kind: number for number, kind in PLAIN.items()}
 

@@ -174,6 +174,19 @@ async def test_the_keyboard_reaches_everything_in_order(tmp_path: Path) -> None:
         assert site.faults == []
 
 
+async def test_a_note_is_written_by_enter_and_acks_nothing(tmp_path: Path) -> None:
+    async with a_site(tmp_path) as site:
+        alert = await fired(site)
+        page = await site.open(f"/alerts/{alert}")
+        await page.get_by_label("Written by").fill("kim")
+        await page.get_by_label(re.compile("^Secret")).fill(TOKEN)
+        await page.get_by_label(re.compile("^Note")).fill("the desk <b>tops up</b> at 03:00")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("dl")).to_contain_text("the desk <b>tops up</b> at 03:00 by kim")
+        await expect(page.get_by_role("button", name=f"Ack {alert}")).to_be_visible()
+        assert site.faults == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_every_page_is_accessible_to_axe_in_both_themes(tmp_path: Path, scheme: str) -> None:
     async with a_site(tmp_path) as site:

@@ -274,6 +274,40 @@ CASES: dict[str, Callable[[], Wording]] = {
         item(Kind.REMINDER, replace(FLOOR, read_ms=NOW_MS + 14_396_000), created_ms=NOW_MS + 14_400_000),
         now_ms=NOW_MS + 14_400_000,
     ),
+    "low_balance_reminder_with_a_note": told(
+        item(
+            Kind.REMINDER,
+            replace(FLOOR, note="the desk tops up at 03:00", note_by="kim", note_ms=NOW_MS),
+            created_ms=NOW_MS + 14_400_000,
+        ),
+        now_ms=NOW_MS + 14_400_000,
+    ),
+    "low_balance_resolved_with_a_note": told(
+        item(
+            Kind.RESOLVED,
+            replace(ENDED, note="the desk\u202e tops up", note_by="kim", note_ms=NOW_MS),
+            created_ms=LATER_MS,
+        ),
+        now_ms=LATER_MS,
+    ),
+    "books_firing": told(
+        item(
+            Kind.FIRING,
+            replace(
+                BUILT_IN,
+                rule="subtally/books",
+                exchange="",
+                severity=WARNING,
+                headline="books “treasury” cannot be read: nothing is compared with them",
+                read_ms=None,
+                details=(
+                    "books.csv: there is no such file",
+                    "They were never read.",
+                    "Until then nothing is judged by rule “treasury's books”.",
+                ),
+            ),
+        )
+    ),
     "low_balance_reminder_in_the_band": told(
         item(Kind.REMINDER, replace(FLOOR, value="55000", sign="≥", threshold="50000"))
     ),

@@ -29,7 +29,7 @@ from rules.model import (
     Tick,
 )
 from rules.outcome import Notification, NotificationKind, Transition
-from rules.records import AlertKey
+from rules.records import AlertKey, Note
 from rules.ruleset import NotifierSettings, Rule, RulesAccepted, Ruleset, Settings, Silence
 from rules.world import World
 from state import Entry, Store
@@ -199,6 +199,16 @@ class Life(RuleBasedStateMachine):
         self.hears()
         (alert,) = [one for one in self.world.alerts.values() if one.id == ident]
         assert alert.acked_ms == self.now_ms
+
+    @precondition(lambda self: self.world.alerts)
+    @rule(data=st.data(), text=st.sampled_from(["seen", "ticket 4711"]))
+    def notes(self, data: st.DataObject, text: str) -> None:
+        ident = data.draw(st.sampled_from(sorted(one.id for one in self.world.alerts.values())))
+        if self.store.alert(ident) is not None:
+            assert self.store.note(ident, text, "ann", self.now_ms)
+            self.hears()
+            (alert,) = [one for one in self.world.alerts.values() if one.id == ident]
+            assert alert.note == Note(self.now_ms, "ann", text)
 
     @rule(notifier=st.sampled_from(sorted(NOTIFIERS)), works=st.booleans())
     def a_notifier(self, notifier: str, works: bool) -> None:  # noqa: FBT001  hypothesis gives it

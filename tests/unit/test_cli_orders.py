@@ -247,6 +247,7 @@ def test_orders_work_without_a_daemon_and_count_when_it_starts(tmp_path: Path) -
 
 ORDERS = (
     ["ack", "A1B2C", "--by", "kim"],
+    ["note", "A1B2C", "x", "--by", "kim"],
     ["silence", "add", "--all", "--for", "1h", *WHO],
     ["silence", "list"],
     ["silence", "end", "S1B2C", "--by", "kim"],

@@ -166,6 +166,7 @@ def test_orders_and_silences_are_forgotten_and_never_what_is_in_force(tmp_path: 
         world.orders_seq = 1_000
         store.commit([Entry(Start(1), 1, Outcome(transitions=[transition("", "firing", "A0NEW", 1)]))], world)
         store.ack("A0NEW", "ann", 2)
+        store.note("A0NEW", "as long as its alert", "ann", 2)
         over = store.silence(replace(OVER, until_ms=DAY), 3)
         ended = store.silence(replace(OVER, until_ms=90 * DAY), 4)
         assert store.unsilence(ended.id, "bob", 5)
@@ -182,6 +183,7 @@ def test_orders_and_silences_are_forgotten_and_never_what_is_in_force(tmp_path: 
         kept = [(one.kind, one.subject) for one in store.orders_after(0)]
         assert kept == [
             ("ack", "A0NEW"),
+            ("note", "A0NEW"),
             *(("silence", one.id) for one in (long, lasting, young, late)),
             ("unsilence", young.id),
         ]
