@@ -48,6 +48,8 @@ class View:
     severity: str
     rank: int
     raised_from: str
+    aged: str
+    acked_by: str
     rule: str
     exchange: str
     label: str
@@ -113,6 +115,8 @@ def view(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
         severity=item.severity.value.upper(),
         rank=item.severity.rank,
         raised_from=facts.raised_from.value.upper() if facts.raised_from else "",
+        aged="" if facts.aged_ms is None else duration(facts.aged_ms),
+        acked_by=name(facts.acked_by),
         rule=name(facts.rule),
         exchange=name(facts.exchange),
         label=name(facts.label),

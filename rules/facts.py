@@ -24,6 +24,8 @@ class Facts:
     exchange: str
     severity: Severity
     raised_from: Severity | None = None
+    aged_ms: int | None = None  # of a break that its age has raised
+    acked_by: str = ""  # who had acked what was raised
     label: str = ""
     wallet: str = ""
     wallets: tuple[str, ...] = ()

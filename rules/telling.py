@@ -40,8 +40,9 @@ def tell(step: Step, rule: Rule | None, alert: Alert, batch: str = "") -> Alert:
 
 def raised(step: Step, rule: Rule, alert: Alert) -> Alert:
     """Tell of a raise at once; whom the alert reaches only now hears that it fires. The repeat wait restarts."""
-    # Whoever acked the lesser one has not seen this.
-    alert = replace(alert, acked_ms=None, acked_by="")
+    # Whoever acked the lesser one has not seen this; the message says who that was.
+    acked_by = "" if alert.acked_ms is None else alert.acked_by
+    alert = replace(alert, acked_ms=None, acked_by="", facts=replace(alert.facts, acked_by=acked_by))
     if alert.held:
         return alert
     names = routed(step.ruleset, rule, alert.severity)

@@ -120,7 +120,7 @@ class Reconciliation(RuleTable):
     )
     escalate_age: Duration | None = Field(
         default=None,
-        description="A break that is still open at this age becomes critical.",
+        description="A break that is still open at this age, counted from when it was first seen, becomes critical.",
         examples=["4h"],
     )
 

@@ -47,7 +47,7 @@ def judge(
         and isinstance(spec, Reconciliation)
         and spec.escalate_age_ms
     ):
-        step.world.index.due((alert.fired_ms or 0) + spec.escalate_age_ms)
+        step.world.index.due(alert.since_ms + spec.escalate_age_ms)
     return alert
 
 
@@ -77,7 +77,7 @@ def about(account: Account) -> dict[str, Any]:
 
 
 def grow_old(step: Step) -> None:
-    """A break that is still open at its `escalate_age` becomes critical."""
+    """A break that is still open at its `escalate_age`, since it was first seen, becomes critical."""
     ages = {
         rule.key: spec_of(rule).escalate_age_ms
         for rule in step.ruleset.rules
@@ -89,11 +89,17 @@ def grow_old(step: Step) -> None:
             continue
         if alert.expires_ms is not None or alert.severity is Severity.CRITICAL:
             continue
-        at_ms = (alert.fired_ms or step.now_ms) + age_ms
+        at_ms = alert.since_ms + age_ms
         if step.now_ms < at_ms:
             step.world.index.due(at_ms)
             continue
-        facts = replace(alert.facts, severity=Severity.CRITICAL, raised_from=alert.severity)
+        facts = replace(
+            alert.facts,
+            severity=Severity.CRITICAL,
+            raised_from=alert.severity,
+            aged_ms=step.now_ms - alert.since_ms,
+            held_ms=step.now_ms - alert.since_ms,
+        )
         raised = replace(alert, severity=Severity.CRITICAL, facts=facts)
         step.moved(raised, "firing", "firing", f"raised from {alert.severity} to critical by its age")
         step.world.put_alert(telling.raised(step, rule, raised))

@@ -257,7 +257,19 @@ CASES: dict[str, Callable[[], Wording]] = {
     ),
     "expected_break": told(item(Kind.FIRING, BOOKS)),
     "expected_break_grown_old": told(
-        item(Kind.RAISED, replace(BOOKS, severity=CRITICAL, raised_from=WARNING))
+        item(
+            Kind.RAISED,
+            replace(
+                BOOKS,
+                severity=CRITICAL,
+                raised_from=WARNING,
+                aged_ms=4 * HOUR_MS,
+                held_ms=4 * HOUR_MS,
+                acked_by="kim",
+            ),
+            created_ms=ONSET_MS + 4 * HOUR_MS,
+        ),
+        now_ms=ONSET_MS + 4 * HOUR_MS,
     ),
     "summary_break": told(item(Kind.FIRING, TOTAL)),
     "composition_shift": told(item(Kind.EVENT, SHIFT)),
@@ -268,6 +280,9 @@ CASES: dict[str, Callable[[], Wording]] = {
     "low_balance_firing_without_public_url": told(item(Kind.FIRING, FLOOR), public_url=""),
     "low_balance_firing_first_reading": told(
         item(Kind.FIRING, replace(FLOOR, before=None, before_ms=None, held_ms=0, readings=1, clear_at=None))
+    ),
+    "low_balance_raised_after_an_ack": told(
+        item(Kind.RAISED, replace(FLOOR, raised_from=WARNING, acked_by="kim"))
     ),
     "low_balance_raised": told(item(Kind.RAISED, replace(FLOOR, raised_from=WARNING))),
     "low_balance_reminder": told(

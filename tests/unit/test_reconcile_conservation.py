@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from rules.model import FailureKind
+from rules.outcome import NotificationKind
 from rules.reconciling import groups
 from rules.statements import MovementKind, Transfer, Transfers
 from tests.engine import Engine, bitget, ms, reconciled, who
@@ -276,6 +277,14 @@ def test_a_break_keeps_its_id_over_a_restart_and_grows_critical_with_age() -> No
     assert [one for one in engine.told() if "conservation" in one][1:] == [
         "raised conservation sum of 1 accounts (*) USDT -10"
     ]
+    (told,) = [one for one in engine.notifications if one.kind is NotificationKind.RAISED]
+    assert told.created_ms - after.since_ms - ms("1h") in range(ms("1m"))
+    assert told.facts.aged_ms == told.facts.held_ms == told.created_ms - after.since_ms
+    assert (told.facts.acked_by, after.acked_ms) == ("ann", None)
+    sweep(engine, 70, a="100")
+    sweep(engine, 71, a="100")
+    (ended,) = [one for one in engine.notifications if one.kind is NotificationKind.RESOLVED]
+    assert (ended.facts.aged_ms, ended.facts.acked_by) == (None, "")
 
 
 def test_bitget_is_added_up_at_the_end_of_each_pass() -> None:
