@@ -1,13 +1,15 @@
 """The shell around the fold: take inputs in, judge them at once, commit them in batches, then let others know.
 
 Judging is synchronous and on the loop; the database has a thread of its own. What is judged while a commit is
-under way goes into the next one. A commit that fails is tried again until it succeeds: the world in memory has
-moved on, and nothing may be told that is not durable (law 6).
+under way goes into the next one; answers of which nothing is to be told wait a moment for others. A commit that
+fails is tried again until it succeeds: the world in memory has moved on, and nothing may be told that is not
+durable (law 6).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from time import time_ns
 from typing import Protocol
@@ -17,7 +19,7 @@ import structlog
 from daemon.quiet import Quiet
 from rules import repeats
 from rules.judge import Input, judge
-from rules.model import Reading, Tick
+from rules.model import Failure, FailureKind, Reading, Tick
 from rules.outcome import Outcome
 from rules.repeats import Repeats
 from rules.world import Table, World
@@ -37,6 +39,9 @@ MOST_CHANGED = 2_500
 
 EACH_INPUT = 10
 """So many rows does an input count that was judged: its times, its alerts and its record are prepared, too."""
+
+GATHER_SECONDS = 0.05
+"""Answers of which nothing is to be told are committed together with those that come so soon after the first."""
 
 FIRST_RETRY_SECONDS = 0.1
 LONGEST_RETRY_SECONDS = 5.0
@@ -79,7 +84,8 @@ class Engine:
         self._idle = asyncio.Event()
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
-        self._telling = False  # something that waits is to be told
+        self._urgent = asyncio.Event()  # what waits is committed without waiting for more
+        self._settling = 0  # so many wait until all is durable
         self._cut_wanted = False
         self._keeping: asyncio.Task[None] | None = None
 
@@ -92,7 +98,7 @@ class Engine:
         if self._task is None:
             return
         try:
-            await asyncio.wait_for(self._idle.wait(), CLOSING_SECONDS)
+            await asyncio.wait_for(self.settled(), CLOSING_SECONDS)
         except TimeoutError:
             log.error("engine.uncommitted", inputs=self._inputs, reason=self.trouble)
         self._task.cancel()
@@ -121,8 +127,9 @@ class Engine:
         self._waiting.append(Entry(event, now, outcome))
         self._changed += EACH_INPUT + len(outcome.changes)
         if outcome.notifications:
-            self._telling = True
             self.quiet.begin(asyncio.get_running_loop().time())
+        if not _may_wait(event, outcome):
+            self._urgent.set()
         self._wake()
         for hear in self.on_outcome:
             hear(outcome)
@@ -143,6 +150,7 @@ class Engine:
         self._inputs += 1
         if self._inputs >= MOST_WAITING or self._changed >= MOST_CHANGED:
             self._room.clear()
+            self._urgent.set()
         self._idle.clear()
         self._work.set()
 
@@ -153,7 +161,14 @@ class Engine:
 
     async def settled(self) -> None:
         """Wait until everything judged so far is durable."""
-        await self._idle.wait()
+        if self._idle.is_set():
+            return
+        self._settling += 1
+        self._urgent.set()
+        try:
+            await self._idle.wait()
+        finally:
+            self._settling -= 1
 
     async def _commit_all(self) -> None:
         try:
@@ -169,10 +184,7 @@ class Engine:
         while True:
             await self._work.wait()
             self._work.clear()
-            if not self._telling:
-                # One turn of the loop: answers that arrived together are judged first and committed together.
-                await asyncio.sleep(0)
-            self._telling = False
+            await self._gathered()
             batch, self._waiting, self._inputs, self._changed = self._waiting, [], 0, 0
             if not batch and not self._cut_wanted:
                 continue
@@ -191,7 +203,16 @@ class Engine:
                     # What is durable stays so: a listener's fault must not end the commits.
                     log.exception("engine.listener_failed")
             if not self._waiting:
+                self._urgent.clear()
                 self._idle.set()
+
+    async def _gathered(self) -> None:
+        """Wait for what comes together with what is there: each commit costs the same, however little it holds."""
+        if not (self._settling or self._urgent.is_set()):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GATHER_SECONDS):
+                    await self._urgent.wait()
+        self._urgent.clear()
 
     async def _keep(self, cut: Cut) -> None:
         """Encoding takes its time on a thread of its own: neither the loop nor the commits wait for it."""
@@ -242,6 +263,13 @@ def _hand(idle: list[tuple[Claimer, Wanted]], claimed: Sequence[Message] = ()) -
 
 def _nobody(_batch: Sequence[Entry]) -> tuple[Claimer, ...]:
     return ()
+
+
+def _may_wait(event: Input, outcome: Outcome) -> bool:
+    """Whether a commit of it may wait for others. A ban may not: a kill before it is kept would break it (law 11)."""
+    if outcome.notifications:
+        return False
+    return isinstance(event, Reading) or (isinstance(event, Failure) and event.kind is not FailureKind.BANNED)
 
 
 def _anything(world: World, outcome: Outcome) -> bool:
