@@ -37,6 +37,11 @@ class Reads:
         with telling("read", self.path):
             yield self._db.conn
 
+    @property
+    def connection(self) -> Connection:
+        """For whoever looks after SQLite's own affairs, on the thread of the store."""
+        return self._db.conn
+
     def alerts(
         self, state: str | None = None, *, after: str | None = None, limit: int = PAGE_ROWS
     ) -> Page[AlertRow]:

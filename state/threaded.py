@@ -13,6 +13,7 @@ from state.checkpoints import Cut
 from state.commits import Commits
 from state.prepared import Entry, Prepared
 from state.store import Store
+from state.wal import Wal
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,10 +35,11 @@ class AsyncStore:
     A cancelled wait does not undo the call: it still takes place.
     """
 
-    def __init__(self, store: Store, executor: ThreadPoolExecutor) -> None:
+    def __init__(self, store: Store, executor: ThreadPoolExecutor, wal: Wal | None = None) -> None:
         self._store = store
         self._executor = executor
         self._commits = Commits(store.path)
+        self._wal = wal  # None where nothing is written
 
     @classmethod
     async def open(cls, path: str | Path, *, migrate: bool = False, readonly: bool = False) -> Self:
@@ -46,22 +48,31 @@ class AsyncStore:
         loop = asyncio.get_running_loop()
         try:
             store = await loop.run_in_executor(
-                executor, lambda: Store.open(path, migrate=migrate, readonly=readonly)
+                executor, lambda: _opened(path, migrate=migrate, readonly=readonly)
             )
         except BaseException:
             executor.shutdown(wait=False)
             raise
-        return cls(store, executor)
+        return cls(store, executor, Wal(store.path) if migrate else None)
 
     async def run(self, method: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Any function of the Store on its thread."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, lambda: method(self._store, *args, **kwargs))
+
+        def call() -> T:
+            done = method(self._store, *args, **kwargs)
+            if self._wal is not None:
+                self._wal.after(self._store.connection)
+            return done
+
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
     async def close(self) -> None:
         """After what was asked for before."""
+        loop = asyncio.get_running_loop()
         try:
-            await self.run(Store.close)
+            if self._wal is not None:
+                await loop.run_in_executor(self._executor, self._wal.close)
+            await loop.run_in_executor(self._executor, self._store.close)
         finally:
             self._executor.shutdown()
 
@@ -136,3 +147,10 @@ class AsyncStore:
     assets = _awaited(Store.assets)
     books = _awaited(Store.books)
     alerts_of_accounts = _awaited(Store.alerts_of_accounts)
+
+
+def _opened(path: str | Path, *, migrate: bool, readonly: bool) -> Store:
+    store = Store.open(path, migrate=migrate, readonly=readonly)
+    if migrate:
+        Wal.relieve(store.connection)
+    return store
