@@ -25,7 +25,7 @@ from daemon.commands.output import (
 from daemon.commands.state_file import open_state, require_exchange, rules_in_force
 from daemon.errors import CannotRun, FoundFault
 from daemon.plain import iso, plain_note
-from notifiers.figures import difference
+from notifiers.figures import MINUS, difference
 from rules.judge import judge
 from rules.reconciling.finding import Finding, Standing
 from rules.reconciling.report import findings
@@ -135,11 +135,16 @@ def _print(found: Sequence[Finding], notes: Notes) -> None:
 
 def _cells(one: Finding, now: int) -> list[str]:
     asset = " ".join(part for part in (one.wallet, one.asset, one.quote and f"in {one.quote}") if part)
-    away = "" if one.difference is None else difference("0", one.difference) or "0"
+    away = "" if one.difference is None else _signed(one.difference)
     since = "" if one.since_ms is None else age(one.since_ms, now)
     cells = [one.standing.value, one.check, one.exchange, one.account or "(all)", asset]
     cells += [amount(one.ours), amount(one.theirs), away or UNKNOWN]
     return [*cells, one.alert, since, one.acked_by, one.rule, one.reason]
+
+
+def _signed(text: str) -> str:
+    """A difference with its sign, the one that the figures beside it have: all of them can be searched and pasted."""
+    return difference("0", text).replace(MINUS, "-") or "0"
 
 
 def _plain(one: Finding, notes: Notes) -> dict[str, Any]:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rules.reconciling.tracking import spec_of
+from rules.records import Alert
+from rules.ruleset import Rule
+
 
 class Standing(StrEnum):
     """How two figures stand to each other, the worst first."""
@@ -45,3 +49,29 @@ class Finding:
     acked_by: str = ""
     reason: str = ""
     unread: bool = False
+
+
+def line_of(rule: Rule, standing: Standing, exchange: str, alert: Alert | None, *, reason: str) -> Finding:
+    """The beginning of a line: what its rule and its alert tell of it."""
+    check = spec_of(rule).check.value
+    if alert is None:
+        return Finding(rule.name, check, standing, exchange, reason=reason)
+    firing = alert.state == "firing"
+    return Finding(
+        rule.name,
+        check,
+        standing,
+        exchange,
+        alert=alert.id if firing else "",
+        severity=alert.severity.value if firing else "",
+        since_ms=alert.since_ms,
+        acked_by=alert.acked_by,
+        reason=reason,
+    )
+
+
+def standing_of(alert: Alert | None, otherwise: Standing) -> Standing:
+    """An open break is one until enough clean sweeps have ended it."""
+    if alert is None:
+        return otherwise
+    return Standing.BREAK if alert.state == "firing" else Standing.PENDING

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from decimal import Decimal
 
 from rules.builtin_names import EXPECT
-from rules.ledger import LegKey
+from rules.ledger import Declared, LegKey
 from rules.plan import concerns
-from rules.reconciling import books, conservation, declared, expected, proofs, summary, telling
-from rules.reconciling.finding import Finding, Standing
+from rules.reconciling import conservation, declared, proofs, summary, telling
+from rules.reconciling.finding import Finding, Standing, line_of, standing_of
+from rules.reconciling.rows import of_books
 from rules.reconciling.tracking import spec_of, tracking_of, window_ms
 from rules.reconciling.unseen import is_late, unseen
 from rules.records import Account, Alert, AlertKey, Subject
 from rules.ruleset import ExchangeSettings, Expect, Rule
-from rules.statements import Books
 from rules.step import Step
 from rules.sweep import late_after_ms
 from rules.types.base import Family
 from rules.types.reconciliation import Check
-from rules.values import EXACT, text_of
+from rules.values import text_of
 from rules.world import World
 
 _ORDER = {standing: place for place, standing in enumerate(Standing)}
@@ -33,8 +33,26 @@ def findings(world: World, now_ms: int) -> tuple[Finding, ...]:
     for rule in step.ruleset.rules:
         if rule.enabled and rule.spec.family is Family.RECONCILIATION:
             found += _of_rule(step, rule)
+    found += _others(step, {one.alert for one in found})
     found += [_declared(step, expect) for expect in step.ruleset.expects]
     return tuple(sorted(found, key=_place))
+
+
+def _others(step: Step, shown: AbstractSet[str]) -> Iterator[Finding]:
+    """Open breaks that no present figure shows: an account that one of the venue's lists lacks, or that is gone."""
+    for key, alert in sorted(step.world.alerts.items()):
+        rule, facts = step.rule(key.rule), alert.facts
+        if rule is None or rule.spec.family is not Family.RECONCILIATION or alert.id in shown:
+            continue
+        if alert.state != "firing" or alert.expires_ms is not None:
+            continue
+        reason = (
+            " ".join((facts.headline, facts.value or "", *facts.details)) if facts.value else facts.headline
+        )
+        plain = line_of(rule, Standing.BREAK, key.subject.exchange, alert, reason=reason)
+        label = facts.label if key.subject.account is not None else ""
+        plain = replace(plain, account=label, difference=facts.value)
+        yield replace(plain, wallet=facts.wallet, asset=facts.asset, quote=facts.quote)
 
 
 def _place(one: Finding) -> tuple[object, ...]:
@@ -52,7 +70,7 @@ def _place(one: Finding) -> tuple[object, ...]:
 def _of_rule(step: Step, rule: Rule) -> Iterator[Finding]:
     check = spec_of(rule).check
     if check is Check.EXPECTED:
-        yield from _expected(step, rule)
+        yield from of_books(step, rule)
         return
     for name, settings in sorted(step.ruleset.exchanges.items()):
         if not rule.exchange.match(name):
@@ -85,7 +103,7 @@ def _movements(step: Step, rule: Rule, settings: ExchangeSettings) -> Iterator[F
             continue  # it came back, it is less than the tolerance, or its event is over
         if alert is None and over:
             standing, reason = Standing.INDETERMINATE, "some account was not read since"
-        plain = _plain(rule, standing, settings.name, alert, reason=reason)
+        plain = line_of(rule, standing, settings.name, alert, reason=reason)
         yield replace(
             plain,
             account=telling.label_of(step, key),
@@ -103,7 +121,7 @@ def _movements(step: Step, rule: Rule, settings: ExchangeSettings) -> Iterator[F
         amount = format(telling.size_of(step, match), "f")
         details = telling.details_of(step, match)
         reason = ". ".join((telling.moved(step, match), *details))
-        plain = _plain(rule, Standing.AGREES, settings.name, None, reason=reason)
+        plain = line_of(rule, Standing.AGREES, settings.name, None, reason=reason)
         label = telling.label_of(step, giver)
         yield replace(
             plain,
@@ -120,7 +138,7 @@ def _blind(step: Step, rule: Rule, settings: ExchangeSettings, *, valued: bool =
     """One line where the rule has not seen for long what it should."""
     found = unseen(step, settings, rule, valued=valued)
     if found is not None:
-        plain = _plain(rule, Standing.INDETERMINATE, settings.name, None, reason=found[1])
+        plain = line_of(rule, Standing.INDETERMINATE, settings.name, None, reason=found[1])
         yield replace(plain, since_ms=found[0], unread=True)
 
 
@@ -137,19 +155,19 @@ def _conservation(step: Step, rule: Rule, settings: ExchangeSettings) -> Iterato
     places = sorted(key for key in step.world.sheets if key[:2] == (rule.key, settings.name))
     if not places:
         standing = Standing.INDETERMINATE if unread else Standing.AGREES
-        plain = _plain(rule, standing, settings.name, None, reason=unread or "nothing has changed")
+        plain = line_of(rule, standing, settings.name, None, reason=unread or "nothing has changed")
         yield replace(plain, since_ms=since_ms, unread=bool(unread))
     for place in places:
         alert = step.world.alerts.get(AlertKey(rule.key, Subject(place.exchange, None, "", place.asset)))
         sheet = step.world.sheets[place]
-        standing = _standing(alert, Standing.TIMING if sheet.timing else Standing.AGREES)
+        standing = standing_of(alert, Standing.TIMING if sheet.timing else Standing.AGREES)
         if unread and alert is None:
             standing = Standing.INDETERMINATE
         reason = "movements under way explain it" if standing is Standing.TIMING else unread
         if sheet.traders:
             who = telling.names(step.world.accounts[one].label for one in sheet.traders)
             reason = "; ".join(filter(None, (reason, f"assets moved against each other in {who}")))
-        plain = _plain(rule, standing, settings.name, alert, reason=reason)
+        plain = line_of(rule, standing, settings.name, alert, reason=reason)
         difference = sheet.residual if alert is None else alert.facts.value
         plain = replace(plain, asset=place.asset, ours=sheet.residual, theirs="0", difference=difference)
         yield plain if alert is not None else replace(plain, since_ms=since_ms, unread=bool(unread))
@@ -183,64 +201,37 @@ def _aged(found: Finding, both: summary.Valued) -> Finding:
 def _both(rule: Rule, account: Account, wallet: str, both: summary.Valued, alert: Alert | None) -> Finding:
     standing = both.standing
     if standing in (Standing.BREAK, Standing.AGREES) or alert is not None:
-        standing = _standing(alert, Standing.PENDING if standing is Standing.BREAK else standing)
-    plain = _plain(rule, standing, account.exchange, alert, reason=both.reason)
+        standing = standing_of(alert, Standing.PENDING if standing is Standing.BREAK else standing)
+    plain = line_of(rule, standing, account.exchange, alert, reason=_why(both, alert))
+    told = None if alert is None else alert.facts.value
     return replace(
         plain,
         account=account.label,
         wallet=wallet,
         ours=None if both.ours is None else format(summary.shown(both.ours), "f"),
         theirs=text_of(both.theirs),
-        difference=text_of(both.difference),
+        difference=told if both.difference is None else text_of(both.difference),
         quote=both.quote,
         as_of_ms=both.ended_ms or None,
     )
 
 
-def _expected(step: Step, rule: Rule) -> Iterator[Finding]:
-    names = {*step.world.books, *step.world.failing_books, *(one.name for one in step.ruleset.books)}
-    for name in sorted(names):
-        if not expected.compares(rule, name):
-            continue
-        unheard, said = books.unheard(step, name), step.world.books.get(name)
-        if unheard is not None:
-            plain = _plain(rule, Standing.INDETERMINATE, "", None, reason=unheard[1])
-            yield replace(plain, since_ms=unheard[0], unread=True)
-        for found in () if said is None else _of_books(step, rule, said):
-            yield found if unheard is None else _unheard(found, unheard[1])
+def _why(both: summary.Valued, alert: Alert | None) -> str:
+    """Of an open break both figures, as they are now or else as they were told; then what is not known of now."""
+    if alert is None or alert.state != "firing":
+        return both.reason
+    known = both.ours is not None and both.theirs is not None
+    said = summary.both_sides(both) if known else " ".join(alert.facts.details)
+    return f"{said} Now: {both.reason}." if both.reason else said
 
 
-def _unheard(found: Finding, reason: str) -> Finding:
-    """A row of books that cannot be read now: what is open stays, of all else nobody knows whether it still agrees."""
-    reason = "; ".join(filter(None, (found.reason, reason)))
-    if found.standing in (Standing.BREAK, Standing.PENDING):
-        return replace(found, reason=reason)
-    return replace(found, standing=Standing.INDETERMINATE, reason=reason)
-
-
-def _of_books(step: Step, rule: Rule, said: Books) -> Iterator[Finding]:
-    for one in expected.compare(step, rule, said):
-        alert = None
-        if one.account is not None:
-            key = AlertKey(
-                rule.key, Subject(one.account.exchange, one.account.key, one.row.wallet, one.row.asset)
-            )
-            alert = step.world.alerts.get(key)
-        standing = one.standing
-        if standing in (Standing.BREAK, Standing.AGREES):
-            standing = _standing(alert, Standing.PENDING if standing is Standing.BREAK else standing)
-        plain = _plain(rule, standing, one.row.exchange, alert, reason=one.reason)
-        difference = None if one.ours is None else EXACT.subtract(one.ours, Decimal(one.row.amount))
-        yield replace(
-            plain,
-            account=one.row.account if one.account is None else one.account.label,
-            wallet=one.row.wallet,
-            asset=one.row.asset,
-            ours=text_of(one.ours),
-            theirs=one.row.amount,
-            difference=text_of(difference),
-            as_of_ms=one.row.as_of_ms,
-        )
+def _come(step: Step, expect: Expect, done: Declared | None) -> str:
+    """What became of a declared movement."""
+    if done is not None:
+        return "declared, and it came"
+    if step.now_ms < expect.due_ms:
+        return "declared, and not due yet"
+    return "declared and due, and it did not come"
 
 
 def _declared(step: Step, expect: Expect) -> Finding:
@@ -261,33 +252,8 @@ def _declared(step: Step, expect: Expect) -> Finding:
         since_ms=None if done is None else done.at_ms,
         as_of_ms=expect.due_ms,
         acked_by="" if alert is None else alert.acked_by,
-        reason="declared and due" if done is None else "declared, and it came",
+        reason=_come(step, expect, done),
     )
-
-
-def _plain(rule: Rule, standing: Standing, exchange: str, alert: Alert | None, *, reason: str) -> Finding:
-    check = spec_of(rule).check.value
-    if alert is None:
-        return Finding(rule.name, check, standing, exchange, reason=reason)
-    firing = alert.state == "firing"
-    return Finding(
-        rule.name,
-        check,
-        standing,
-        exchange,
-        alert=alert.id if firing else "",
-        severity=alert.severity.value if firing else "",
-        since_ms=alert.since_ms,
-        acked_by=alert.acked_by,
-        reason=reason,
-    )
-
-
-def _standing(alert: Alert | None, otherwise: Standing) -> Standing:
-    """An open break is one until enough clean sweeps have ended it."""
-    if alert is None:
-        return otherwise
-    return Standing.BREAK if alert.state == "firing" else Standing.PENDING
 
 
 def _event_of(step: Step, rule: Rule, key: LegKey) -> Alert | None:

@@ -73,6 +73,14 @@ def test_a_break_is_told_exactly_and_ends_with_code_1(tmp_path: Path) -> None:
     assert "+0.000000000000000001" in table.stdout
 
 
+def test_the_table_has_one_sign_for_what_is_below_zero(tmp_path: Path) -> None:
+    file = compared(tmp_path, "2000", "-3")
+    table = subtally("-c", file, "reconcile").stdout
+    assert "-765.999999999999999999" in table
+    assert " -3 " in table
+    assert "\N{MINUS SIGN}" not in table
+
+
 def test_figures_that_agree_end_with_code_0(tmp_path: Path) -> None:
     told = subtally("-c", compared(tmp_path, SMALL, LARGE), "reconcile", "--json")
     assert told.exit_code == 0

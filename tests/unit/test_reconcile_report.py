@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from rules.patterns import Patterns
-from rules.reconciling.finding import Standing
+from rules.reconciling.finding import Finding, Standing
 from rules.reconciling.report import findings
 from rules.ruleset import Expect
 from rules.statements import BookRow, Books, Prices
@@ -83,3 +83,55 @@ def test_without_a_rule_the_report_is_empty() -> None:
     assert findings(engine.world, engine.now_ms) == ()
     world = engine.world
     assert [len(table) for table in (world.legs, world.rounds, world.past, world.sheets)] == [0, 0, 0, 0]
+
+
+def test_a_declared_movement_is_not_due_before_it_is() -> None:
+    expect = Expect("rent", "USDT", Decimal(7), T0_MS + ms("10m"), Patterns.of("a"), None)
+    engine = Engine(reconciled("movements", within="3m"), expects=[expect])
+    engine.lists("a")
+
+    def rent() -> tuple[Standing, str]:
+        engine.reads("a", USDT="100")
+        engine.ticks()
+        (one,) = [one for one in findings(engine.world, engine.now_ms) if one.check == "rent"]
+        return one.standing, one.reason
+
+    assert rent() == (Standing.TIMING, "declared, and not due yet")
+    engine.at("11m")
+    assert rent() == (Standing.BREAK, "declared and due, and it did not come")
+
+
+def test_an_open_summary_break_says_both_figures_also_while_it_cannot_be_compared() -> None:
+    engine = Engine(reconciled("summary"), exchanges=[binance(read=("assets", "summary"))])
+    engine.lists("a")
+
+    def look(**held: str) -> Finding:
+        engine.says(Prices("x", engine.now_ms, engine.now_ms, {("BTC", "USDT"): "50000"}))
+        engine.values("a", BTC="3.1")
+        engine.reads("a", **held)
+        engine.says(Prices("x", engine.now_ms, engine.now_ms, {("BTC", "USDT"): "50000"}))
+        (one,) = findings(engine.world, engine.now_ms)
+        return one
+
+    look(BTC="1", USDT="5000")
+    said = "By the venue's prices what was read is worth 1.1 BTC; its own total is 3.1 BTC."
+    one = look(BTC="1", USDT="5000")
+    assert (one.standing, one.reason) == (Standing.BREAK, said)
+    one = look(BTC="1", USDT="5000", NEWCOIN="1")
+    assert (one.standing, one.difference) == (Standing.BREAK, "-2")
+    assert one.reason == f"{said} Now: NEWCOIN has no known price."
+
+
+def test_an_account_that_the_summary_lacks_is_a_break_of_the_report_too() -> None:
+    engine = Engine(reconciled("summary"), exchanges=[binance(read=("assets", "summary"))])
+    for _ in range(2):
+        engine.lists("a", "b")
+        engine.lists("a", source="summary", tells_frozen=False)
+    broken = [one for one in findings(engine.world, engine.now_ms) if one.standing is Standing.BREAK]
+    (one,) = broken
+    assert (one.account, one.check, one.reason) == (
+        "b",
+        "summary",
+        "is in the venue's list and not in its summary",
+    )
+    assert one.alert == engine.alert("summary").id
