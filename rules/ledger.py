@@ -140,8 +140,8 @@ class ShiftKey(NamedTuple):
 class Mark:
     """A past figure that a composition_shift may be measured from, and the end of the last reading that showed it.
 
-    `kind` is "major" (what is left of an asset's total), "new" (an asset never held before) or "worth" (the venue's
-    valuation of a wallet, whose `asset` is "wallet/quote").
+    `kind` is "major" (what is left of an asset's total), "new" (an asset never held before), "left" (what a withdrawal
+    that ended took) or "worth" (the venue's valuation of a wallet, whose `asset` is "wallet/quote").
     """
 
     kind: str

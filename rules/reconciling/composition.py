@@ -1,37 +1,62 @@
 """`composition_shift`: most of a major asset goes, one never held appears, and the account is worth less.
 
 Stolen keys that may only trade are used so: the account buys dear what the thief sells. Nothing leaves it by
-withdrawal, so that no other rule speaks. Always critical, and confirmed like any figure.
+withdrawal, so that no other rule speaks. Always critical, and confirmed like any figure. What may yet explain it, a
+history, a price, the other side of a transfer, is waited for, a minute at most; then it is told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
-from fractions import Fraction
 from typing import cast
 
+from rules import telling
 from rules.evidence import Evidence
 from rules.facts import Facts
 from rules.figures import Arrival
 from rules.ledger import Mark, ShiftKey
-from rules.lifecycle import look
+from rules.lifecycle import end, look
 from rules.model import Severity
+from rules.outcome import HistoryWanted
 from rules.plan import AccountPlan
-from rules.reconciling import prices
-from rules.records import Account, AlertKey, Subject
+from rules.reconciling import proofs, shift_marks
+from rules.reconciling.shift_worth import (
+    VALUED_WITHIN_MS,
+    Worth,
+    awaits_prices,
+    is_known_good,
+    worth_of,
+)
+from rules.reconciling.shifting import (
+    MAJOR,
+    NEW,
+    WORTH,
+    Shift,
+    fresh_of,
+    is_most,
+    shift_of,
+    total_of,
+)
+from rules.reconciling.tracking import parts_read, seen_ms
+from rules.records import Account, Alert, AlertKey, Subject
 from rules.ruleset import MINUTE_MS, ExchangeSettings, Rule
 from rules.step import Step
 from rules.sweep import gap_cap_ms
-from rules.types.base import Verdict, Zone
+from rules.types.base import Family, Verdict, Zone
 from rules.types.composition_shift import CompositionShift
-from rules.values import ZERO, add, figure
+from rules.values import EXACT, ZERO, figure
 
-MAJOR, NEW, WORTH = "major", "new", "worth"
+TYPE = "composition_shift"
 
-MARKS_MOST = 256
-VALUED_WITHIN_MS = MINUTE_MS
-"""So long the venue's valuation after a shift is waited for, where the venue values the account at all."""
+STATED_WITHIN_MS = 5_000
+"""So long the venue's history is waited for: whether what is missing was transferred or withdrawn."""
+
+SEEN_WITHIN_MS = MINUTE_MS
+"""So long the other side of a transfer is waited for, where an account was not read since."""
+
+LOOK_AGAIN_MS = 1_000
 
 
 def read(
@@ -44,68 +69,153 @@ def read(
     """Quantities were read: remember what the window may need, and judge what the account is made of."""
     changed = sorted(changed)
     for rule in plan.composed:
-        spec = cast("CompositionShift", rule.spec)
-        for asset in changed if arrival.before is not None else ():
-            if spec.majors.match(asset):
-                _remember_major(step, rule, arrival, asset)
-            elif _is_new(step, arrival, asset):
-                _add(step, rule, arrival.account, Mark(NEW, asset, "", arrival.ended_ms))
+        shift_marks.remember(step, rule, arrival, changed)
         _judge(step, settings, rule, arrival, changed)
 
 
-def valued(step: Step, plan: AccountPlan, account: Account, wallet: str) -> None:
-    """A valuation came: keep the worth of the account as it is now."""
-    valuation = step.world.valuations[account.key, wallet]
-    for rule in plan.composed:
-        for quote, text in sorted(valuation.values.items()):
-            _add(step, rule, account, Mark(WORTH, f"{wallet}/{quote}", text, valuation.ended_ms))
+def due(step: Step) -> None:
+    """What waits for an explanation: it ends where there is one, and is told when none can come in time."""
+    waiting = [item for item in step.world.alerts.items() if item[1].held and item[1].type == TYPE]
+    for _, alert in sorted(waiting):
+        rule, settings = step.rule(alert.key.rule), step.exchange(alert.key.subject.exchange)
+        account = step.world.accounts.get(cast("int", alert.key.subject.account))
+        if rule is None or settings is None or account is None:
+            end(step, alert, "rule changed", alert.facts, closed=True)
+        else:
+            _decide(step, settings, rule, account, alert)
+
+
+def _decide(step: Step, settings: ExchangeSettings, rule: Rule, account: Account, alert: Alert) -> None:
+    """One that waits, by what is known now."""
+    spec, major = cast("CompositionShift", rule.spec), alert.key.subject.asset
+    since_ms = alert.since_ms - spec.within_ms
+    marks = step.world.shifts.get(ShiftKey(rule.key, account.key), ())
+    seen = [mark for mark in marks if since_ms <= mark.last_ms <= alert.since_ms]
+    new = [mark for mark in seen if mark.kind == NEW]
+    known = new and any((mark.kind, mark.asset) == (MAJOR, major) for mark in seen)
+    shift = shift_of(step, settings, rule, account, major, since_ms) if known else None
+    if shift is not None:
+        worth = worth_of(step, settings, rule, account, shift, new)
+        if worth is Worth.KEPT or not is_most(shift, spec.fall) or _withdraws(step, account):
+            end(step, alert, "explained", alert.facts, closed=True)
+            return
+        if _waits(step, rule, account, alert.since_ms, new, worth):
+            step.world.index.due(step.now_ms + LOOK_AGAIN_MS)
+            return
+        if worth is Worth.UNKNOWN and is_known_good(spec, new):
+            end(step, alert, "its worth is not known", alert.facts, closed=True)
+            return
+        alert = _as_it_is(step, account, alert, shift, new)
+    # Without a shift what it was measured from is forgotten by now: nothing can explain it any more.
+    step.world.put_alert(telling.tell(step, rule, alert))
+    shift_marks.told(step, rule, account)
+
+
+def is_judged(step: Step, exchange: str) -> bool:
+    """Whether some rule asks of an exchange what its accounts are made of."""
+    return any(
+        rule.enabled and rule.spec.family is Family.COMPOSITION and rule.exchange.match(exchange)
+        for rule in step.ruleset.rules
+    )
 
 
 def _judge(step: Step, settings: ExchangeSettings, rule: Rule, arrival: Arrival, changed: list[str]) -> None:
     account, spec = arrival.account, cast("CompositionShift", rule.spec)
     since_ms = arrival.ended_ms - spec.within_ms
     marks = step.world.shifts.get(ShiftKey(rule.key, account.key), ())
-    inside = [mark for mark in marks if mark.last_ms >= since_ms]
-    new = [mark for mark in inside if mark.kind == NEW and _total(step, account, mark.asset)]
-    fresh = [mark.asset for mark in new]
-    due, told = bool(changed) or _waited(arrival, marks, new), False
-    for major in sorted({mark.asset for mark in marks if mark.kind == MAJOR}):
+    new = fresh_of(step, account, marks, since_ms)
+    due, told = bool(changed) or _waited(arrival, marks, new), _is_held(step, rule, account)
+    majors = [
+        major
+        for major in sorted({mark.asset for mark in marks if mark.kind == MAJOR})
+        if (due and new) or _key(rule, account, major) in step.world.alerts
+    ]
+    # All of them first: one that is told takes away what the others are measured from.
+    shifts = [(major, shift_of(step, settings, rule, account, major, since_ms)) for major in majors]
+    for major, shift in shifts:
+        if shift is None:
+            continue
         key = _key(rule, account, major)
-        if not due and key not in step.world.alerts:
+        fresh = [mark for mark in new if mark.asset != major]
+        fell = bool(fresh) and is_most(shift, spec.fall) and not told and not _withdraws(step, account)
+        worth = worth_of(step, settings, rule, account, shift, fresh) if fell else Worth.KEPT
+        if worth is Worth.SOON:
             continue
-        now = _total(step, account, major)
-        past = [Decimal(mark.value) for mark in inside if (mark.kind, mark.asset) == (MAJOR, major)]
-        top = max(past, default=None)
-        if now is None or top is None:
-            continue
-        fell = (
-            fresh
-            and top > 0
-            and (top - now) * 100 >= spec.fall * top
-            and not told
-            and not _withdraws(step, account)
-        )
-        worth = _worth_fell(step, account, marks, major, top - now, new) if fell else False
-        if worth is None:
-            continue
-        zone = Zone.QUALIFIES if fell and worth else Zone.CLEAR
+        waits = fell and _waits(step, rule, account, arrival.ended_ms, fresh, worth)
+        known_good = worth is Worth.UNKNOWN and is_known_good(spec, fresh)
+        zone = Zone.CLEAR if worth is Worth.KEPT or (known_good and not waits) else Zone.QUALIFIES
         if zone is Zone.CLEAR and key not in step.world.alerts:
             continue
-        facts = _facts(step, rule, arrival, major, top, now, fresh)
-        evidence = Evidence(
-            Verdict(zone, Severity.CRITICAL, now),
-            arrival.began_ms,
-            arrival.ended_ms,
-            account.exchange,
-            ((account.key, arrival.wallet),),
-            gap_cap_ms(step, settings),
-            lambda facts=facts: facts,  # type: ignore[misc]
-            event=True,
-        )
-        alert = look(step, rule, key, evidence)
-        if zone is Zone.QUALIFIES and alert is not None and alert.state == "firing":
-            _told(step, rule, account)
-            told = True
+        if zone is Zone.QUALIFIES and key not in step.world.alerts:
+            _ask(step, account, major, shift)
+        told |= _look(step, settings, rule, arrival, shift, fresh, zone)
+
+
+def _look(
+    step: Step,
+    settings: ExchangeSettings,
+    rule: Rule,
+    arrival: Arrival,
+    shift: Shift,
+    new: list[Mark],
+    zone: Zone,
+) -> bool:
+    """Judge one look; whether it was the one that told."""
+    account = arrival.account
+    key = _key(rule, account, shift.asset)
+
+    def hold(alert: Alert) -> Alert:
+        worth = worth_of(step, settings, rule, account, shift, new)
+        held = _waits(step, rule, account, alert.since_ms, new, worth)
+        step.world.index.due(step.now_ms + LOOK_AGAIN_MS)
+        return replace(alert, held=held)
+
+    evidence = Evidence(
+        Verdict(zone, Severity.CRITICAL, shift.now),
+        arrival.began_ms,
+        arrival.ended_ms,
+        account.exchange,
+        ((account.key, arrival.wallet),),
+        gap_cap_ms(step, settings),
+        lambda: _facts(step, rule, arrival, shift, new),
+        event=True,
+        hold=hold,
+    )
+    alert = look(step, rule, key, evidence)
+    if zone is not Zone.QUALIFIES or alert is None or alert.state != "firing":
+        return False
+    if not alert.held:
+        shift_marks.told(step, rule, account)
+    return True
+
+
+def _waits(
+    step: Step, rule: Rule, account: Account, since_ms: int, new: list[Mark], worth: Worth | None
+) -> bool:
+    """Whether anything may still say that what was seen at a time is none."""
+    if worth is Worth.UNKNOWN and awaits_prices(step, rule, account, since_ms, new):
+        return True
+    if step.now_ms < since_ms + STATED_WITHIN_MS or worth is Worth.SOON:
+        return True
+    return step.now_ms < since_ms + SEEN_WITHIN_MS and any(
+        seen_ms(step.world.holdings.get((who.key, wallet))) < since_ms
+        for who, wallet in parts_read(step, account.exchange)
+        if who.key != account.key
+    )
+
+
+def _ask(step: Step, account: Account, major: str, shift: Shift) -> None:
+    """Wish for what the venue states of the time: what was transferred or withdrawn is no trade."""
+    since_ms, until_ms = shift.since_ms - proofs.SLACK_MS, step.now_ms + proofs.AHEAD_MS
+    step.outcome.histories.append(
+        HistoryWanted(account.exchange, (account.key,), (major,), since_ms, until_ms)
+    )
+
+
+def _is_held(step: Step, rule: Rule, account: Account) -> bool:
+    """Whether a shift of the account waits to be told: it is one alert, whatever majors it took."""
+    opened = step.world.index.open_of.get((account.exchange, account.key), ())
+    return any(key.rule == rule.key and step.world.alerts[key].held for key in opened)
 
 
 def _waited(arrival: Arrival, marks: tuple[Mark, ...], new: list[Mark]) -> bool:
@@ -117,92 +227,22 @@ def _waited(arrival: Arrival, marks: tuple[Mark, ...], new: list[Mark]) -> bool:
     return not known and last_ms < shift_ms + VALUED_WITHIN_MS
 
 
-def _told(step: Step, rule: Rule, account: Account) -> None:
-    """What comes next is measured from here: one shift is one alert, whatever majors it took."""
-    place = ShiftKey(rule.key, account.key)
-    step.world.shifts[place] = tuple(mark for mark in step.world.shifts[place] if mark.kind == WORTH)
-
-
-def _remember_major(step: Step, rule: Rule, arrival: Arrival, asset: str) -> None:
-    """The total that was left behind, in all wallets of the account."""
-    before = figure(arrival.before, asset, "total")
-    others = [
-        figure(step.world.holdings[arrival.account.key, wallet], asset, "total")
-        for wallet in sorted(step.world.index.wallets.get(arrival.account.key, ()))
-        if wallet != arrival.wallet
-    ]
-    if before is None or arrival.before is None or any(one is None for one in others):
-        return
-    total = add([before, *(one for one in others if one is not None)])
-    _add(step, rule, arrival.account, Mark(MAJOR, asset, format(total, "f"), arrival.before.ended_ms))
-
-
-def _is_new(step: Step, arrival: Arrival, asset: str) -> bool:
-    """Whether no wallet of the account ever held it, and this one does now."""
-    wallets = step.world.index.wallets.get(arrival.account.key, ())
-    for wallet in wallets:
-        held = (
-            arrival.before if wallet == arrival.wallet else step.world.holdings[arrival.account.key, wallet]
-        )
-        if held is not None and asset in held.rows:
-            return False
-    return bool(figure(step.world.holdings[arrival.account.key, arrival.wallet], asset, "total"))
-
-
-def _worth_fell(
-    step: Step, account: Account, marks: tuple[Mark, ...], major: str, lost: Decimal, new: list[Mark]
-) -> bool | None:
-    """Whether the account is worth less; True where nobody tells, None where the venue will tell soon."""
-    worths = sorted({mark.asset for mark in marks if mark.kind == WORTH})
-    shift_ms = max(mark.last_ms for mark in new)
-    for name in worths:
-        points = [mark for mark in marks if (mark.kind, mark.asset) == (WORTH, name)]
-        before = [Decimal(mark.value) for mark in points if mark.last_ms < shift_ms]
-        after = [Decimal(mark.value) for mark in points if mark.last_ms >= shift_ms]
-        if before and after:
-            return after[-1] < max(before)
-    if worths and step.now_ms < shift_ms + VALUED_WITHIN_MS:
-        return None
-    return _by_prices(step, account, major, lost, [mark.asset for mark in new])
-
-
-def _by_prices(step: Step, account: Account, major: str, lost: Decimal, fresh: list[str]) -> bool:
-    gained = Fraction(0)
-    for asset in fresh:
-        rate, amount = prices.rate(step, account.exchange, asset, "USDT"), _total(step, account, asset)
-        if rate is None or amount is None:
-            return True
-        gained += rate * Fraction(amount)
-    rate = prices.rate(step, account.exchange, major, "USDT")
-    return rate is None or gained < rate * Fraction(lost)
-
-
 def _withdraws(step: Step, account: Account) -> bool:
     """Whether anything of the account is on its way out, so that this is no trade alone."""
     held = [step.world.holdings[account.key, one] for one in step.world.index.wallets.get(account.key, ())]
     return any(figure(holding, asset, "withdrawing") for holding in held for asset in holding.rows)
 
 
-def _total(step: Step, account: Account, asset: str) -> Decimal | None:
-    wallets = sorted(step.world.index.wallets.get(account.key, ()))
-    figures = [figure(step.world.holdings[account.key, wallet], asset, "total") for wallet in wallets]
-    known = [one for one in figures if one is not None]
-    return add(known) if len(known) == len(figures) else None
-
-
-def _facts(
-    step: Step, rule: Rule, arrival: Arrival, major: str, top: Decimal, now: Decimal, fresh: list[str]
-) -> Facts:
+def _facts(step: Step, rule: Rule, arrival: Arrival, shift: Shift, new: list[Mark]) -> Facts:
     account = arrival.account
-    amounts = [f"{_total(step, account, asset) or ZERO:,f} {asset}" for asset in fresh]
-    headline, details = said(major, top, now, amounts)
+    headline, details = _said_of(step, account, shift, new)
     return Facts(
         rule=rule.name,
         type=rule.type,
         exchange=account.exchange,
         severity=Severity.CRITICAL,
         label=account.label,
-        asset=major,
+        asset=shift.asset,
         headline=headline,
         since_ms=arrival.ended_ms,
         read_ms=arrival.ended_ms,
@@ -214,9 +254,25 @@ def _facts(
     )
 
 
+def _as_it_is(step: Step, account: Account, alert: Alert, shift: Shift, new: list[Mark]) -> Alert:
+    """What went elsewhere may have become known since; a coin that was sold on is told as it was seen."""
+    if not all(total_of(step, account, mark.asset) for mark in new):
+        return alert
+    headline, details = _said_of(step, account, shift, new)
+    return replace(alert, facts=replace(alert.facts, headline=headline, details=details))
+
+
+def _said_of(step: Step, account: Account, shift: Shift, new: list[Mark]) -> tuple[str, tuple[str, ...]]:
+    amounts = [f"{total_of(step, account, mark.asset) or ZERO:,f} {mark.asset}" for mark in new]
+    headline, details = said(shift.asset, shift.base, shift.now, amounts)
+    gone = (f"Beside that {shift.gone:,f} {shift.asset} was transferred or withdrawn.",) if shift.gone else ()
+    return headline, (*gone, *details)
+
+
 def said(major: str, top: Decimal, now: Decimal, amounts: list[str]) -> tuple[str, tuple[str, ...]]:
     """Headline and details: `amounts` are of the assets that were never held before."""
-    headline = f"turned {top - now:,f} of its {top:,f} {major} into {', '.join(amounts)}, never held before"
+    turned = EXACT.subtract(top, now)
+    headline = f"turned {turned:,f} of its {top:,f} {major} into {', '.join(amounts)}, never held before"
     return headline, (
         f"It holds {now:,f} {major} now, and nothing is being withdrawn.",
         "Stolen keys that may only trade are used so: look at the account's trades and revoke its keys.",
@@ -225,13 +281,3 @@ def said(major: str, top: Decimal, now: Decimal, amounts: list[str]) -> tuple[st
 
 def _key(rule: Rule, account: Account, asset: str) -> AlertKey:
     return AlertKey(rule.key, Subject(account.exchange, account.key, "", asset))
-
-
-def _add(step: Step, rule: Rule, account: Account, mark: Mark) -> None:
-    """One more mark. Those that no window can need go, but of each wallet's worth the last one stays."""
-    place = ShiftKey(rule.key, account.key)
-    marks = step.world.shifts.get(place, ())
-    since_ms = mark.last_ms - cast("CompositionShift", rule.spec).within_ms
-    last = {one.asset: one for one in marks if one.kind == WORTH}
-    kept = [one for one in marks if one.last_ms >= since_ms or one is last.get(one.asset)]
-    step.world.shifts[place] = (*kept[-MARKS_MOST:], mark)

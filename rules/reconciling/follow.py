@@ -18,6 +18,7 @@ from rules.reconciling import (
     forgetting,
     legs,
     movements,
+    shift_marks,
     summary,
 )
 from rules.reconciling.tracking import tracking_of
@@ -56,7 +57,7 @@ def read(
 def valued(step: Step, settings: ExchangeSettings, plan: AccountPlan, arrival: Arrival) -> None:
     """A valuation of one wallet arrived."""
     if plan.composed:
-        composition.valued(step, plan, arrival.account, arrival.wallet)
+        shift_marks.valued(step, plan, arrival.account, arrival.wallet)
     if plan.reconciled:
         summary.read(step, settings, plan, arrival.account, arrival.wallet)
 
@@ -72,6 +73,8 @@ def due(step: Step) -> None:
         summary.due(step)
     if step.world.failing_books:
         books.due(step)
+    if step.world.shifts:
+        composition.due(step)
     breaks.grow_old(step)
 
 

@@ -84,16 +84,34 @@ def is_dust(step: Step, exchange: str, asset: str, amount: Decimal, tolerance: T
     if tolerance.dust_value is None:
         return False
     _keep(step, exchange, asset, tolerance.quote)
-    return tolerance.is_dust(amount, _good(step, exchange, asset, tolerance.quote))
+    return tolerance.is_dust(amount, good_rate(step, exchange, asset, tolerance.quote))
 
 
 def is_awaited(step: Step, exchange: str, asset: str, tolerance: Tolerance) -> bool:
     """Whether the worth of an asset was asked for a moment ago, and nothing was told since."""
-    if tolerance.dust_value is None or _good(step, exchange, asset, tolerance.quote) is not None:
+    if tolerance.dust_value is None or good_rate(step, exchange, asset, tolerance.quote) is not None:
         return False
     asked_ms, known = step.world.index.prices_asked_ms.get(exchange, 0), step.world.prices.get(exchange)
     told = known is not None and known.began_ms >= asked_ms and asset in step.world.index.prices_of[exchange]
     return not told and step.now_ms < asked_ms + FIRST_WAIT_MS
+
+
+def are_from(step: Step, exchange: str, assets: frozenset[str], quote: str, since_ms: int) -> bool:
+    """Whether the last prices are of these assets and not older than a time; else they are asked for."""
+    index, known = step.world.index, step.world.prices.get(exchange)
+    covered = assets <= index.prices_of.get(exchange, set())
+    if covered and known is not None and known.began_ms >= since_ms:
+        return True
+    if not covered or index.prices_asked_ms.get(exchange, 0) < since_ms:
+        want(step, exchange, assets, frozenset({quote}), now=True)
+    return False
+
+
+def good_rate(step: Step, exchange: str, asset: str, quote: str) -> Fraction | None:
+    """As `rate`, unless the last price is too old to say what an amount is worth."""
+    known = step.world.prices.get(exchange)
+    fresh = known is not None and step.now_ms - known.ended_ms < GOOD_MS
+    return rate_of(known.prices if known is not None and fresh else {}, asset, quote)
 
 
 def _keep(step: Step, exchange: str, asset: str, quote: str) -> None:
@@ -102,13 +120,6 @@ def _keep(step: Step, exchange: str, asset: str, quote: str) -> None:
     again_ms = step.now_ms - index.prices_asked_ms.get(exchange, 0)
     if asset != quote and not (asset in index.prices_of.get(exchange, ()) and 0 <= again_ms < KEPT_MS):
         want(step, exchange, frozenset({asset}), frozenset({quote}), now=True)
-
-
-def _good(step: Step, exchange: str, asset: str, quote: str) -> Fraction | None:
-    """The last price, unless it is too old to say what an amount is worth."""
-    known = step.world.prices.get(exchange)
-    fresh = known is not None and step.now_ms - known.ended_ms < GOOD_MS
-    return rate_of(known.prices if known is not None and fresh else {}, asset, quote)
 
 
 def _compared_in(step: Step, exchange: str) -> set[str]:

@@ -13,11 +13,11 @@ from rules import health
 from rules.ledger import LegKey, Match
 from rules.model import Severity
 from rules.outcome import Recheck
-from rules.reconciling import declared, legs, movements, proofs, summary
+from rules.reconciling import composition, declared, legs, movements, proofs, summary
 from rules.reconciling import prices as pricing
 from rules.reconciling.tracking import Tracking, tracking_of
 from rules.records import Account
-from rules.ruleset import ExchangeSettings
+from rules.ruleset import DAY_MS, ExchangeSettings
 from rules.statements import Prices, Transfer, Transfers
 from rules.step import Step
 
@@ -32,9 +32,12 @@ def transfers(step: Step, said: Transfers) -> None:
     health.succeeded(step, said.exchange, said.began_ms, said.ended_ms)
     if not said.complete:
         step.note("history.incomplete", said.exchange, f"{said.source}: {said.reason}")
-    if tracking is None:
-        return
     every = sorted(said.transfers, key=lambda one: (one.at_ms, one.id))
+    if tracking is None:
+        if composition.is_judged(step, said.exchange):
+            _forget_old(step, said.exchange)
+            _remember(step, said, every)
+        return
     _remember(step, said, every)
     touched: dict[LegKey, None] = {}
     for one in every:
@@ -65,6 +68,14 @@ def _remember(step: Step, said: Transfers, every: list[Transfer]) -> None:
             return
         known.add(_plain(one))
         step.world.stated[place] = one
+
+
+def _forget_old(step: Step, exchange: str) -> None:
+    """Where no movement is followed nothing else forgets what was stated."""
+    stated = step.world.stated
+    for place in [place for place, one in stated.items() if one.at_ms < step.now_ms - DAY_MS]:
+        if place[0] == exchange:
+            del stated[place]
 
 
 def _plain(one: Transfer) -> Transfer:

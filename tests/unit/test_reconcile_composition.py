@@ -1,16 +1,30 @@
 """A major asset falls by most of its amount while one never held appears: one critical alert."""
 
+from decimal import Decimal
+
 import pytest
 
-from rules.statements import Prices
-from tests.engine import Engine, okx, shift
+from rules.model import MASTER_IDENTITY
+from rules.patterns import Patterns
+from rules.ruleset import Expect
+from rules.statements import MovementKind, Prices, Transfer, Transfers
+from tests.engine import T0_MS, Engine, binance, ms, okx, reconciled, shift, who
 
 RULE = shift(confirm=1)
 HEADLINE = "turned 0.9 of its 1 BTC into 5,000,000 SHADY, never held before"
 
 
 def said(engine: Engine) -> list[tuple[str, str]]:
-    return [(one.severity.value, one.facts.headline) for one in engine.notifications]
+    """What was told when nothing is waited for any more, where no other account is to be read."""
+    for _ in range(20):
+        engine.ticks()
+    return told(engine)
+
+
+def told(engine: Engine) -> list[tuple[str, str]]:
+    return [
+        (one.severity.value, one.facts.headline) for one in engine.notifications if one.facts.rule == "shift"
+    ]
 
 
 def test_most_of_a_major_turned_into_an_asset_never_held_is_one_critical_alert() -> None:
@@ -26,7 +40,7 @@ def test_it_is_confirmed_by_a_second_reading() -> None:
     engine = Engine(shift())
     engine.reads("a", BTC="1")
     engine.after("1m").reads("a", BTC="0.1", SHADY="5000000")
-    assert (said(engine), engine.rechecks()) == ([], ["a spot"])
+    assert (told(engine), engine.rechecks()) == ([], ["a spot"])
     engine.reads("a", BTC="0.1", SHADY="5000000")
     assert said(engine) == [("critical", HEADLINE)]
 
@@ -156,3 +170,347 @@ def test_the_first_reading_of_an_account_shifts_nothing() -> None:
     engine = Engine(RULE)
     engine.reads("a", BTC="1", SHADY="5")
     assert said(engine) == []
+
+
+# What a withdrawal or a transfer explains
+
+COIN = {"SHADY": "5000000"}
+SHARE = "turned 0.4 of its 0.5 BTC into 5,000,000 SHADY, never held before"
+
+
+def desk(engine: Engine, b: str = "1", c: str = "1") -> None:
+    """The other accounts are read."""
+    engine.reads("b", BTC=b)
+    engine.reads("c", BTC=c)
+
+
+def states(
+    engine: Engine, giver: str | None, taker: str | None, amount: str, at: str, kind: str = "internal"
+) -> None:
+    """The venue's history names one movement of BTC."""
+    sides = [None if name is None else who(name) for name in (giver, taker)]
+    moved = Transfer("T1", MovementKind(kind), "BTC", amount, T0_MS + ms(at), *sides)
+    now = engine.now_ms
+    engine.says(Transfers("x", "history", now - 100, now, 0, now, complete=True, transfers=(moved,)))
+
+
+def withdraws(engine: Engine, free: str, withdrawing: str, *, shady: str = "0") -> None:
+    """a is read, with so much BTC on its way out."""
+    rows = {"BTC": (free, "0", "0", withdrawing)} | (
+        {"SHADY": (shady, "0", "0", "0")} if shady != "0" else {}
+    )
+    engine.reads("a", rows=rows)
+
+
+@pytest.mark.parametrize("confirm", [1, 2])
+def test_a_withdrawal_that_ended_explains_the_fall_that_it_made(confirm: int) -> None:
+    engine = Engine(shift(confirm=confirm))
+    withdraws(engine, "0.1", "0.9")
+    engine.after("1m")
+    for _ in range(3):
+        withdraws(engine, "0.1", "0", shady="5")
+    assert said(engine) == []
+
+
+def test_what_a_withdrawal_left_may_still_be_turned() -> None:
+    engine = Engine(RULE)
+    withdraws(engine, "0.5", "0.5")
+    engine.after("1m")
+    withdraws(engine, "0.1", "0", shady="5000000")
+    assert said(engine) == [("critical", SHARE)]
+    assert "Beside that 0.5 BTC was transferred or withdrawn." in engine.notifications[-1].facts.details
+
+
+def test_a_withdrawal_that_was_cancelled_explains_nothing() -> None:
+    engine = Engine(RULE)
+    withdraws(engine, "0.1", "0.9")
+    engine.after("1m")
+    withdraws(engine, "0.2", "0", shady="5000000")
+    assert said(engine) == [("critical", HEADLINE.replace("0.9 of its 1 ", "0.8 of its 1.0 "))]
+
+
+def test_a_shift_asks_the_venue_what_was_transferred_or_withdrawn() -> None:
+    engine = Engine(RULE)
+    engine.reads("a", BTC="1")
+    engine.at("1m").reads("a", BTC="0.1", **COIN)
+    (wanted,) = engine.outcome.histories
+    assert (wanted.accounts, wanted.assets) == ((1,), ("BTC",))
+    assert wanted.from_ms <= T0_MS
+    assert wanted.until_ms >= T0_MS + ms("1m")
+
+
+@pytest.mark.parametrize("kind, taker", [("withdrawal", None), ("internal", "cold")])
+@pytest.mark.parametrize("amount, count", [("0.9", 0), ("0.89", 0), ("0.5", 1)])
+def test_what_the_venue_states_explains_as_much_as_it_names(
+    kind: str, taker: str | None, amount: str, count: int
+) -> None:
+    engine = Engine(RULE)
+    engine.reads("a", BTC="1")
+    engine.at("1m").reads("a", BTC="0.1", **COIN)
+    states(engine, "a", taker, amount, "50s", kind)
+    assert len(said(engine)) == count
+    engine.at("5m").reads("a", BTC="0.1", USDT="1", **COIN)
+    assert len(said(engine)) == count
+
+
+def test_what_the_venue_stated_of_another_time_explains_nothing() -> None:
+    engine = Engine(RULE)
+    engine.reads("a", BTC="1.9")
+    engine.at("1m").reads("a", BTC="1")
+    states(engine, "a", "cold", "0.9", "50s")
+    engine.at("3m").reads("a", BTC="1")
+    engine.at("4m").reads("a", BTC="0.1", **COIN)
+    assert said(engine) == [("critical", HEADLINE)]
+
+
+@pytest.mark.parametrize("rules", [(), (reconciled("movements", within="3m", account=["*", "master"]),)])
+@pytest.mark.parametrize("first", ["b", "a"])
+def test_a_transfer_to_another_account_explains_it_whichever_side_is_read_first(
+    rules: tuple[object, ...], first: str
+) -> None:
+    engine = Engine(RULE, *rules)  # type: ignore[arg-type]
+    engine.lists("a", "b", "c")
+    engine.reads("a", BTC="1")
+    desk(engine)
+    engine.at("1m")
+    if first == "b":
+        desk(engine, b="1.9")
+    engine.reads("a", BTC="0.1", **COIN)
+    engine.ticks("80s")
+    if first == "a":
+        assert told(engine) == []
+        desk(engine, b="1.9")
+    for minute in (2, 3, 4):
+        engine.at(f"{minute}m").reads("a", BTC="0.1", USDT=str(minute), **COIN)
+        desk(engine, b="1.9")
+    assert said(engine) == []
+
+
+def test_a_transfer_to_the_master_explains_it_where_movements_are_followed() -> None:
+    engine = Engine(
+        RULE,
+        reconciled("movements", within="3m", account=["*", "master"]),
+        exchanges=[binance(read=("assets", "master"))],
+    )
+    engine.lists("a")
+    engine.reads("a", BTC="1")
+    engine.reads(MASTER_IDENTITY, "Spot", BTC="5")
+    engine.at("1m").reads("a", BTC="0.1", **COIN)
+    engine.reads(MASTER_IDENTITY, "Spot", BTC="5.9")
+    assert said(engine) == []
+
+
+def test_a_declared_payout_explains_it() -> None:
+    sides = {"giver": Patterns.of("a"), "taker": None}
+    expect = Expect("pay", "BTC", Decimal("0.9"), T0_MS + ms("2m"), **sides)  # type: ignore[arg-type]
+    engine = Engine(RULE, reconciled("movements", within="10s"), expects=[expect])
+    engine.lists("a", "b", "c")
+    engine.reads("a", BTC="1")
+    desk(engine)
+    engine.at("1m").reads("a", BTC="0.1", **COIN)
+    engine.ticks("75s")
+    desk(engine)
+    engine.reads("a", BTC="0.1", **COIN)
+    assert said(engine) == []
+
+
+def test_equal_falls_of_two_accounts_are_not_both_explained_by_one_transfer() -> None:
+    engine = Engine(RULE)
+    engine.lists("a", "b", "c")
+    engine.reads("a", BTC="1")
+    desk(engine)
+    engine.at("1m").reads("a", BTC="0.1", **COIN)
+    desk(engine, b="0.1", c="1.9")
+    assert said(engine) == [("critical", HEADLINE)]
+
+
+def test_a_shift_is_told_as_soon_as_every_account_was_read_since() -> None:
+    engine = Engine(shift())
+    engine.lists("a", "b", "c")
+    engine.reads("a", BTC="1")
+    desk(engine)
+    engine.at("1m").reads("a", BTC="0.1", **COIN)
+    engine.reads("a", BTC="0.1", **COIN)
+    engine.ticks("80s")
+    assert told(engine) == []
+    desk(engine)
+    engine.ticks()
+    assert told(engine) == [("critical", HEADLINE)]
+
+
+def test_an_account_that_is_not_read_delays_a_shift_for_a_minute_at_most() -> None:
+    engine = Engine(shift())
+    engine.lists("a", "b", "c")
+    engine.reads("a", BTC="1")
+    desk(engine)
+    engine.at("1m").reads("a", BTC="0.1", **COIN)
+    engine.reads("a", BTC="0.1", **COIN)
+    engine.ticks("118s")
+    assert told(engine) == []
+    engine.ticks("122s")
+    assert told(engine) == [("critical", HEADLINE)]
+
+
+def test_a_restart_forgets_no_shift_that_waits() -> None:
+    engine = Engine(shift())
+    engine.lists("a", "b", "c")
+    engine.reads("a", BTC="1")
+    desk(engine)
+    engine.at("1m").reads("a", BTC="0.1", **COIN)
+    engine.reads("a", BTC="0.1", **COIN)
+    engine.restarts("10s")
+    engine.ticks("130s")
+    assert told(engine) == [("critical", HEADLINE)]
+
+
+def test_a_short_window_forgets_no_shift_that_waits() -> None:
+    engine = Engine(shift(within="5s"))
+    engine.lists("a", "b", "c")
+    engine.reads("a", BTC="1")
+    desk(engine)
+    engine.reads("a", BTC="0.1", **COIN)
+    for number in range(70):
+        engine.reads("a", BTC="0.1", USDT=str(number), **COIN)
+    engine.ticks("100s")
+    assert told(engine) == [("critical", HEADLINE)]
+
+
+def test_a_shift_that_waits_is_told_though_what_it_was_measured_from_is_forgotten() -> None:
+    engine = Engine(shift())
+    engine.lists("a", "b")
+    engine.reads("a", BTC="1")
+    engine.reads("b", BTC="1")
+    engine.at("1m").reads("a", BTC="0.1", **COIN)
+    for number in range(300):  # a busy account: more changes than are kept
+        engine.reads("a", took="1ms", BTC="0.1", USDT=str(number), **COIN)
+    engine.ticks("400s")
+    assert told(engine) == [("critical", HEADLINE)]
+
+
+def test_a_coin_that_was_sold_on_meanwhile_is_told() -> None:
+    engine = Engine(shift())
+    engine.lists("a", "b")
+    engine.reads("a", BTC="1")
+    engine.reads("b", BTC="1")
+    engine.at("1m")
+    for _ in range(2):
+        engine.reads("a", BTC="0.1", **COIN)
+    engine.reads("a", BTC="0.1", SHADY="0")
+    engine.ticks("130s")
+    assert told(engine) == [("critical", HEADLINE)]
+
+
+def test_what_was_bought_back_is_none() -> None:
+    engine = Engine(shift())
+    engine.lists("a", "b")
+    engine.reads("a", BTC="1")
+    engine.reads("b", BTC="1")
+    engine.at("1m")
+    for _ in range(2):
+        engine.reads("a", BTC="0.1", **COIN)
+    engine.reads("a", BTC="1", SHADY="0")
+    engine.ticks("130s")
+    assert told(engine) == []
+
+
+def test_between_the_wallets_of_one_account_nothing_is_explained_and_nothing_shifted() -> None:
+    engine = Engine(RULE, exchanges=[okx()])
+    for name in ("a", "b"):
+        for wallet in ("funding", "trading"):
+            engine.reads(name, wallet, BTC="1")
+    engine.at("1m").reads("a", "funding", BTC="0")
+    engine.reads("a", "trading", BTC="2", SHADY="5")
+    for wallet in ("funding", "trading"):
+        engine.reads("b", wallet, BTC="1")
+    assert said(engine) == []
+    engine.at("3m").reads("a", "trading", BTC="0.1", SHADY="5")
+    for wallet in ("funding", "trading"):
+        engine.reads("b", wallet, BTC="1")
+    assert len(said(engine)) == 1
+
+
+# What it is worth
+
+
+def priced(engine: Engine, **prices: str) -> None:
+    """The venue's answer, in USDT."""
+    known = {(one, "USDT"): text for one, text in prices.items()}
+    engine.says(Prices("x", engine.now_ms, engine.now_ms, known))
+
+
+def test_a_shift_asks_for_the_prices_that_would_explain_it() -> None:
+    engine = Engine(shift())
+    engine.reads("a", BTC="1")
+    (wanted,) = engine.after("1m").reads("a", BTC="0.1", SHADY="5").prices
+    assert wanted.assets == ("BTC", "SHADY")
+    assert engine.reads("a", BTC="0.1", SHADY="5").prices == []
+
+
+@pytest.mark.parametrize("confirm", [1, 2])
+@pytest.mark.parametrize("price, count", [("9000", 0), ("8999.99", 1)])
+def test_prices_that_come_after_the_shift_decide(confirm: int, price: str, count: int) -> None:
+    engine = Engine(shift(confirm=confirm))
+    engine.reads("a", BTC="1")
+    engine.after("1m")
+    for _ in range(confirm):
+        engine.reads("a", BTC="0.1", SHADY="5")
+    assert told(engine) == []
+    priced(engine, BTC="50000", SHADY=price)
+    engine.reads("a", BTC="0.1", SHADY="5")
+    assert len(said(engine)) == count
+
+
+def test_a_coin_that_has_no_market_is_told() -> None:
+    engine = Engine(RULE)
+    engine.reads("a", BTC="1")
+    engine.after("1m").reads("a", BTC="0.1", SHADY="5")
+    priced(engine, BTC="50000")
+    for _ in range(8):
+        engine.ticks()
+    assert len(told(engine)) == 1
+
+
+@pytest.mark.parametrize("got, count", [("0.9", 0), ("0.899", 0), ("0.89", 1)])
+def test_a_first_purchase_of_a_major_is_a_shift_only_where_its_value_fell(got: str, count: int) -> None:
+    engine = Engine(RULE)
+    engine.reads("a", USDT="90000")
+    engine.after("1m").reads("a", USDT="0", BTC=got)
+    priced(engine, BTC="100000")
+    assert len(said(engine)) == count
+
+
+def test_a_first_purchase_of_a_major_is_none_while_its_worth_is_not_known() -> None:
+    engine = Engine(RULE)
+    engine.reads("a", USDT="90000")
+    for _ in range(5):
+        engine.after("1m").reads("a", USDT="0", BTC="0.9")
+    assert said(engine) == []
+    assert engine.states() == []
+
+
+def test_a_fall_into_other_majors_is_no_loss() -> None:
+    engine = Engine(RULE)
+    engine.reads("a", USDT="100000", ETH="1")
+    engine.after("1m").reads("a", USDT="0", ETH="25.9", SHADY="5")
+    priced(engine, ETH="4000", SHADY="80")
+    assert said(engine) == []
+
+
+def test_what_two_majors_lost_is_one_loss() -> None:
+    engine = Engine(RULE)
+    engine.reads("a", USDT="100000", ETH="25")
+    engine.after("1m").reads("a", USDT="0", ETH="0", SHADY="5")
+    priced(engine, ETH="4000", SHADY="24000")  # 120,000 for 200,000: each alone would be a gain
+    assert len(said(engine)) == 1
+
+
+def test_a_top_up_by_transfer_hides_no_loss() -> None:
+    engine = Engine(RULE)
+    engine.lists("a", "b", "c")
+    engine.reads("a", USDT="100000", BTC="0")
+    desk(engine, b="2")
+    engine.at("1m")
+    engine.reads("a", USDT="0", BTC="1", SHADY="5")
+    desk(engine, b="1")
+    priced(engine, BTC="100000", SHADY="1")
+    assert len(said(engine)) == 1

@@ -1,0 +1,106 @@
+"""Whether an account is worth less after a shift: by the venue's own valuation, else by its public prices."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from fractions import Fraction
+from typing import cast
+
+from rules.ledger import Mark, ShiftKey
+from rules.reconciling import prices
+from rules.reconciling.shifting import MAJOR, WORTH, Shift, gained, total_of
+from rules.records import Account
+from rules.ruleset import MINUTE_MS, ExchangeSettings, Rule
+from rules.step import Step
+from rules.types.composition_shift import CompositionShift
+
+VALUED_WITHIN_MS = MINUTE_MS
+"""So long the venue's valuation after a shift is waited for, where the venue values the account at all."""
+
+PRICED_WITHIN_MS = 15_000
+"""So long its public prices are waited for."""
+
+QUOTE = "USDT"
+
+TRADED = Fraction(1, 100)
+"""A trade between majors costs so much at most, prices moving meanwhile: less is no loss."""
+
+
+class Worth(StrEnum):
+    """What is known of it."""
+
+    FELL = "fell"
+    KEPT = "kept"
+    UNKNOWN = "unknown"
+    SOON = "soon"  # the venue values the account, and has not done so since
+
+
+def worth_of(
+    step: Step,
+    settings: ExchangeSettings,
+    rule: Rule,
+    account: Account,
+    shift: Shift,
+    new: list[Mark],
+) -> Worth:
+    """What became of the worth of an account that turned a major into what is new."""
+    marks = step.world.shifts.get(ShiftKey(rule.key, account.key), ())
+    spec, shift_ms = cast("CompositionShift", rule.spec), max(mark.last_ms for mark in new)
+    least = TRADED if is_known_good(spec, new) else Fraction(0)
+    if not shift.gone:  # else the valuation fell by what went elsewhere, too
+        names = sorted({mark.asset for mark in marks if mark.kind == WORTH})
+        for name in names:
+            points = [mark for mark in marks if (mark.kind, mark.asset) == (WORTH, name)]
+            past = [mark for mark in points if mark.last_ms < shift_ms]
+            inside = [mark for mark in past if mark.last_ms >= shift_ms - spec.within_ms]
+            before = [Fraction(mark.value) for mark in inside or past[-1:]]
+            after = [Fraction(mark.value) for mark in points if mark.last_ms >= shift_ms]
+            if before and after:
+                fell = max(before) - after[-1]
+                return Worth.FELL if fell > least * max(before) else Worth.KEPT
+        if names and step.now_ms < shift_ms + VALUED_WITHIN_MS:
+            return Worth.SOON
+    return _by_prices(step, settings, rule, account, shift, new, least)
+
+
+def is_known_good(spec: CompositionShift, new: list[Mark]) -> bool:
+    """Whether all that is new are majors: nobody sells those dear to a stolen key."""
+    return all(spec.majors.match(mark.asset) for mark in new)
+
+
+def awaits_prices(step: Step, rule: Rule, account: Account, since_ms: int, new: list[Mark]) -> bool:
+    """Whether prices of the time of a shift are on their way; they are asked for where nobody did."""
+    marks = step.world.shifts.get(ShiftKey(rule.key, account.key), ())
+    majors = {mark.asset for mark in marks if mark.kind == MAJOR}
+    assets = frozenset(majors | {mark.asset for mark in new})
+    told = prices.are_from(step, account.exchange, assets, QUOTE, since_ms - MINUTE_MS)
+    return not told and step.now_ms < since_ms + PRICED_WITHIN_MS
+
+
+def _by_prices(
+    step: Step,
+    settings: ExchangeSettings,
+    rule: Rule,
+    account: Account,
+    shift: Shift,
+    new: list[Mark],
+    least: Fraction,
+) -> Worth:
+    rate = prices.good_rate(step, account.exchange, shift.asset, QUOTE)
+    lost = None if rate is None else rate * Fraction(shift.turned)
+    came = Fraction(0)
+    for asset in sorted({mark.asset for mark in new}):
+        rate, amount = prices.good_rate(step, account.exchange, asset, QUOTE), total_of(step, account, asset)
+        if rate is None or amount is None:
+            return Worth.UNKNOWN
+        came += rate * Fraction(amount)
+    if lost is None:
+        return Worth.UNKNOWN
+    marks = step.world.shifts.get(ShiftKey(rule.key, account.key), ())
+    others = {mark.asset for mark in marks if mark.kind == MAJOR} - {shift.asset, *(one.asset for one in new)}
+    for asset in sorted(others):  # it may have turned into them as well, or they into what is new
+        rate = prices.good_rate(step, account.exchange, asset, QUOTE)
+        more = gained(step, settings, rule, account, asset, shift.since_ms)
+        if rate is not None and more is not None:
+            came += rate * Fraction(more)
+    return Worth.FELL if lost - came > least * lost else Worth.KEPT
