@@ -106,6 +106,8 @@ class App:
             )
         if self._started.edited:
             await self._tell_edit(self._started.edited)
+        hearing = Hearing(self.engine, self.store, self._wake_lanes)
+        await hearing.listen()  # what was ordered meanwhile counts for the very first reading
         self._secrets = resolved(self.config)
         for exchange in self.config.exchanges:
             await self._open_exchange(exchange)
@@ -116,7 +118,7 @@ class App:
         for name, job in (
             ("tick", self._tick),
             ("limits", self._keep_limits),
-            ("orders", Hearing(self.engine, self.store, self._wake_lanes).listen),
+            ("orders", hearing.listen),
         ):
             self._schedule.every(name, 1, job, first_after=1, in_step=True)
         await self._put_books()

@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from daemon.commands import reconcile as command
+from daemon.commands.output import now_ms
 from tests.e2e.house import a_house
 from tests.e2e.test_replay import _lived
 from tests.unit.test_cli_support import subtally
@@ -54,3 +58,28 @@ async def test_law_14_unreadable_books_are_told_once_over_a_restart_and_end_with
     assert {one["after"] for one in lived if one["rule"] == "subtally/books"} >= {"firing", "resolved"}
     replayed = json.loads(subtally("-c", house.rules_file, "replay", "--json").stdout)
     assert replayed["transitions"] == lived
+
+
+async def test_reconcile_agrees_while_a_daemon_reads_and_not_long_after_it_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = "".join(
+        f'[[rule]]\nname = "{check}"\ntype = "reconciliation"\ncheck = "{check}"\ntolerance = {{ pct = 1 }}\n'
+        for check in ("movements", "conservation", "summary")
+    )
+    async with a_house(tmp_path, binance=2, okx=0, bitget=0) as house:
+        house.extra["binance"] = 'read = ["assets", "summary"]\n'
+        house.write(rules, venues=("binance",), daemon='stale_after = "4s"')
+        async with house.daemon():
+            await house.passing(5_000)  # longer than stale_after, and nothing changes meanwhile
+            told = subtally("-c", house.rules_file, "reconcile", "--json")
+            assert (told.exit_code, told.stderr) == (0, "")
+            assert {one["state"] for one in json.loads(told.stdout)} == {"agrees"}
+        an_hour_later = now_ms() + 3_600_000
+        monkeypatch.setattr(command, "now_ms", lambda: an_hour_later)
+        told = subtally("-c", house.rules_file, "reconcile", "--json")
+        assert told.exit_code == 3
+        found = json.loads(told.stdout)
+        assert {one["state"] for one in found} == {"indeterminate"}
+        assert {one["check"] for one in found} == {"movements", "conservation", "summary"}
+        assert all("not read since then" in one["reason"] for one in found)
