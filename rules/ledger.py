@@ -37,12 +37,21 @@ class Leg:
     stated: tuple[tuple[str, str], ...] = ()
 
 
+class Proof(NamedTuple):
+    """The venue's own statement of a movement, "" for none; and of each account that passed it on, the next one's."""
+
+    ident: str = ""
+    chain: tuple[tuple[str, str], ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """One movement inside an exchange: what left the `givers` arrived at the `takers`.
 
     `rivals` are other legs of the same amount that may as well be meant; `proof` is the id of the venue's own
-    statement, "" where only amounts tell. `alerts` are the ids of what was told of it, `heard` the notifiers.
+    statement, "" where only amounts tell. Where it was passed on between two readings `chain` names each further
+    statement and the label of the account that passed it on. `alerts` are the ids of what was told of it, `heard` the
+    notifiers.
     """
 
     id: str
@@ -53,6 +62,12 @@ class Match:
     proof: str = ""
     alerts: tuple[str, ...] = ()
     heard: tuple[str, ...] = ()
+    chain: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def proofs(self) -> tuple[str, ...]:
+        """The ids of all statements that prove it."""
+        return (self.proof, *(ident for ident, _ in self.chain)) if self.proof else ()
 
 
 class SheetKey(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import combinations
 
-from rules.ledger import Leg, LegKey, Match
+from rules.ledger import Leg, LegKey, Match, Proof
 from rules.plan import concerns
 from rules.reconciling import changes, declared, forgetting, legs, proofs, telling
 from rules.reconciling.prices import FIRST_WAIT_MS, is_awaited, is_dust
@@ -37,6 +37,8 @@ SUMMED_MOST = 14
 """Of more unexplained changes than this no sums are tried: some of them would fit by chance."""
 
 SUM_OF = (2, 3)
+
+UNPROVEN = Proof()
 
 
 def arrived(step: Step, settings: ExchangeSettings, tracking: Tracking, key: LegKey) -> None:
@@ -68,7 +70,7 @@ def arrived(step: Step, settings: ExchangeSettings, tracking: Tracking, key: Leg
             for other in twins:
                 _is_rival(step, known[other].match, other, key)
             others += [other for other in twins if other.account != key.account]
-        matched(step, tracking, [key], [first], rivals=others, proof=proof)
+        matched(step, tracking, [key], [first], rivals=others, proof=Proof(proof))
         return
     for other in near:
         _is_rival(step, known[other].match, other, key)
@@ -84,7 +86,15 @@ def _foretold(step: Step, tracking: Tracking, key: LegKey, near: Iterable[LegKey
     for other in near:
         proof = proofs.same(step, other, key)
         if proof:
-            matched(step, tracking, [key], [other], proof=proof)
+            matched(step, tracking, [key], [other], proof=Proof(proof))
+            return True
+    for other in near if proofs.tells_of(step, key) else ():
+        if step.world.legs[other].match or other.account == key.account:
+            continue
+        gave, took = (key, other) if legs.amount_of(step.world.legs[key]) < 0 else (other, key)
+        way = proofs.chain(step, gave, took)
+        if way:
+            matched(step, tracking, [key], [other], proof=proofs.proof_by(step, key.exchange, way))
             return True
     return False
 
@@ -96,7 +106,7 @@ def matched(
     other: Iterable[LegKey],
     *,
     rivals: Iterable[LegKey] = (),
-    proof: str = "",
+    proof: Proof = UNPROVEN,
     heard: Iterable[str] = (),
     alerts: tuple[str, ...] = (),
 ) -> Match:
@@ -106,12 +116,12 @@ def matched(
     takers = tuple(key for key in every if key not in givers)
     ident = "|".join(str(part) for key in (givers[0], takers[0]) for part in key)
     late = any(step.world.legs[key].settled for key in givers)
-    match = Match(ident, givers, takers, step.now_ms, tuple(rivals), proof)
+    match = Match(ident, givers, takers, step.now_ms, tuple(rivals), proof.ident, chain=proof.chain)
     declared.free(step, every)
     for key in every:
         legs.put(step, key, replace(step.world.legs[key], match=ident, stated=()))
     declared.consume(step, tracking, match)
-    if match.rivals and not proof and rules_on(step, tracking, every):
+    if match.rivals and not match.proof and rules_on(step, tracking, every):
         proofs.ask(step, every)
     details = (*telling.details_of(step, match), *changes.told_alone(step, every))
     if late:
@@ -131,11 +141,21 @@ def matched(
     return step.world.matches[ident]
 
 
-def proven(step: Step, match: Match, proof: str) -> None:
+def proven(step: Step, match: Match, proof: Proof) -> None:
     """The venue states what amounts had said."""
-    match = replace(match, proof=proof, rivals=())
+    match = replace(match, proof=proof.ident, chain=proof.chain, rivals=())
     step.world.matches[match.id] = match
     _correct(step, match, match.alerts)
+
+
+def passed_on(step: Step, key: LegKey) -> None:
+    """A match by amounts may be one that other accounts passed on, as the venue states now."""
+    match = step.world.matches.get(step.world.legs[key].match)
+    if match is None or match.proof or len(match.givers) != 1 or len(match.takers) != 1:
+        return
+    way = proofs.chain(step, match.givers[0], match.takers[0])
+    if way:
+        proven(step, match, proofs.proof_by(step, key.exchange, way))
 
 
 def due(step: Step) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from rules import accounts
-from rules.ledger import Leg, LegKey
+from rules.ledger import Leg, LegKey, Proof
 from rules.model import Identity
 from rules.outcome import HistoryWanted
 from rules.reconciling import legs
@@ -22,6 +22,9 @@ SLACK_MS = 5_000
 
 AHEAD_MS = 1_000
 """What a venue has just stated may be dated so much later than now: how far its clock is ahead is an estimate."""
+
+CHAIN_MOST = 4
+"""Statements of one movement that was passed on from account to account between two readings."""
 
 EXTERNAL_MS = DAY_MS
 """A deposit or withdrawal is dated when it began; its balance may move so much later."""
@@ -48,7 +51,7 @@ def leg_at(
         if key.account != account.key or legs.amount_of(leg) != amount or not _is_near(leg, key, one):
             continue
         match = step.world.matches.get(leg.match)
-        if not leg.stated and (match is None or match.proof in ("", one.id)):
+        if not leg.stated and (match is None or not match.proof or one.id in match.proofs):
             return key
     return None
 
@@ -56,7 +59,7 @@ def leg_at(
 def proof_of(step: Step, gave: LegKey, took: LegKey) -> str:
     """The id of the statement that two legs are one movement, "" where none is known."""
     amount = legs.amount_of(step.world.legs[took])
-    used = {match.proof for match in step.world.matches.values() if match.proof}
+    used = _used(step)
     for _, one in _near(step, took):
         if one.id in used or Decimal(one.amount) != amount or not _is_near(step.world.legs[gave], gave, one):
             continue
@@ -82,9 +85,10 @@ def explain(step: Step, key: LegKey) -> bool:
     mine = [other for other in legs.of_asset(step, key.exchange, key.asset) if other.account == key.account]
     used = {name for other in mine for name in step.world.legs[other].stated}
     proven = {
-        match.proof
+        ident
         for other in mine
         if (match := step.world.matches.get(step.world.legs[other].match)) is not None
+        for ident in match.proofs
     }
     found = [
         (name, [sign(step, key, one) * amount for amount in amounts_of(one)])
@@ -98,6 +102,64 @@ def explain(step: Step, key: LegKey) -> bool:
     if names:
         legs.put(step, key, replace(leg, stated=names))
     return bool(names)
+
+
+def tells_of(step: Step, key: LegKey) -> bool:
+    """Whether a statement names the leg's account and exactly its amount."""
+    amount = legs.amount_of(step.world.legs[key])
+    return any(sign(step, key, one) * Decimal(one.amount) == amount for _, one in _near(step, key))
+
+
+def chain(step: Step, gave: LegKey, took: LegKey) -> list[Transfer]:
+    """The statements by which exactly the amount went from one leg's account to another's by way of others.
+
+    Those in between show nothing of it, because it had been passed on before they were read. Empty where there are
+    none, or where one statement says it all.
+    """
+    amount, used = legs.amount_of(step.world.legs[took]), _used(step)
+    since_ms = step.world.legs[gave].from_ms - SLACK_MS
+    until_ms = max(gave.at_ms, took.at_ms) + SLACK_MS
+    moves = sorted(
+        (one.at_ms, one.id, one)
+        for (exchange, _, ident), one in step.world.stated.items()
+        if exchange == took.exchange
+        and one.asset == took.asset
+        and one.kind is MovementKind.INTERNAL
+        and ident not in used
+        and since_ms <= one.at_ms <= until_ms
+        and Decimal(one.amount) == amount
+    )
+    ways: dict[object, list[Transfer]] = {gave.account: []}
+    for _ in range(CHAIN_MOST):  # what is dated the same may be in any order
+        for at_ms, _, one in moves:
+            giver, taker = (_place(step, took.exchange, who) for who in (one.giver, one.taker))
+            way = ways.get(giver)
+            if way is None or taker in ways or (way and at_ms < way[-1].at_ms):
+                continue
+            ways[taker] = [*way, one]
+    found = ways.get(took.account, [])
+    return found if 1 < len(found) <= CHAIN_MOST else []
+
+
+def proof_by(step: Step, exchange: str, way: list[Transfer]) -> Proof:
+    """What a chain proves: who passed on what."""
+    said = []
+    for one in way[1:]:
+        account = whose(step, exchange, one.giver)
+        label = account.label if account is not None else one.giver.label if one.giver is not None else ""
+        said.append((one.id, label))
+    return Proof(way[0].id, tuple(said))
+
+
+def _place(step: Step, exchange: str, who: Identity | None) -> object:
+    """Where a side of a statement is: an account by its key, another by what the venue calls it."""
+    account = whose(step, exchange, who)
+    return who if account is None else account.key
+
+
+def _used(step: Step) -> set[str]:
+    """The statements that prove movements already."""
+    return {ident for match in step.world.matches.values() for ident in match.proofs}
 
 
 def amounts_of(one: Transfer) -> tuple[Decimal, ...]:

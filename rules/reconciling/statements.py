@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from rules import health
-from rules.ledger import LegKey, Match
+from rules.ledger import LegKey, Match, Proof
 from rules.model import Severity
 from rules.outcome import Recheck
 from rules.reconciling import composition, declared, legs, movements, proofs, summary
@@ -45,6 +45,8 @@ def transfers(step: Step, said: Transfers) -> None:
     for key in touched:
         if legs.is_open(step.world.legs[key]):
             proofs.explain(step, key)
+        else:
+            movements.passed_on(step, key)
 
 
 def prices(step: Step, said: Prices) -> None:
@@ -93,8 +95,19 @@ def _apply(step: Step, settings: ExchangeSettings, tracking: Tracking, one: Tran
         _bind(step, tracking, gave, took, one)
     elif gave is not None and taker is not None and legs.is_open(step.world.legs[gave]):
         _look_there(step, settings, taker)
+    elif taker is not None or giver is not None:
+        _ask_on(step, gave or took, taker if took is None else giver)
     mine = {side.key for side in sides if side is not None}
     return [key for key in legs.of_asset(step, settings.name, one.asset) if key.account in mine]
+
+
+def _ask_on(step: Step, key: LegKey | None, other: Account | None) -> None:
+    """A statement names another side than amounts had found: what the venue states of all of them tells the way."""
+    match = None if key is None else step.world.matches.get(step.world.legs[key].match)
+    if key is None or other is None or match is None or match.proof:
+        return
+    accounts = {other.key, *(leg.account for leg in (*match.givers, *match.takers))}
+    proofs.ask(step, [key], sorted(accounts))
 
 
 def _bind(step: Step, tracking: Tracking, gave: LegKey, took: LegKey, one: Transfer) -> None:
@@ -102,7 +115,7 @@ def _bind(step: Step, tracking: Tracking, gave: LegKey, took: LegKey, one: Trans
     bound = [step.world.matches.get(step.world.legs[key].match) for key in (gave, took)]
     first = bound[0]
     if first is not None and first is bound[1]:
-        movements.proven(step, first, one.id)
+        movements.proven(step, first, Proof(one.id))
         return
     if any(match is not None and match.proof for match in bound):
         return
@@ -113,7 +126,7 @@ def _bind(step: Step, tracking: Tracking, gave: LegKey, took: LegKey, one: Trans
     others = [key for key in freed if key not in (gave, took)]
     swapped = len(others) == len(found) == 2 and others[0].account != others[1].account  # noqa: PLR2004
     alerts = told[0] if swapped else tuple(ident for idents in told for ident in idents)
-    movements.matched(step, tracking, [gave], [took], proof=one.id, heard=heard, alerts=alerts)
+    movements.matched(step, tracking, [gave], [took], proof=Proof(one.id), heard=heard, alerts=alerts)
     if swapped:  # the sides of two equal movements had been confused: what was told of both is put right
         movements.matched(step, tracking, others[:1], others[1:], heard=heard, alerts=told[1])
     settings = step.exchange(gave.exchange)

@@ -51,7 +51,8 @@ def moved(step: Step, match: Match) -> str:
         giver = names([giver, *also_gave], "or")
     if also_took:
         taker = names([taker, *also_took], "or")
-    return f"{figure} {asset} moved from {giver} to {taker}"
+    way = [f"to {label} and on " for _, label in match.chain]
+    return f"{figure} {asset} moved from {giver} {''.join(way)}to {taker}"
 
 
 def size_of(step: Step, match: Match) -> Decimal:
@@ -70,7 +71,8 @@ def details_of(step: Step, match: Match) -> tuple[str, ...]:
             "in the same time; the venue has not said which it was."
         )
     if match.proof:
-        said.append(f"The venue states it as transfer {match.proof}.")
+        kind = "transfers" if match.chain else "transfer"
+        said.append(f"The venue states it as {kind} {names(match.proofs)}.")
     if len(match.givers) > 1 or len(match.takers) > 1:
         legs = [key for key in (*match.givers, *match.takers) if key in step.world.legs]
         parts = [f"{label_of(step, key)} {Decimal(step.world.legs[key].amount):+,f}" for key in legs]

@@ -1,5 +1,6 @@
 """Movements: what left one account and what arrived in another are told as one, once, and truthfully."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -668,6 +669,103 @@ def test_a_history_that_comes_between_says_which_of_two_equal_ones_it_was() -> N
     states(engine, transfer("c", "b", "30", "59s"))
     engine.reads("b", USDT="130")
     assert headlines(engine) == ["30 USDT moved from c to b"]
+
+
+CHAIN = "30 USDT moved from b to a and on to c"
+BOTH = (transfer("b", "a", "30", "57s"), transfer("a", "c", "30", "58s", "T2"))
+
+
+def passed_on(engine: Engine, *minutes: int) -> None:
+    """What left b is in c; of a nothing is to be seen."""
+    for minute in minutes:
+        engine.at(f"{minute}m")
+        three(engine, "100", "70", "130")
+        engine.ticks()
+
+
+def test_what_was_passed_on_between_two_readings_is_the_chain_that_the_venue_states() -> None:
+    engine = Engine(ALL)
+    three(engine)
+    passed_on(engine, 1)
+    assert headlines(engine) == ["30 USDT moved from b to c"]
+    states(engine, *BOTH)
+    told = engine.alert("movements").facts
+    assert (told.headline, told.details) == (CHAIN, ("The venue states it as transfers T1 and T2.",))
+    passed_on(engine, *range(2, 9))
+    assert headlines(engine) == []
+
+
+@pytest.mark.parametrize("after", ["a", "b"])
+def test_a_chain_that_is_stated_before_its_end_is_read_is_told_as_one(after: str) -> None:
+    engine = Engine(ALL)
+    three(engine)
+    engine.at("1m").reads("a", USDT="100")
+    if after == "a":
+        states(engine, *BOTH)
+    engine.reads("b", USDT="70")
+    if after == "b":
+        states(engine, *BOTH)
+    engine.reads("c", USDT="130")
+    assert headlines(engine) == [CHAIN]
+    passed_on(engine, *range(2, 9))
+    assert headlines(engine) == []
+
+
+def test_the_rest_of_a_chain_is_asked_for_when_its_first_part_is_stated() -> None:
+    engine = Engine(ALL)
+    three(engine)
+    passed_on(engine, 1)
+    states(engine, BOTH[0])
+    assert [one.accounts for one in engine.outcome.histories] == [(1, 2, 3)]
+    states(engine, BOTH[1])
+    assert engine.alert("movements").facts.headline == CHAIN
+
+
+def test_a_chain_may_go_by_a_master_that_is_not_read() -> None:
+    engine = Engine(ALL)
+    three(engine)
+    passed_on(engine, 1)
+    by = [replace(BOTH[0], taker=MASTER_IDENTITY), replace(BOTH[1], giver=MASTER_IDENTITY)]
+    states(engine, *by)
+    assert engine.alert("movements").facts.headline == "30 USDT moved from b to master and on to c"
+
+
+def test_transfers_in_the_wrong_order_or_of_another_amount_are_no_chain() -> None:
+    backwards = (transfer("b", "a", "30", "58s"), transfer("a", "c", "30", "57s", "T2"))
+    short = (BOTH[0], transfer("a", "c", "29", "58s", "T2"))
+    for some in (backwards, short, (BOTH[1],)):
+        engine = Engine(ALL)
+        three(engine)
+        passed_on(engine, 1)
+        states(engine, *some)
+        assert engine.alert("movements").facts.headline == "30 USDT moved from b to c"
+
+
+def test_each_part_of_a_chain_that_was_seen_is_a_movement_of_its_own() -> None:
+    engine = Engine(ALL)
+    three(engine)
+    engine.at("1m")
+    three(engine, "130", "70", "100")
+    engine.at("2m")
+    three(engine, "100", "70", "130")
+    states(engine, transfer("b", "a", "30", "58s"), transfer("a", "c", "30", "118s", "T2"))
+    shown = sorted(alert.facts.headline for alert in engine.world.alerts.values())
+    assert shown == ["30 USDT moved from a to c", "30 USDT moved from b to a"]
+
+
+def test_a_chain_uses_what_states_it_once() -> None:
+    engine = Engine(ALL)
+    engine.lists("a", "b", "c", "d", "e")
+    for name in "abcde":
+        engine.reads(name, USDT="100")
+    engine.at("1m")
+    for name, amount in {"b": "70", "c": "130", "d": "70", "e": "130"}.items():
+        engine.reads(name, USDT=amount)
+    states(engine, *BOTH)
+    shown = sorted(alert.facts.headline for alert in engine.world.alerts.values())
+    assert shown[0] == CHAIN
+    assert len(shown) == 2
+    assert "and on" not in shown[1]
 
 
 def test_two_stated_movements_out_of_one_account_are_told_as_their_sum() -> None:
