@@ -95,7 +95,7 @@ def _decide(step: Step, settings: ExchangeSettings, rule: Rule, account: Account
     known = new and any((mark.kind, mark.asset) == (MAJOR, major) for mark in seen)
     shift = shift_of(step, settings, rule, account, major, since_ms) if known else None
     if shift is not None:
-        worth = worth_of(step, settings, rule, account, shift, new)
+        worth = worth_of(step, settings, rule, account, shift, new, alert.since_ms)
         if worth is Worth.KEPT or not is_most(shift, spec.fall) or _withdraws(step, account):
             end(step, alert, "explained", alert.facts, closed=True)
             return
@@ -138,10 +138,11 @@ def _judge(step: Step, settings: ExchangeSettings, rule: Rule, arrival: Arrival,
         key = _key(rule, account, major)
         fresh = [mark for mark in new if mark.asset != major]
         fell = bool(fresh) and is_most(shift, spec.fall) and not told and not _withdraws(step, account)
-        worth = worth_of(step, settings, rule, account, shift, fresh) if fell else Worth.KEPT
+        at_ms = arrival.ended_ms
+        worth = worth_of(step, settings, rule, account, shift, fresh, at_ms) if fell else Worth.KEPT
         if worth is Worth.SOON:
             continue
-        waits = fell and _waits(step, rule, account, arrival.ended_ms, fresh, worth)
+        waits = fell and _waits(step, rule, account, at_ms, fresh, worth)
         known_good = worth is Worth.UNKNOWN and is_known_good(spec, fresh)
         zone = Zone.CLEAR if worth is Worth.KEPT or (known_good and not waits) else Zone.QUALIFIES
         if zone is Zone.CLEAR and key not in step.world.alerts:
@@ -165,7 +166,7 @@ def _look(
     key = _key(rule, account, shift.asset)
 
     def hold(alert: Alert) -> Alert:
-        worth = worth_of(step, settings, rule, account, shift, new)
+        worth = worth_of(step, settings, rule, account, shift, new, alert.since_ms)
         held = _waits(step, rule, account, alert.since_ms, new, worth)
         step.world.index.due(step.now_ms + LOOK_AGAIN_MS)
         return replace(alert, held=held)

@@ -42,8 +42,9 @@ def worth_of(
     account: Account,
     shift: Shift,
     new: list[Mark],
+    at_ms: int,
 ) -> Worth:
-    """What became of the worth of an account that turned a major into what is new."""
+    """What became of the worth of an account that turned a major into what is new, as was seen at a time."""
     marks = step.world.shifts.get(ShiftKey(rule.key, account.key), ())
     spec, shift_ms = cast("CompositionShift", rule.spec), max(mark.last_ms for mark in new)
     least = TRADED if is_known_good(spec, new) else Fraction(0)
@@ -60,6 +61,8 @@ def worth_of(
                 return Worth.FELL if fell > least * max(before) else Worth.KEPT
         if names and step.now_ms < shift_ms + VALUED_WITHIN_MS:
             return Worth.SOON
+    if awaits_prices(step, rule, account, at_ms, new):
+        return Worth.UNKNOWN
     return _by_prices(step, settings, rule, account, shift, new, least)
 
 

@@ -460,6 +460,25 @@ def test_prices_that_come_after_the_shift_decide(confirm: int, price: str, count
     assert len(said(engine)) == count
 
 
+@pytest.mark.parametrize("then, now, count", [("9000", "1", 1), ("1", "9000", 0)])
+def test_prices_of_long_ago_are_asked_for_anew(then: str, now: str, count: int) -> None:
+    engine = Engine(RULE)
+    priced(engine, BTC="50000", SHADY=then)
+    engine.at("30m").reads("a", BTC="1")
+    (wanted,) = engine.after("1m").reads("a", BTC="0.1", SHADY="5").prices
+    assert set(wanted.assets) == {"BTC", "SHADY"}
+    priced(engine, BTC="50000", SHADY=now)
+    assert len(said(engine)) == count
+
+
+def test_prices_that_are_refused_leave_the_last_ones() -> None:
+    engine = Engine(RULE)
+    priced(engine, BTC="50000", SHADY="9000")
+    engine.at("30m").reads("a", BTC="1")
+    engine.after("1m").reads("a", BTC="0.1", SHADY="5")
+    assert said(engine) == []
+
+
 def test_a_coin_that_has_no_market_is_told() -> None:
     engine = Engine(RULE)
     engine.reads("a", BTC="1")
