@@ -51,7 +51,8 @@ class Index:
     accounts that are to be forgotten in time. `judged` holds the (account, wallet) pairs read since the rules last
     changed, `unread` per exchange those that a first judgement still waits for. `parts` keeps what each sum is made
     of, by the key without its asset, and `asked` the same by what rules mean; `sums` what that comes to, and
-    `unknown_part` one of them that was unknown at the last look; `plans` and `filed` are the compiled rules;
+    `unknown_part` one of them that was unknown at the last look; `plans` and `filed` are the compiled rules, `alike`
+    the plans by what is in them;
     `contested` tells that some name belonged to two accounts; `read_counts` how many accounts of an exchange were
     looked at, and how many of these are read; `tracking`, `legs`, `uncovered`, `priced`, `prices_of` and
     `prices_asked_ms` belong to reconciliation: what it follows on each exchange, the legs by amount, the parts that a
@@ -62,6 +63,7 @@ class Index:
 
     __slots__ = (
         "_world",
+        "alike",
         "allows_until_ms",
         "asked",
         "by_exchange",
@@ -111,8 +113,8 @@ class Index:
         self.legs: object = None
         self.prices_asked_ms: dict[str, int] = {}
         self.prices_of: dict[str, set[str]] = {}
-        self.wallets: dict[int, set[str]] = {}
-        self.valued: dict[int, set[str]] = {}
+        self.wallets: dict[int, tuple[str, ...]] = {}  # a tuple is a fourth of a set
+        self.valued: dict[int, tuple[str, ...]] = {}
         self.forget_judged()
         for key in sorted(self._world.accounts):
             self.by_exchange.setdefault(self._world.accounts[key].exchange, []).append(key)
@@ -125,13 +127,14 @@ class Index:
             self.open(alert)
         for table, wallets in ((self._world.holdings, self.wallets), (self._world.valuations, self.valued)):
             for owner, wallet in table:
-                wallets.setdefault(owner, set()).add(wallet)
+                wallets[owner] = (*wallets.get(owner, ()), wallet)
 
     def forget_judged(self) -> None:
         """After a change of rules every subject is judged anew at its next reading."""
         self.judged: set[tuple[int, str]] = set()
         self.lines: dict[int, Line] = {}
         self.plans: dict[int, object] = {}
+        self.alike: dict[tuple[object, ...], object] = {}
         self.unread: dict[str, Unread] = {}
         self.parts: dict[AlertKey, tuple[tuple[int, str], ...]] = {}
         self.asked: dict[tuple[object, ...], tuple[tuple[int, str], ...]] = {}
@@ -219,7 +222,7 @@ class Index:
         """An account is no longer stored. It belonged to no sum any more."""
         key, exchange = account.key, account.exchange
         self.gone.discard(key)
-        for wallet in self.wallets.pop(key, set()) | self.valued.pop(key, set()):
+        for wallet in {*self.wallets.pop(key, ()), *self.valued.pop(key, ())}:
             self.judged.discard((key, wallet))
             if exchange in self.unread:
                 self.unread[exchange].discard((key, wallet))
@@ -240,17 +243,17 @@ class Index:
 
     def holds(self, account: int, wallet: str) -> None:
         """Quantities of a wallet are stored."""
-        wallets = self.wallets.setdefault(account, set())
+        wallets = self.wallets.get(account, ())
         if wallet not in wallets:
-            wallets.add(wallet)
+            self.wallets[account] = (*wallets, wallet)
             if self._world.accounts[account].master:  # a sub-account's wallets are those of the file
                 self._forget_parts()
 
     def is_valued(self, account: int, wallet: str) -> None:
         """A valuation of a wallet is stored."""
-        wallets = self.valued.setdefault(account, set())
+        wallets = self.valued.get(account, ())
         if wallet not in wallets:
-            wallets.add(wallet)
+            self.valued[account] = (*wallets, wallet)
             if self._world.accounts[account].master:  # a sub-account's wallets are those of the file
                 self._forget_parts()
 

@@ -23,10 +23,10 @@ FIGURES = frozenset({Family.LEVEL, Family.CHANGE})
 
 @dataclass(slots=True)
 class AccountPlan:
-    """The rules on figures of one account: by the asset they name, and those that see any asset.
+    """The rules on figures of some accounts, all of them alike: by the asset they name, and those that see any asset.
 
     `by_key` finds the rules on figures; `read` tells whether the account's names are among those read;
-    `allows` are the standing exceptions that speak of the account; `reconciled` and `composed` are the rules of
+    `allows` are the standing exceptions that speak of the accounts; `reconciled` and `composed` are the rules of
     those types.
     `rated` tells that some rule judges how a quantity moves in time, so that an unchanged one is news as well.
     """
@@ -144,11 +144,25 @@ def still_judges(rule: Rule, subject: Subject) -> bool:
 
 
 def _compile(step: Step, account: Account) -> AccountPlan:
-    plan = AccountPlan(_is_selected(step.exchange(account.exchange), account))
+    """Most accounts of a desk are meant by the same few rules: they share one plan."""
     identifiers = account.identity.identifiers
-    for rule in filed(step, account):
-        if not is_about(rule, account, identifiers):
-            continue
+    read = _is_selected(step.exchange(account.exchange), account)
+    about = [rule for rule in filed(step, account) if is_about(rule, account, identifiers)]
+    allows = tuple(
+        allow
+        for allow in step.ruleset.allows
+        if allow.exchange.match(account.exchange) and is_named(allow.account, account, identifiers)
+    )
+    alike = (read, tuple(map(id, about)), tuple(map(id, allows)))
+    plan = cast("AccountPlan | None", step.world.index.alike.get(alike))
+    if plan is None:
+        plan = step.world.index.alike[alike] = _plan(about, allows, read=read)
+    return plan
+
+
+def _plan(about: Iterable[Rule], allows: tuple[Allow, ...], *, read: bool) -> AccountPlan:
+    plan = AccountPlan(read, allows=allows)
+    for rule in about:
         if rule.spec.family is Family.STATUS:
             if "drained" in cast("AccountStatus", rule.spec).on:
                 plan.drained.append(rule)
@@ -160,11 +174,6 @@ def _compile(step: Step, account: Account) -> AccountPlan:
             plan.by_key[rule.key] = rule
             _file(plan, rule)
             plan.rated |= isinstance(rule.spec, Runway) and not is_valued(rule)
-    plan.allows = tuple(
-        allow
-        for allow in step.ruleset.allows
-        if allow.exchange.match(account.exchange) and is_named(allow.account, account, identifiers)
-    )
     return plan
 
 

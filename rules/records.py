@@ -95,16 +95,11 @@ class Holding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """What one wallet said last and holds since.
-
-    A reading with this `head`, and with this `tail` after its times, says it again.
-    """
+    """What one wallet said last, and holds since."""
 
     reading: Reading
     place: tuple[int, str]
     holding: Holding
-    head: tuple[object, ...]
-    tail: tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def expect(step: Step, plan: AccountPlan, account: Account, reading: Reading) ->
     name = reading.exchange
     if opened and ((name, account.key) in opened or (name, None) in opened or ("", None) in opened):
         return
-    index.lines[id(reading.rows)] = Line(reading, place, holding, reading[:3], reading[5:])
+    index.lines[id(reading.rows)] = Line(reading, place, holding)
 
 
 def take(world: World, reading: Reading, now_ms: int, run: Repeats) -> bool:
@@ -67,7 +67,10 @@ def take(world: World, reading: Reading, now_ms: int, run: Repeats) -> bool:
     """
     index = world.index
     line = index.lines.get(id(reading[6]))
-    if line is None or reading[:3] != line.head or reading[5:] != line.tail:
+    if line is None:
+        return False
+    said = line.reading
+    if reading[:3] != said[:3] or reading[5:] != said[5:]:
         return False
     began_ms, ended_ms, holding = reading[3], reading[4], line.holding
     if began_ms < holding.began_ms:

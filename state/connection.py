@@ -22,7 +22,6 @@ _PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA synchronous = FULL",  # 0.2 ms a commit; a lost outbox row costs more
     "PRAGMA temp_store = MEMORY",
-    "PRAGMA cache_size = -8000",
     "PRAGMA journal_size_limit = 67108864",
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from itertools import islice
 from operator import sub
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -189,9 +190,11 @@ class LogWriter:
         key = (kinds.LISTING, self._names.id(listing.exchange), self._names.id(listing.source))
         last = self._last.get(key)
         before = last.accounts if isinstance(last, Listing) else ()
-        self._last[key] = listing
+        same = last is not None and before == listing.accounts
+        # Of thousands of accounts that nobody else holds once is enough.
+        self._last[key] = replace(listing, accounts=before) if same else listing
         flags = kinds.WHOLE if last is None else 0
-        flags |= kinds.SAME if last is not None and before == listing.accounts else 0
+        flags |= kinds.SAME if same else 0
         self._start(out, flags | _completeness(listing), key)
         _put_times(out, listing, now_ms)
         if listing.reason:
