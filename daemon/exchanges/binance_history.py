@@ -14,7 +14,7 @@ from functools import partial
 import msgspec
 
 from daemon.exchanges.base import Span
-from daemon.exchanges.decode import amount, asset_name, decoder, whole
+from daemon.exchanges.decode import UNSET, amount, asset_name, decoder, whole
 from daemon.exchanges.endpoint import Endpoint
 from daemon.exchanges.errors import Malformed
 from daemon.exchanges.found import PAGES_MOST, Call, Found, Source, Walk, fee_of, of_each
@@ -134,7 +134,8 @@ def read_prices(
     body: bytes, assets: Collection[str], quotes: Collection[str]
 ) -> Mapping[tuple[str, str], str]:
     """The last prices of these assets and of the quotes themselves, in the quotes. Raises Malformed."""
-    return read_pairs({ticker.symbol: ticker.price for ticker in _tickers(body)}, assets, quotes)
+    told = {ticker.symbol: (ticker.price, UNSET, UNSET) for ticker in _tickers(body)}
+    return read_pairs(told, assets, quotes)
 
 
 class Histories:

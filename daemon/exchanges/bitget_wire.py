@@ -129,10 +129,12 @@ class Info(msgspec.Struct):
 
 
 class Ticker(msgspec.Struct, gc=False):
-    """One row of market/tickers: the last price of a market."""
+    """One row of market/tickers: last price and best bid and ask of a market; the page shows 0 for an empty book."""
 
     symbol: str
     lastPr: str  # noqa: N815
+    bidPr: Given = UNSET  # noqa: N815
+    askPr: Given = UNSET  # noqa: N815
 
 
 class Time(msgspec.Struct):
@@ -192,8 +194,9 @@ def read_time(body: bytes) -> int:
 def read_prices(
     body: bytes, assets: Collection[str], quotes: Collection[str]
 ) -> Mapping[tuple[str, str], str]:
-    """The last prices of these assets and of the quotes themselves, in the quotes. Raises Malformed."""
-    return read_pairs({ticker.symbol: ticker.lastPr for ticker in _tickers(body)}, assets, quotes)
+    """What these assets, and the quotes themselves, fetch in the quotes. Raises Malformed."""
+    told = {one.symbol: (one.lastPr, one.bidPr, one.askPr) for one in _tickers(body)}
+    return read_pairs(told, assets, quotes)
 
 
 def rows_of(coins: Sequence[Asset], before: Mapping[str, Row]) -> Mapping[str, Row]:

@@ -136,10 +136,12 @@ class Status(msgspec.Struct):
 
 
 class Ticker(msgspec.Struct, gc=False):
-    """One row of market/tickers: the last price of a market, "" before its first trade."""
+    """One row of market/tickers: last price and best bid and ask of a market, "" where there is none."""
 
     instId: str  # noqa: N815
     last: str
+    bidPx: Given = UNSET  # noqa: N815
+    askPx: Given = UNSET  # noqa: N815
 
 
 FUNDING_FIELDS = ("free", "frozen", "total")
@@ -209,8 +211,9 @@ def read_config(body: bytes) -> Config:
 def read_prices(
     body: bytes, assets: Collection[str], quotes: Collection[str]
 ) -> Mapping[tuple[str, str], str]:
-    """The last prices of these assets and of the quotes themselves, in the quotes. Raises Malformed."""
-    return read_pairs({ticker.instId: ticker.last for ticker in _tickers(body)}, assets, quotes, "-")
+    """What these assets, and the quotes themselves, fetch in the quotes. Raises Malformed."""
+    told = {one.instId: (one.last, one.bidPx, one.askPx) for one in _tickers(body)}
+    return read_pairs(told, assets, quotes, "-")
 
 
 def listed(row: SubAccount) -> ListedAccount:
