@@ -200,7 +200,14 @@ def _warnings(
         for one in notifiers
         if one.dead
     ]
-    return warnings + app.shelf.problems + _wording_warnings(app)
+    return warnings + _books_warnings(app) + _wording_warnings(app)
+
+
+def _books_warnings(app: App) -> list[str]:
+    """Books that cannot be read: as their readers say, and before their first read as it was before the start."""
+    failing = sorted(app.engine.world.failing_books.items())
+    known = [f'books "{name}": {one.reason}' for name, one in failing]
+    return list(dict.fromkeys([*app.shelf.problems, *known]))
 
 
 def _wording_warnings(app: App) -> list[str]:

@@ -213,6 +213,7 @@ def _both(rule: Rule, account: Account, wallet: str, both: summary.Valued, alert
         difference=told if both.difference is None else text_of(both.difference),
         quote=both.quote,
         as_of_ms=both.ended_ms or None,
+        unread=both.unpriced and standing is Standing.INDETERMINATE,
     )
 
 

@@ -36,7 +36,7 @@ class Valued:
     """One wallet valued both ways: `ours` by quantities and prices, `theirs` by the venue, read between two times.
 
     While prices move `ours` is what comes nearest to `theirs`. `waits` tells that they differ by the prices that are
-    known, and that others may still explain it.
+    known, and that others may still explain it, `unpriced` that no prices are known at all.
     """
 
     standing: Standing
@@ -47,6 +47,7 @@ class Valued:
     ended_ms: int = 0
     reason: str = ""
     waits: bool = False
+    unpriced: bool = False
 
     @property
     def difference(self) -> Decimal | None:
@@ -117,7 +118,8 @@ def compare(step: Step, rule: Rule, account: Account, wallet: str, quote: str) -
     if any(asset != quote for asset in held):
         known, whole = prices.around(step, account.exchange, began, ended)
         if not known:
-            return Valued(Standing.INDETERMINATE, quote, theirs=theirs, reason="no prices were read")
+            reason = "no prices were read"
+            return Valued(Standing.INDETERMINATE, quote, theirs=theirs, reason=reason, unpriced=True)
         first, last = min(began, known[0].began_ms), max(ended, known[-1].ended_ms)
     low = high = Fraction(0)
     for asset, amount in held.items():

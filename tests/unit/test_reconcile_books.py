@@ -248,3 +248,16 @@ def test_a_valuation_not_read_for_long_agrees_with_nothing() -> None:
     assert (whole.standing, whole.reason) == (Standing.INDETERMINATE, "not read since then: b")
     assert (b.account, b.standing, b.unread) == ("b", Standing.INDETERMINATE, True)
     assert (a.account, a.standing) == ("a", Standing.AGREES)
+
+
+def test_a_total_without_any_prices_agrees_with_nothing() -> None:
+    engine = Engine(reconciled("summary"), exchanges=[binance(read=("assets", "summary"))])
+    engine.lists("a")
+    engine.reads("a", ETH="1")
+    engine.values("a", BTC="0.05")
+    (one,) = findings(engine.world, engine.now_ms)
+    assert (one.standing, one.reason, one.unread) == (
+        Standing.INDETERMINATE,
+        "no prices were read",
+        True,
+    )
