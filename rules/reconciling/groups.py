@@ -28,17 +28,19 @@ class Change:
 
 
 def paired(changes: Sequence[Change], window_ms: int) -> list[Change]:
-    """The changes with those paired that have an equal opposite near them, in the same account too."""
+    """The changes, in the order of time, with those paired that have an equal opposite near them, the oldest first.
+
+    In the same account too.
+    """
     found = list(changes)
     waiting: dict[Decimal, list[int]] = {}
     for place, one in enumerate(changes):
         if one.paired or not one.amount:
             continue
         others = waiting.setdefault(one.amount.copy_negate(), [])
-        near = [other for other in others if one.from_ms - changes[other].at_ms <= window_ms]
-        if near:
-            others.remove(near[0])
-            for half in (place, near[0]):
+        near = bisect_left(others, one.from_ms - window_ms, key=lambda other: changes[other].at_ms)
+        if near < len(others):
+            for half in (place, others.pop(near)):
                 found[half] = replace(found[half], paired=True)
         else:
             waiting.setdefault(one.amount, []).append(place)

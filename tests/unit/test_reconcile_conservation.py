@@ -1,5 +1,6 @@
 """Conservation: what the selected accounts gained and lost adds up to zero, or a signed break says by how much not."""
 
+import random
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -512,3 +513,42 @@ def test_many_equal_amounts_are_grouped_without_trying_all_with_all(monkeypatch:
     ]
     assert len(groups.off(changes, 1_000, Decimal("1e-15"))) == 64
     assert tried <= 32
+
+
+def test_each_change_is_paired_with_the_oldest_equal_opposite_that_is_near() -> None:
+    chance = random.Random(5)
+    for _ in range(200):
+        amounts = [Decimal(chance.choice([-2, -1, 1, 2])) for _ in range(chance.randint(0, 30))]
+        ends = sorted(chance.randint(0, 300) for _ in amounts)
+        changes = [
+            groups.Change(one, one, at_ms - chance.randint(0, 40), at_ms, paired=False, recent=True)
+            for one, at_ms in zip(amounts, ends, strict=True)
+        ]
+        free = list(range(len(changes)))
+        for place, one in enumerate(changes):
+            before = [other for other in free if other < place and changes[other].amount == -one.amount]
+            near = [other for other in before if one.from_ms - changes[other].at_ms <= 50]
+            if near:
+                free.remove(place)
+                free.remove(near[0])
+        assert [place for place, one in enumerate(groups.paired(changes, 50)) if not one.paired] == free
+
+
+def test_pairing_equal_amounts_looks_at_few_of_those_that_wait() -> None:
+    looked = 0
+
+    class Counted(groups.Change):
+        """Counts how often anybody asks when it was."""
+
+        __slots__ = ()
+
+        def __getattribute__(self, name: str) -> object:
+            nonlocal looked
+            looked += name == "at_ms"
+            return super().__getattribute__(name)
+
+    five = Decimal(5)
+    changes = [Counted(-five, -five, 0, number, paired=False, recent=True) for number in range(1_000)]
+    changes += [Counted(five, five, 0, 1_000 + number, paired=False, recent=True) for number in range(1_000)]
+    assert all(one.paired for one in groups.paired(changes, 10_000))
+    assert looked < 40_000
