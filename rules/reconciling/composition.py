@@ -56,7 +56,7 @@ STATED_WITHIN_MS = 5_000
 SEEN_WITHIN_MS = MINUTE_MS
 """So long the other side of a transfer is waited for, where an account was not read since."""
 
-LOOK_AGAIN_MS = 1_000
+LOOK_AGAIN_MS = 2_000
 
 
 def read(

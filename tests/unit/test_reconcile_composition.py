@@ -1,6 +1,7 @@
 """A major asset falls by most of its amount while one never held appears: one critical alert."""
 
 from decimal import Decimal
+from time import process_time
 
 import pytest
 
@@ -532,4 +533,22 @@ def test_a_top_up_by_transfer_hides_no_loss() -> None:
     engine.reads("a", USDT="0", BTC="1", SHADY="5")
     desk(engine, b="1")
     priced(engine, BTC="100000", SHADY="1")
+    assert len(said(engine)) == 1
+
+
+def test_a_busy_account_is_judged_in_moments_whatever_is_known_of_its_exchange() -> None:
+    engine = Engine(shift(confirm=1), reconciled("movements", within="3m"))
+    engine.lists("a", "b")
+    moved = tuple(
+        Transfer(f"T{number}", MovementKind.INTERNAL, "BTC", str(number), T0_MS + number, who("c"), who("d"))
+        for number in range(5_000)
+    )
+    engine.says(Transfers("x", "history", T0_MS - 100, T0_MS, 0, T0_MS, complete=True, transfers=moved))
+    for number in range(250):
+        engine.reads("a", took="1ms", BTC=str(1_000 + number % 7))
+        engine.reads("b", took="1ms", BTC=str(1_000 + number % 5))
+    began = process_time()
+    engine.reads("a", took="1ms", BTC="1", SHADY="5")
+    assert process_time() - began < 1
+    engine.reads("b", took="1ms", BTC="1000")
     assert len(said(engine)) == 1
