@@ -21,6 +21,11 @@ LONGEST_HOLD_MS = MINUTE_MS
 LOOK_AGAIN_MS = 2_000
 TYPE = "balance_change"
 
+HELD_FIELD = "total"
+"""What a movement changes by exactly its amount; what is free may change by it for other reasons, too."""
+
+FIELDS = (HELD_FIELD, "free")
+
 
 def hold(step: Step, alert: Alert) -> Alert:
     """An event that is about to be told: held where it waits for the other leg of its movement, else with what is
@@ -30,6 +35,8 @@ def hold(step: Step, alert: Alert) -> Alert:
     key = None if tracking is None else _leg_of(step, alert)
     if tracking is None or key is None:
         return alert
+    if alert.facts.field != HELD_FIELD:
+        return _named(step, tracking, alert, key)
     leg, followed = step.world.legs[key], any(rule.asset.match(key.asset) for rule in tracking.movements)
     waits = legs.is_open(leg) and not _all_read(step, key)
     if not (followed and (waits or leg.match)):
@@ -100,7 +107,7 @@ def _waits(alert: Alert) -> bool:
 def _leg_of(step: Step, alert: Alert) -> LegKey | None:
     """The leg that is exactly the change which an event tells, the newest of them."""
     subject, change = alert.key.subject, change_of(alert)
-    if subject.account is None or not change or alert.facts.field != "total":
+    if subject.account is None or not change or alert.facts.field not in FIELDS:
         return None
     newest = reversed(legs.of_asset(step, subject.exchange, subject.asset))
     return next(

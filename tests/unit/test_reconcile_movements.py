@@ -541,6 +541,14 @@ def test_the_balance_change_of_a_stated_withdrawal_names_its_declaration() -> No
     assert (told.facts.rule, told.facts.details) == ("fell", (RENT,))
 
 
+def test_a_change_of_what_is_free_names_the_declared_payout_too() -> None:
+    engine = Engine(UNMATCHED, change("fell", "10m", drop="10", field="free"), expects=[expect()])
+    three(engine)
+    outflows(engine, "70", range(1, 12))
+    (told,) = engine.notifications
+    assert (told.facts.rule, told.facts.details) == ("fell", (UNSETTLED,))
+
+
 def test_only_one_of_two_equal_payouts_is_the_declared_one() -> None:
     engine = Engine(UNMATCHED, *CHANGES, expects=[expect(giver="*")])
     three(engine)
