@@ -96,7 +96,8 @@ def _decide(step: Step, settings: ExchangeSettings, rule: Rule, account: Account
     shift = shift_of(step, settings, rule, account, major, since_ms) if known else None
     if shift is not None:
         worth = worth_of(step, settings, rule, account, shift, new, alert.since_ms)
-        if worth is Worth.KEPT or not is_most(shift, spec.fall) or _withdraws(step, account):
+        # That something is being withdrawn by now says nothing of then: what it takes counts when it is gone.
+        if worth is Worth.KEPT or not is_most(shift, spec.fall):
             end(step, alert, "explained", alert.facts, closed=True)
             return
         if _waits(step, rule, account, alert.since_ms, new, worth):

@@ -401,6 +401,20 @@ def test_a_coin_that_was_sold_on_meanwhile_is_told() -> None:
     assert told(engine) == [("critical", HEADLINE)]
 
 
+def test_a_withdrawal_that_begins_while_it_waits_hides_no_shift() -> None:
+    engine = Engine(shift())
+    engine.lists("a", "b")
+    engine.reads("a", BTC="1", USDT="10")
+    engine.reads("b", BTC="1")
+    engine.at("1m")
+    for _ in range(2):
+        engine.reads("a", BTC="0.1", USDT="10", **COIN)
+    rows = {one: (text, "0", "0", "0") for one, text in {"BTC": "0.1", **COIN}.items()}
+    engine.reads("a", rows={**rows, "USDT": ("9", "0", "0", "1")})
+    engine.ticks("130s")
+    assert told(engine) == [("critical", HEADLINE)]
+
+
 def test_what_was_bought_back_is_none() -> None:
     engine = Engine(shift())
     engine.lists("a", "b")
