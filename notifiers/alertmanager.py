@@ -19,8 +19,7 @@ from notifiers.alertmanager_has import Has, Labels, UnseenError, labels_in, labe
 from notifiers.message import Item, Kept, Message, Wording
 from notifiers.outcome import Result, SendOutcome
 from notifiers.pictures import Charts
-from notifiers.summary import words_of
-from notifiers.templating import render
+from notifiers.summary import one_line, words_of
 from notifiers.text import tidy
 from notifiers.times import zone
 from notifiers.view import LABEL_UNITS, Reader, View, view
@@ -192,7 +191,7 @@ def _alertname(item: Item) -> str:
 
 
 def _annotations(item: Item, a: View, message_id: str) -> Iterator[tuple[str, str]]:
-    yield "summary", f"{words_of(a)} {render('line', a=a, where=True)}".rstrip(" ·")
+    yield "summary", f"{words_of(a)} {one_line(a, where=True)}".rstrip(" ·")
     yield "description", tidy(" · ".join([*a.details, a.description, a.reason]).strip(" ·"), _MOST_UNITS)
     yield "note", a.note
     yield from (("runbook_url", a.runbook), ("alert", item.alert_id), ("message", message_id))

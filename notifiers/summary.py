@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from notifiers.templating import render
+from notifiers.templating import render, render_macro
 from notifiers.text import units
 from notifiers.view import View
 from rules.outcome import NotificationKind
@@ -58,7 +58,7 @@ def words_of(a: View) -> str:
 
 def one_line(a: View, where: bool) -> str:  # noqa: FBT001  as the template calls it
     """One alert; `where` tells to name its exchange."""
-    return render("line", a=a, where=where)
+    return render_macro("line", "line", a, where)
 
 
 def lines(

@@ -13,10 +13,9 @@ from notifiers.custom import BUILT_IN, Templates
 from notifiers.message import Item, Message, Tone, Wording
 from notifiers.phrasing import Phrasing
 from notifiers.summary import gravest, heading, lines, one_line, summary_title, words_of
-from notifiers.templating import render
 from notifiers.text import clip, units
 from notifiers.times import zone
-from notifiers.view import LABEL_UNITS, TEXT_UNITS, Reader, View, glance, severity_of, view
+from notifiers.view import LABEL_UNITS, TEXT_UNITS, Reader, View, glance, in_brief, severity_of, view
 from rules.model import Severity
 from rules.outcome import NotificationKind
 
@@ -75,7 +74,7 @@ def _worded(message: Message, reader: Reader, phrasing: Phrasing, limit_units: i
         if name_units > LABEL_UNITS >= longest:
             continue
         drafts = known.of(replace(reader, name_units=name_units))
-        views = drafts.views(message.items, most=limit_units // LEAST_LINE_UNITS)
+        views = drafts.views(message.items, most=limit_units // _LEAST_BLOCK_UNITS)
         title = _title(views, drafts, phrasing, first=first)
         if len(views) == 1:
             body, named = _single(message, views[0], phrasing, first=first, limit_units=limit_units)
@@ -143,7 +142,7 @@ def _single(
             return body, frozenset({a.id})
     if phrasing.give_up_body():
         return _single(message, a, phrasing, first=first, limit_units=limit_units)
-    body = f"{words_of(a)} {render('line', a=a, where=True)} {message.id}".strip()
+    body = f"{words_of(a)} {one_line(a, where=True)} {message.id}".strip()
     return body, frozenset({a.id}) if units(body) <= limit_units else frozenset()
 
 
@@ -205,7 +204,7 @@ class _Drafts:
         self._groups: dict[str, list[Item]] = {}
         self._full: dict[tuple[Hashable, ...], View] = {}
         self._glances: dict[Hashable, View] = {}
-        self._lines: dict[tuple[int, bool], str] = {}
+        self._lines: dict[tuple[tuple[Hashable, ...], bool], str] = {}
 
     def views(self, items: Iterable[Item], *, most: int) -> tuple[View, ...]:
         """One for each alert; where they are more than can be named, what headings and counts want of them."""
@@ -221,10 +220,10 @@ class _Drafts:
 
     def line(self, a: View, where: bool) -> str:  # noqa: FBT001  as `lines` calls it
         """One alert of `views` in one line."""
-        full = self.full(a)
-        key = (id(full), where)
+        group = self._groups[a.id]
+        key = (tuple(map(_key, group)), where)
         if key not in self._lines:
-            self._lines[key] = one_line(full, where)
+            self._lines[key] = one_line(in_brief(group[-1], self._reader, group[:-1]), where)
         return self._lines[key]
 
     def fit(self, items: Sequence[Item], limit_units: int) -> tuple[int, int]:

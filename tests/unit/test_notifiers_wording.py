@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -7,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifiers.message import Item, Message, Tone, Wording
+from notifiers.summary import one_line
 from notifiers.text import units
+from notifiers.view import Reader, in_brief, view
 from notifiers.wording import TITLE_UNITS, Drafts, fitting, word
 from rules.facts import Facts
 from rules.model import Severity
@@ -103,6 +106,19 @@ def item(alert_id: str, kind: Kind = Kind.FIRING, facts: Facts = FACTS, batch: s
 
 def many(count: int, batch: str = "") -> list[Item]:
     return [item(f"A{10_000 + n}", facts=replace(FACTS, label=f"mm-{n}"), batch=batch) for n in range(count)]
+
+
+@settings(max_examples=200)
+@given(any_items, st.lists(any_items, max_size=2))
+def test_a_line_says_what_it_would_say_of_an_alert_that_was_looked_at_in_full(
+    told: Item, earlier: list[Item]
+) -> None:
+    reader = Reader(UTC, NOW_MS, "https://subtally.example")
+    for where in (True, False):
+        line = one_line(in_brief(told, reader, earlier), where)
+        assert line == one_line(view(told, reader, earlier), where)
+        assert line == line.strip()
+        assert len(line.splitlines()) == 1
 
 
 @settings(max_examples=40)
