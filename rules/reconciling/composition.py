@@ -50,7 +50,7 @@ from rules.values import EXACT, ZERO, figure
 
 TYPE = "composition_shift"
 
-STATED_WITHIN_MS = 5_000
+STATED_WITHIN_MS = 10_000
 """So long the venue's history is waited for: whether what is missing was transferred or withdrawn."""
 
 SEEN_WITHIN_MS = MINUTE_MS

@@ -138,6 +138,38 @@ async def test_a_leg_that_cannot_be_read_is_no_break_and_is_matched_later(tmp_pa
             assert house.recorder.blocks('rule "conservation"') == []
 
 
+async def test_a_declared_payout_is_told_once_as_what_was_declared(tmp_path: Path) -> None:
+    declared = """
+[[rule]]
+name = "fell"
+type = "balance_change"
+asset = "USDT"
+within = "1m"
+drop = 100
+[[expect]]
+name = "payout"
+from = "mm-1@desk.example"
+to = "external"
+asset = "USDT"
+amount = "1234.5"
+due = 2999-12-31T18:00:00Z
+reason = "ticket 4712"
+"""
+    async with a_house(tmp_path, binance=3, okx=0, bitget=0) as house:
+        house.extra["binance"] = ALL_READ
+        house.write(MOVEMENTS + declared, venues=("binance",))
+        async with house.daemon():
+            await polls(house, 2)
+            house.simulator.venues["binance"].withdraw(FIRST, "USDT", "1234.5", recorded=False)
+            await house.recorder.until(lambda r: bool(r.blocks('rule "movements"')))
+            await house.passing(WINDOW_MS)
+            (told,) = house.recorder.blocks('rule "movements"')
+            assert f"1,234.5 USDT moved from {FIRST} to outside of the exchange" in told
+            assert "Declared as “payout”: ticket 4712" in told
+            (change,) = house.recorder.blocks('rule "fell"')
+            assert "Declared as “payout”: ticket 4712" in change
+
+
 async def test_a_history_that_refuses_or_lags_unmakes_no_match(tmp_path: Path) -> None:
     async with a_house(tmp_path, binance=3, okx=0, bitget=0) as house:
         house.extra["binance"] = ALL_READ

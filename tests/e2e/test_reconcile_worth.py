@@ -80,8 +80,8 @@ async def test_only_what_is_sold_to_a_stolen_key_is_a_shift(tmp_path: Path, kind
             venue.set_balance(fair, "FAIR", free="49500")
             venue.move(moved, "master", "USDT", "99000")
             venue.set_balance(moved, "BONUS", free="5")
-            await house.recorder.until(lambda r: bool(r.blocks('rule "shift"')), 30)
-            await house.passing(8_000)
+            await house.recorder.until(lambda r: bool(r.blocks('rule "shift"')), 60)
+            await house.passing(15_000)
             (told,) = house.recorder.blocks('rule "shift"')
             assert robbed in told
             assert "turned 99,000 of its 100,000 USDT into 5,000,000 SHADY, never held before" in told
@@ -104,7 +104,7 @@ async def test_dust_is_measured_by_the_prices_of_the_venue(tmp_path: Path, kind:
             assert 1 <= asked(house, kind) <= 2
             venue.withdraw(second, "TINY", "10.1", recorded=False)
             await house.recorder.until(
-                lambda r: bool(r.blocks('rule "movements"') and r.blocks('rule "conservation"')), 40
+                lambda r: bool(r.blocks('rule "movements"') and r.blocks('rule "conservation"')), 60
             )
             (told,) = house.recorder.blocks('rule "movements"')
             assert "10.1 TINY left" in told

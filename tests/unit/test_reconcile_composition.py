@@ -499,7 +499,7 @@ def test_a_coin_that_has_no_market_is_told() -> None:
     engine.reads("a", BTC="1")
     engine.after("1m").reads("a", BTC="0.1", SHADY="5")
     priced(engine, BTC="50000")
-    for _ in range(8):
+    for _ in range(12):
         engine.ticks()
     assert len(told(engine)) == 1
 
