@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
-from typing import cast
+from typing import NamedTuple, cast
 
 from rules.accounts import find
 from rules.facts import Facts
@@ -24,8 +23,7 @@ from rules.values import add, figure, text_of, valued
 ALSO_MOST = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """The reading that brings a look: whose wallet it was, when, and what that wallet held before."""
 
     account: Account
@@ -36,8 +34,7 @@ class Arrival:
     before_valuation: Valuation | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """One figure of one subject and the parts that it is made of.
 
     `began` tells when the oldest of them was asked for, which few looks need: of thousands it takes long.
@@ -85,7 +82,7 @@ def with_before(step: Step, rule: Rule, key: AlertKey, arrival: Arrival, look: L
     if old is not None:
         others = (_figure(step, rule, asset, part) for part in look.parts if part != mine)
         old = add([old, *(one for one in others if one is not None)])
-    return replace(look, before=old, before_ms=_before_ms(rule, arrival))
+    return look._replace(before=old, before_ms=_before_ms(rule, arrival))
 
 
 def _total(step: Step, rule: Rule, key: AlertKey, parts: tuple[Part, ...]) -> Decimal | Part:

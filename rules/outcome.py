@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from rules.facts import Facts
 from rules.model import Row, Severity
@@ -54,8 +55,7 @@ class Notification:
     batch: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BalanceChange:
+class BalanceChange(NamedTuple):
     """One changed row; `before` is None where the asset was never seen in that wallet."""
 
     account: int

@@ -17,8 +17,7 @@ Parameters: TypeAlias = "tuple[Any, ...]"
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One input, or a run of readings of which nothing follows; when it was judged, and what followed."""
 
     input: Input | Repeats

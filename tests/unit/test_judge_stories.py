@@ -24,6 +24,7 @@ from rules.model import (
     RulesRejected,
     Severity,
 )
+from rules.outcome import BalanceChange
 from rules.ruleset import NotifierSettings
 from tests.engine import (
     T0_MS,
@@ -81,7 +82,7 @@ class Teller(Engine):
         return "\n".join([*self.lines, "", *kept, ""])
 
 
-def show(value: object) -> str:  # noqa: PLR0911  one line for each kind of value
+def show(value: object) -> str:  # noqa: C901, PLR0911  one line for each kind of value
     """A value with the fields that are not as by default, in one order."""
     if is_dataclass(value) and not isinstance(value, type):
         parts = []
@@ -99,6 +100,9 @@ def show(value: object) -> str:  # noqa: PLR0911  one line for each kind of valu
         return "{" + ", ".join(sorted(map(show, value))) + "}"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{show(key)}: {show(value[key])}" for key in sorted(value)) + "}"
+    if isinstance(value, BalanceChange):
+        parts = [f"{name}={show(item)}" for name, item in value._asdict().items()]
+        return f"BalanceChange({', '.join(parts)})"
     if isinstance(value, tuple):
         return "(" + ", ".join(map(show, value)) + ")"
     if isinstance(value, int) and not isinstance(value, bool) and value > T0_MS - 10**9:

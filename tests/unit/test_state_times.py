@@ -31,6 +31,26 @@ def test_a_block_gives_back_the_times_of_each_of_its_wallets(
     assert all(one == (0, 0, None) for place, one in found.items() if place not in times)
 
 
+EDGES = (0, 1, 10**12 - 1, 10**12, 1_700_000_000_000, 10**13 - 1, 10**13, 10**14 - 1)
+
+
+@given(st.lists(st.sampled_from(EDGES), min_size=2, max_size=2), st.integers(0, 3 * BLOCK - 1))
+def test_a_full_block_gives_back_its_times_however_many_digits_they_have(
+    usual: list[int], other: int
+) -> None:
+    """Where all have as many digits as the times of today they are written in another way."""
+    began_ms, ended_ms = usual
+    times = [(began_ms, ended_ms, ended_ms or None)] * BLOCK
+    for odd_ms in EDGES:
+        slot, which = divmod(other, 3)
+        one: list[int | None] = [*times[slot]]
+        one[which] = odd_ms or (None if which == 2 else 0)
+        given = [*times]
+        given[slot] = one[0] or 0, one[1] or 0, one[2]
+        (block,) = written((number, 7, found) for number, found in enumerate(given))
+        assert [found for _, found in read(0, block[2])] == given
+
+
 def test_a_state_of_the_schema_before_keeps_every_time(tmp_path: Path) -> None:
     with fresh(tmp_path) as store:
         world = store.load(Ruleset())
