@@ -17,6 +17,7 @@ import structlog
 from daemon import backoff
 from daemon.engine import Engine
 from daemon.items import as_kept, as_message
+from daemon.series import Series
 from daemon.showing import Showing
 from notifiers.custom import BUILT_IN, Templates
 from notifiers.message import Item, Wording
@@ -36,7 +37,6 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 SEND_SECONDS = 30.0
-CLAIM_MOST = 2_000
 IDLE_SECONDS = 1.0
 """Between two looks at what only time makes due: the end of a gathering, of a wait, of a silence."""
 
@@ -45,9 +45,6 @@ QUIET_SECONDS = 60.0
 
 ROWS_AT_ONCE = 20
 """Worded on the loop, in some milliseconds: more of them on a thread."""
-
-MOST_MESSAGES = 10
-"""A backlog that would take more messages than this to name every alert is told as one digest with counts."""
 
 
 @dataclass(slots=True)
@@ -82,6 +79,7 @@ class Lane:
         self._closing = False
         self._sending = False
         self._more = False
+        self._series = Series()
         self._resting = False
         self._handed: asyncio.Future[outbox.Message | None] | None = (
             None  # what a commit claims for this lane
@@ -179,10 +177,11 @@ class Lane:
         failing = len(self._failing)
         gather_ms = self._settings().gather_ms
         gather_ms = 0 if self._more and not failing else backoff.stretched_ms(gather_ms, failing)
-        return Wanted(self.name, now, gather_ms, CLAIM_MOST, self.silences())
+        return Wanted(self.name, now, gather_ms, self._series.most, self.silences())
 
     async def _taken(self, message: outbox.Message | None) -> outbox.Message | None:
-        self._more = message is not None and message.more
+        left = self._series.claimed(0 if message is None else len(message.rows))
+        self._more = left or (message is not None and message.more)
         if message is not None and self._closing:
             await self._put_back(message)
             return None
@@ -276,7 +275,7 @@ class Lane:
             and await self._room(items, message.claimed_ms, drafts) >= len(items)
         ):
             return message, await self._words(message, message.claimed_ms, drafts)
-        if room < len(items) <= room * MOST_MESSAGES:
+        if self._series.divides(len(items), room):
             id_, rows = message.id, message.rows
             message = await self._persisted(id_, lambda: self._store.shorten(id_, room))
             self._more = True

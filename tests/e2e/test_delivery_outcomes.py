@@ -330,6 +330,29 @@ async def test_a_disk_that_refuses_between_claim_and_send_loses_nothing(
     assert sorted(named) == alerts
 
 
+async def test_a_backlog_is_claimed_about_once_however_many_messages_it_takes(
+    desk: Desk, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alerts = [f"A{number:04}" for number in range(400)]
+    claim, claimed = desk.store.claim, list[int]()
+
+    async def counted(*given: Any) -> Any:
+        message = await claim(*given)
+        claimed.append(0 if message is None else len(message.rows))
+        return message
+
+    monkeypatch.setattr(desk.store, "claim", counted, raising=False)
+    desk.open("slack", recorder.url())
+    await desk.tell(*alerts)
+    await desk.quiet()
+    assert await desk.states() == {"delivered": 400}
+    assert sorted(re.findall(r"\bA\d{4}\b", "\n".join(bodies(recorder)))) == alerts
+    assert 3 <= len(bodies(recorder)) <= 10
+    assert sum(claimed) <= 2.5 * len(
+        alerts
+    )  # all of it to learn how much there is, then each message its own
+
+
 async def test_law_7_a_full_message_still_names_all_its_alerts_when_it_waited(
     desk: Desk, recorder: Recorder
 ) -> None:
