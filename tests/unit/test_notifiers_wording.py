@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifiers.message import Item, Message, Tone, Wording
+from notifiers.phrasing import Phrasing
 from notifiers.summary import one_line
 from notifiers.text import units
 from notifiers.view import Reader, in_brief, view
@@ -119,6 +120,27 @@ def test_a_line_says_what_it_would_say_of_an_alert_that_was_looked_at_in_full(
         assert line == one_line(view(told, reader, earlier), where)
         assert line == line.strip()
         assert len(line.splitlines()) == 1
+
+
+@settings(max_examples=100)
+@given(any_items, st.lists(any_items, max_size=1))
+def test_a_block_is_no_shorter_than_a_line_so_that_what_lines_fill_has_no_room_for_blocks(
+    told: Item, earlier: list[Item]
+) -> None:
+    seen = view(told, Reader(UTC, NOW_MS), earlier)
+    line = one_line(seen, where=False)
+    assert min(units(Phrasing().block(seen, detail, "")) for detail in (1, 2, 3)) >= units(line)
+
+
+@settings(max_examples=30)
+@given(st.lists(any_items, min_size=2, max_size=40, unique_by=lambda one: one.alert_id))
+def test_a_message_that_was_looked_at_before_reads_as_one_that_was_not(items: list[Item]) -> None:
+    items = [replace(one, batch="") for one in items]
+    drafts = Drafts()
+    words = {"timezone": "UTC", "public_url": "https://subtally.example", "now_ms": NOW_MS}
+    room = fitting(items, **words, drafts=drafts)  # type: ignore[arg-type]
+    message = Message("M19C", "oncall", tuple(items[:room]))
+    assert word(message, **words, drafts=drafts) == word(message, **words)  # type: ignore[arg-type]
 
 
 @settings(max_examples=40)
