@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -39,7 +40,7 @@ class AsyncStore:
         self._store = store
         self._executor = executor
         self._commits = Commits(store.path)
-        self._wal = wal  # None where nothing is written
+        self._wal = wal  # None where others write
 
     @classmethod
     async def open(cls, path: str | Path, *, migrate: bool = False, readonly: bool = False) -> Self:
@@ -48,20 +49,22 @@ class AsyncStore:
         loop = asyncio.get_running_loop()
         try:
             store = await loop.run_in_executor(
-                executor, lambda: _opened(path, migrate=migrate, readonly=readonly)
+                executor, lambda: Store.open(path, migrate=migrate, readonly=readonly)
             )
+            wal = await loop.run_in_executor(executor, Wal, store.connection) if migrate else None
         except BaseException:
             executor.shutdown(wait=False)
             raise
-        return cls(store, executor, Wal(store.path) if migrate else None)
+        return cls(store, executor, wal)
 
     async def run(self, method: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Any function of the Store on its thread."""
 
         def call() -> T:
             done = method(self._store, *args, **kwargs)
-            if self._wal is not None:
-                self._wal.after(self._store.connection)
+            if self._wal is not None and self._wal.is_due():
+                with contextlib.suppress(RuntimeError):  # it is being closed, which does the same
+                    self._executor.submit(self._wal.carry)
             return done
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
@@ -70,8 +73,6 @@ class AsyncStore:
         """After what was asked for before."""
         loop = asyncio.get_running_loop()
         try:
-            if self._wal is not None:
-                await loop.run_in_executor(self._executor, self._wal.close)
             await loop.run_in_executor(self._executor, self._store.close)
         finally:
             self._executor.shutdown()
@@ -147,10 +148,3 @@ class AsyncStore:
     assets = _awaited(Store.assets)
     books = _awaited(Store.books)
     alerts_of_accounts = _awaited(Store.alerts_of_accounts)
-
-
-def _opened(path: str | Path, *, migrate: bool, readonly: bool) -> Store:
-    store = Store.open(path, migrate=migrate, readonly=readonly)
-    if migrate:
-        Wal.relieve(store.connection)
-    return store

@@ -1,82 +1,44 @@
-"""SQLite's write-ahead log on its way into the file, on a connection and a thread of its own: no commit waits for it.
+"""SQLite's write-ahead log on its way into the file: between two commits, and not within one.
 
-SQLite would do it within every commit that finds the log long, with two waits for the disk. Done beside the commits it
-takes as much from them as the disk is shared. What it cannot do, for want of room or of a moment without writers, the
-writer does after all once the log is very long.
+SQLite would do it within the commit that finds the log long, which then waits for the disk two more times, and with it
+whatever is to be told. Done right after a commit it delays no more than the next one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from state.connection import connect
-from state.errors import StateError
+EVERY_WRITES: Final = 64
+"""Transactions of some ten pages each, so that the log stays as long as SQLite would let it be."""
 
-if TYPE_CHECKING:
-    from sqlite_utils import Database
-
-EVERY_SECONDS: Final = 2.0
-"""Between two goes, while somebody writes: pages that are written again and again go into the file once."""
-
-GOES_MOST: Final = 5
-"""In a row: only where no commit came in between does the next one begin at the log's start again."""
+EVERY_ROWS: Final = 1_000
+"""Or so many rows: on a large desk each lies in a page of its own."""
 
 LONGEST_PAGES: Final = 16_384
-"""64 MiB, from where on the writer does it itself, within its commits."""
+"""64 MiB, from where on a commit does it after all."""
 
 
 class Wal:
-    """The log of one state. `relieve` and `after` belong to the thread of its writer."""
+    """The log as its writer leaves it. All of it belongs to the writer's thread."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="state log")
-        self._db: Database | None = None
-        self._changes = 0  # that the writer had made when the last go was asked for
-        self._not_before = 0.0
-        self._carrying = False
-
-    @staticmethod
-    def relieve(writer: sqlite3.Connection) -> None:
-        """Its commits need not do it any more."""
+    def __init__(self, writer: sqlite3.Connection) -> None:
+        self._writer = writer
+        self._writes = 0  # since the log was last carried
+        self._seen = self._carried = writer.total_changes
         writer.execute(f"PRAGMA wal_autocheckpoint = {LONGEST_PAGES}")
 
-    def after(self, writer: sqlite3.Connection) -> None:
-        """Carry into the file what was committed, unless that goes on, or was done just now."""
-        if self._changes == writer.total_changes or self._carrying or monotonic() < self._not_before:
-            return
-        self._changes = writer.total_changes
-        self._carrying = True
-        self._executor.submit(self._carry)
+    def is_due(self) -> bool:
+        """To be asked once after each call of the writer."""
+        changes = self._writer.total_changes
+        if changes == self._seen:
+            return False
+        self._writes, self._seen = self._writes + 1, changes
+        return self._writes >= EVERY_WRITES or changes - self._carried >= EVERY_ROWS
 
-    def wait(self) -> None:
-        """Until what was asked for is done."""
-        self._executor.submit(lambda: None).result()
-
-    def close(self) -> None:
-        """After what was asked for before."""
-        self._executor.submit(self._let_go).result()
-        self._executor.shutdown()
-
-    def _carry(self) -> None:
-        # What goes wrong here the next commit meets, too, and it says so; nothing is lost meanwhile.
-        with contextlib.suppress(StateError, sqlite3.Error):
-            if self._db is None:
-                self._db = connect(self._path, create=False, readonly=False)
-            for _ in range(GOES_MOST):
-                busy, pages, carried = self._db.conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                if busy or carried == pages:
-                    break
-        self._not_before = monotonic() + EVERY_SECONDS
-        self._carrying = False
-
-    def _let_go(self) -> None:
-        if self._db is not None:
-            with contextlib.suppress(sqlite3.Error):
-                self._db.conn.close()
-            self._db = None
+    def carry(self) -> None:
+        """Into the file with it. What goes wrong the next commit meets, too, and it says so; nothing is lost."""
+        self._writes, self._carried = 0, self._seen
+        with contextlib.suppress(sqlite3.Error):
+            self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
