@@ -58,6 +58,9 @@ SEEN_WITHIN_MS = MINUTE_MS
 
 LOOK_AGAIN_MS = 2_000
 
+JUDGED_WITHIN_MS = 5_000
+"""So late may an answer be judged after one that ended later."""
+
 
 def read(
     step: Step,
@@ -225,7 +228,10 @@ def _waited(arrival: Arrival, marks: tuple[Mark, ...], new: list[Mark]) -> bool:
     if not new or arrival.before is None:
         return False
     last_ms, shift_ms = arrival.before.ended_ms, max(mark.last_ms for mark in new)
-    known = any(mark.kind == WORTH and shift_ms <= mark.last_ms <= last_ms for mark in marks)
+    # What ended shortly before it may have been taken in after it: both are asked for in one tick.
+    known = any(
+        mark.kind == WORTH and shift_ms <= mark.last_ms <= last_ms - JUDGED_WITHIN_MS for mark in marks
+    )
     return not known and last_ms < shift_ms + VALUED_WITHIN_MS
 
 

@@ -5,7 +5,7 @@ from time import process_time
 
 import pytest
 
-from rules.model import MASTER_IDENTITY
+from rules.model import MASTER_IDENTITY, Reading
 from rules.patterns import Patterns
 from rules.ruleset import Expect
 from rules.statements import MovementKind, Prices, Transfer, Transfers
@@ -138,6 +138,22 @@ def test_a_valuation_of_its_own_is_waited_for_though_nothing_changes_any_more(
         engine.after("20s").reads("a", **after)
         engine.after("1s").values("a", BTC="99000")  # prices move: the shift was judged by its own valuation
     assert said(engine) == [("critical", HEADLINE)] * count
+
+
+@pytest.mark.parametrize("confirm", [1, 2])
+@pytest.mark.parametrize("apart", ["0ms", "10ms", "2s"])
+def test_a_valuation_that_is_judged_after_a_reading_that_ended_later_is_waited_for(
+    apart: str, confirm: int
+) -> None:
+    engine, after = Engine(shift(confirm=confirm)), {"BTC": "0.1", "SHADY": "5000000"}
+    engine.reads("a", BTC="1")
+    engine.values("a", BTC="100000")
+    for _ in range(6):  # balances and their summary are asked for in one tick, and answer in either order
+        engine.after("6s").reads("a", **after)
+        (holding,) = engine.world.holdings.values()
+        ended_ms = holding.ended_ms - ms(apart)
+        engine.says(Reading("x", who("a"), "spot", ended_ms, ended_ms, (), {}, values={"BTC": "40000"}))
+    assert said(engine) == [("critical", HEADLINE)]
 
 
 def test_what_the_venue_does_not_value_in_time_is_told_without() -> None:
