@@ -12,7 +12,7 @@ from rules.model import Severity
 from rules.patterns import Patterns
 from rules.plan import is_named
 from rules.reconciling import changes, legs, proofs, telling
-from rules.reconciling.declaring import is_side, waiting
+from rules.reconciling.declaring import is_denied, is_side, waiting
 from rules.reconciling.tracking import Tracking, parts_read, rules_on, spec_of, tracking_of
 from rules.records import AlertKey, Subject
 from rules.ruleset import Expect
@@ -51,7 +51,9 @@ def settles(step: Step, tracking: Tracking, key: LegKey) -> bool:
     amount = legs.amount_of(step.world.legs[key])
     for expect in waiting(step, tracking, key.asset, amount):
         mine, other = (expect.giver, expect.taker) if amount < 0 else (expect.taker, expect.giver)
-        if is_side(step, mine, key) and (other is None or not _is_read(step, key.exchange, other)):
+        if is_denied(step, key, other) or not is_side(step, mine, key):
+            continue
+        if other is None or not _is_read(step, key.exchange, other):
             _consumed(step, expect, key)
             legs.put(step, key, replace(step.world.legs[key], declared=expect.name))
             _tell(step, tracking, key, other)

@@ -7,9 +7,10 @@ from decimal import Decimal
 from rules.ledger import Leg, LegKey
 from rules.patterns import Patterns
 from rules.plan import is_named
-from rules.reconciling import legs, telling
+from rules.reconciling import legs, proofs, telling
 from rules.reconciling.tracking import Tracking
 from rules.ruleset import Expect
+from rules.statements import MovementKind
 from rules.step import Step
 from rules.values import EXACT
 
@@ -30,6 +31,12 @@ def is_side(step: Step, patterns: Patterns | None, key: LegKey) -> bool:
     """Whether one side of a declaration is the leg's account; outside is nobody's."""
     account = step.world.accounts[key.account]
     return patterns is not None and is_named(patterns, account, account.identity.identifiers)
+
+
+def is_denied(step: Step, key: LegKey, other: Patterns | None) -> bool:
+    """Whether the venue states of a leg that its other side is outside, and an account is declared, or the reverse."""
+    inside = other is not None
+    return any((one.kind is MovementKind.INTERNAL) != inside for one in proofs.stated(step, key))
 
 
 def said_of(step: Step, tracking: Tracking, key: LegKey) -> tuple[str, ...]:
@@ -57,7 +64,10 @@ def _meant(step: Step, tracking: Tracking, wanted: LegKey) -> Expect | None:
             continue
         amount = legs.amount_of(leg)
         for expect in waiting(step, tracking, key.asset, amount):
-            if expect.key not in given and is_side(step, expect.giver if amount < 0 else expect.taker, key):
+            mine, other = (expect.giver, expect.taker) if amount < 0 else (expect.taker, expect.giver)
+            if expect.key in given or is_denied(step, key, other):
+                continue
+            if is_side(step, mine, key):
                 if key == wanted:
                     return expect
                 given.add(expect.key)

@@ -520,6 +520,21 @@ def test_a_stated_withdrawal_that_was_declared_is_told_as_the_declared_one() -> 
     assert engine.notifications[-1].facts.details == (RENT, "The venue states withdrawal W1.")
 
 
+@pytest.mark.parametrize(
+    "declared, kind, taker", [(None, "internal", "elsewhere"), ("elsewhere", "withdrawal", None)]
+)
+def test_a_declaration_is_not_consumed_by_what_the_venue_states_as_another_movement(
+    declared: str | None, kind: str, taker: str | None
+) -> None:
+    engine = Engine(ALL, change("fell", "10m", drop="10"), expects=[expect(taker=declared)])
+    three(engine)
+    engine.at("1m").reads("a", USDT="70")
+    states(engine, transfer("a", taker, "30", "59s", "W1", kind))
+    outflows(engine, "70", range(2, 12))
+    assert engine.world.declared == {}
+    assert all(RENT not in one.facts.details for one in engine.notifications)
+
+
 @pytest.mark.parametrize("rules", [(), (UNMATCHED,), (ALL,)])
 def test_the_balance_change_of_a_declared_payout_names_the_declaration(rules: tuple[Rule, ...]) -> None:
     engine = Engine(*rules, *CHANGES, expects=[expect()])
