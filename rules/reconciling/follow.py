@@ -91,7 +91,8 @@ def edited(step: Step, old: Ruleset) -> None:
             legs.drop(step, key)
     for ident in [i for i, match in step.world.matches.items() if match.givers[0] not in step.world.legs]:
         del step.world.matches[ident]
-    for stated in [p for p in step.world.stated if tracking_of(step, p[0]) is None]:
+    asking = {name for name in step.ruleset.exchanges if _asks(step, name)}
+    for stated in [place for place in step.world.stated if place[0] not in asking]:
         del step.world.stated[stated]
     for name in [name for name in step.world.prices if name not in step.ruleset.exchanges]:
         del step.world.prices[name]
@@ -100,6 +101,11 @@ def edited(step: Step, old: Ruleset) -> None:
     if not any(summary.is_ours(rule) for rule in step.ruleset.rules if rule.enabled):
         for part in list(step.world.differing):
             del step.world.differing[part]
+
+
+def _asks(step: Step, exchange: str) -> bool:
+    """Whether some rule asks what the venue states of an exchange."""
+    return tracking_of(step, exchange) is not None or composition.is_judged(step, exchange)
 
 
 def _known_since_ms(step: Step, settings: ExchangeSettings) -> int:

@@ -100,9 +100,11 @@ def are_from(step: Step, exchange: str, assets: frozenset[str], quote: str, sinc
     """Whether the last prices are of these assets and not older than a time; else they are asked for."""
     index, known = step.world.index, step.world.prices.get(exchange)
     covered = assets <= index.prices_of.get(exchange, set())
-    if covered and known is not None and known.began_ms >= since_ms:
+    asked_ms = index.prices_asked_ms.get(exchange, 0)
+    # Prices that were read before somebody asked for an asset may not be of it.
+    if covered and known is not None and known.began_ms >= max(since_ms, asked_ms):
         return True
-    if not covered or index.prices_asked_ms.get(exchange, 0) < since_ms:
+    if not covered or asked_ms < since_ms:
         want(step, exchange, assets, frozenset({quote}), now=True)
     return False
 

@@ -270,6 +270,22 @@ def test_what_the_venue_states_explains_as_much_as_it_names(
     assert len(said(engine)) == count
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_no_edit_or_restart_forgets_what_the_venue_stated(restart: bool) -> None:  # noqa: FBT001
+    engine = Engine(RULE)
+    engine.lists("a", "b")
+    engine.reads("a", BTC="1")
+    engine.reads("b", BTC="1")
+    engine.at("1m").reads("a", BTC="0.1", **COIN)
+    states(engine, "a", None, "0.9", "50s", "withdrawal")
+    if restart:
+        engine.restarts("1s")
+    else:
+        engine.edits(*engine.ruleset.rules)
+    engine.reads("b", BTC="1")
+    assert said(engine) == []
+
+
 def test_what_the_venue_stated_of_another_time_explains_nothing() -> None:
     engine = Engine(RULE)
     engine.reads("a", BTC="1.9")
@@ -500,6 +516,19 @@ def test_prices_of_long_ago_are_asked_for_anew(then: str, now: str, count: int) 
     assert set(wanted.assets) == {"BTC", "SHADY"}
     priced(engine, BTC="50000", SHADY=now)
     assert len(said(engine)) == count
+
+
+def test_prices_that_were_read_before_they_were_asked_for_decide_nothing() -> None:
+    engine = Engine(RULE)
+    engine.reads("a", BTC="1")
+    engine.at("60s")
+    priced(engine, BTC="50000")  # nobody asked for the price of SHADY yet
+    engine.after("30s").reads("a", BTC="0.1", SHADY="5")
+    for _ in range(12):
+        engine.ticks()
+    assert told(engine) == []
+    priced(engine, BTC="50000", SHADY="9000")
+    assert said(engine) == []
 
 
 def test_prices_that_are_refused_leave_the_last_ones() -> None:
