@@ -27,9 +27,10 @@ class Hearing:
         world = self._engine.world
         found = await self._store.orders_after(world.orders_seq)
         for order in found:
+            # In one turn with its number: a commit in between would keep that alone, and a kill then lose the order.
             world.orders_seq = order.seq
             for event in inputs_of([order]):
-                await self._engine.take(event)
+                self._engine.judge_now(event)
         if found:
             self._on_order()
         self._unheard = bool(found)  # one look does not take any number of them

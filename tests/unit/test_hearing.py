@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +11,12 @@ import pytest
 
 from daemon.engine import Engine
 from daemon.hearing import Hearing
+from rules.model import Start
 from rules.ruleset import Ruleset, Silence
 from state import AsyncStore, Store
 from state.errors import BusyError
 from state.orders import Order
+from state.prepared import Entry
 
 
 @dataclass
@@ -98,3 +100,35 @@ async def test_an_order_that_a_busy_state_hid_is_heard_by_the_next_look(
                 await house.hearing.listen()
         await house.hearing.listen()
         assert house.engine.world.orders_seq == 1
+
+
+async def test_law_6_a_commit_keeps_the_number_of_an_order_and_the_order_or_neither(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.engine.MOST_WAITING", 1)
+    async with a_house(tmp_path, monkeypatch) as house:
+        kept: list[tuple[int, list[str]]] = []
+
+        def on_commit(batch: Sequence[Entry]) -> None:
+            with Store.open(tmp_path / "subtally.db", readonly=True) as other:
+                seq = other.load(Ruleset()).orders_seq
+            kept.append((seq, [type(entry.input).__name__ for entry in batch]))
+
+        silence(tmp_path)
+        house.engine.on_commit.append(on_commit)
+        ask = house.store.orders_after
+
+        async def behind(seq: int) -> list[Order]:
+            found = await ask(seq)
+            house.engine.judge_now(Start(1_790_000_000_000))  # the disk is behind: readers wait
+            return found
+
+        monkeypatch.setattr(house.store, "orders_after", behind)
+        await house.hearing.listen()
+        await house.engine.settled()
+        heard = [name for _, names in kept for name in names]
+        assert "SilenceMade" in heard
+        for number, (seq, _) in enumerate(kept):
+            assert (seq == 1) == (
+                "SilenceMade" in [name for _, names in kept[: number + 1] for name in names]
+            )

@@ -1,12 +1,14 @@
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rules.model import Start
 from rules.outcome import NotificationKind, Outcome
-from rules.ruleset import Ruleset
+from rules.patterns import Patterns
+from rules.ruleset import Ruleset, Silence
 from state import Counts, Entry, Message, Store
 from state.errors import MissingError
 from tests.unit.test_state_support import fresh, notification
@@ -197,6 +199,24 @@ def test_a_batch_never_overtakes_an_earlier_event_of_the_same_alert(store: Store
     queue(store, "A2", batch="digest")
     assert claim(store, 1_000, limit=1) == ["A1"]
     assert claim(store, 16_000) == ["X", "A2", "A2"]
+
+
+@pytest.mark.parametrize("limit", [2, 100])
+def test_what_ended_under_a_silence_is_told_to_nobody_however_little_is_claimed(
+    store: Store, limit: int
+) -> None:
+    rest = (Silence("S1", "rest", "me", account=Patterns(("quiet",), ()), until_ms=5_000),)
+    told = notification("A1", created_ms=1_000)
+    quiet = replace(told, alert="A0", facts=replace(told.facts, label="quiet"))
+    store.tell([quiet])
+    assert store.claim("slack", 2_000, GATHER, limit, rest) is None
+    queue(store, *(f"A{number}" for number in range(1, 8)))
+    store.tell([replace(quiet, kind=NotificationKind.RESOLVED, created_ms=4_000)])
+    told_of = []
+    while message := store.claim("slack", 6_000, 0, limit, rest):
+        told_of += [row.notification.alert for row in message.rows]
+        store.delivered(message.id, 6_000)
+    assert told_of == [f"A{number}" for number in range(1, 8)]
 
 
 def test_rows_of_no_alert_do_not_wait_for_each_other(store: Store) -> None:
