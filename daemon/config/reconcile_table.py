@@ -17,7 +17,6 @@ from rules.types.reconciliation import Check, Tell
 COUNTS_FOR = {
     "within": (Check.MOVEMENTS, Check.CONSERVATION),
     "tell": (Check.MOVEMENTS,),
-    "tolerance": (Check.CONSERVATION, Check.SUMMARY, Check.EXPECTED),
     "max_skew": (Check.SUMMARY, Check.EXPECTED),
     "books": (Check.EXPECTED,),
     "escalate_age": (Check.CONSERVATION, Check.SUMMARY, Check.EXPECTED),

@@ -68,7 +68,6 @@ escalate_age = "4h\""""
 @pytest.mark.parametrize(
     "keys, key",
     [
-        ('check = "movements"\ntolerance = { abs = 1 }', "tolerance"),
         ('check = "conservation"\nmax_skew = "1m"', "max_skew"),
         ('check = "summary"\ntell = "all"', "tell"),
         ('check = "summary"\nwithin = "1m"', "within"),
@@ -80,6 +79,12 @@ def test_a_key_that_counts_for_another_check_is_warned_of(keys: str, key: str) -
     told = warnings(f'[[rule]]\nname = "r"\ntype = "reconciliation"\n{keys}')
     assert [line for line in told if f": {key}: has no effect" in line] == told
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("key", ["abs = 1", "dust_value = 5"])
+def test_a_tolerance_of_outflows_counts(key: str) -> None:
+    rule = f'[[rule]]\nname = "r"\ntype = "reconciliation"\ncheck = "movements"\ntolerance = {{ {key} }}\n'
+    assert warnings(rule) == []
 
 
 def test_a_composition_shift_has_defaults() -> None:
