@@ -7,7 +7,7 @@ statement leaves out is unknown, never zero and never denied.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rules.model import Identity
@@ -66,12 +66,16 @@ class Transfers:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """The venue's public prices: `prices` maps (base, quote) to the price of one base in quote."""
+    """The venue's public prices: `prices` maps (base, quote) to the last price of one base in quote.
+
+    `bids` holds what is bid for it where that is less, and "0" where nobody bids; a book that is not told is not there.
+    """
 
     exchange: str
     began_ms: int
     ended_ms: int
     prices: Mapping[tuple[str, str], str]
+    bids: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -107,8 +107,7 @@ def load_reconciliation(db: sqlite3.Connection, world: World) -> None:
 
 def _text(value: object) -> str:
     if isinstance(value, Prices):
-        plain = {_PAIR.join(pair): price for pair, price in value.prices.items()}
-        return to_json(replace(value, prices=plain))  # type: ignore[arg-type]
+        return to_json(replace(value, prices=_joined(value.prices), bids=_joined(value.bids)))
     return to_json(value)
 
 
@@ -116,5 +115,13 @@ def _value(kind: Any, body: str) -> object:  # noqa: ANN401  a type, or a generi
     if kind is not Prices:
         return from_json(kind, body)
     plain = from_json(dict[str, Any], body)
-    prices = {tuple(pair.split(_PAIR, 1)): price for pair, price in plain.pop("prices").items()}
-    return Prices(**plain, prices=prices)
+    prices, bids = (_parted(plain.pop(name, {})) for name in ("prices", "bids"))
+    return Prices(**plain, prices=prices, bids=bids)
+
+
+def _joined(prices: Mapping[Any, str]) -> Mapping[Any, str]:
+    return {_PAIR.join(pair): price for pair, price in prices.items()}
+
+
+def _parted(plain: Mapping[str, str]) -> Mapping[Any, str]:
+    return {tuple(pair.split(_PAIR, 1)): price for pair, price in plain.items()}

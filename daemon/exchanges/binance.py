@@ -39,6 +39,7 @@ from daemon.exchanges.errors import CallError, Verdict, readable
 from daemon.exchanges.found import TOLD_OF
 from daemon.exchanges.http import Response
 from daemon.exchanges.limits import Limit, Pool
+from daemon.exchanges.prices import Pairs
 from daemon.exchanges.signing import binance_signer
 from rules.model import (
     MASTER_IDENTITY,
@@ -263,9 +264,7 @@ class Binance(Client):
                 async for answer in answers:
                     yield answer
 
-    def _read_prices(
-        self, body: bytes, assets: Collection[str], quotes: Collection[str]
-    ) -> Mapping[tuple[str, str], str]:
+    def _read_prices(self, body: bytes, assets: Collection[str], quotes: Collection[str]) -> Pairs:
         return read_prices(body, assets, quotes)
 
     async def _examine(self) -> AsyncGenerator[Answer, None]:

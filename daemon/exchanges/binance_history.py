@@ -19,7 +19,7 @@ from daemon.exchanges.endpoint import Endpoint
 from daemon.exchanges.errors import Malformed
 from daemon.exchanges.found import PAGES_MOST, Call, Found, Source, Walk, fee_of, of_each
 from daemon.exchanges.limits import Limit
-from daemon.exchanges.prices import read_pairs
+from daemon.exchanges.prices import Pairs, read_pairs
 from rules.model import MASTER_IDENTITY, Identity
 from rules.statements import MovementKind, Transfer
 
@@ -130,9 +130,7 @@ _universal, read_spot_transfers = decoder(Universal), decoder(list[SpotTransfer]
 _deposits, _withdrawals, _tickers = decoder(list[Deposit]), decoder(list[Withdrawal]), decoder(list[Ticker])
 
 
-def read_prices(
-    body: bytes, assets: Collection[str], quotes: Collection[str]
-) -> Mapping[tuple[str, str], str]:
+def read_prices(body: bytes, assets: Collection[str], quotes: Collection[str]) -> Pairs:
     """The last prices of these assets and of the quotes themselves, in the quotes. Raises Malformed."""
     told = {ticker.symbol: (ticker.price, UNSET, UNSET) for ticker in _tickers(body)}
     return read_pairs(told, assets, quotes)

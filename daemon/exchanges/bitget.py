@@ -35,6 +35,7 @@ from daemon.exchanges.endpoint import Endpoint, Said, Setup
 from daemon.exchanges.errors import CallError, Verdict, readable
 from daemon.exchanges.http import Response
 from daemon.exchanges.limits import Limit, Pool
+from daemon.exchanges.prices import Pairs
 from daemon.exchanges.signing import base64_signer, header_safe, target
 from rules.model import (
     MASTER_IDENTITY,
@@ -255,9 +256,7 @@ class Bitget(Client):
                 async for answer in answers:
                     yield answer
 
-    def _read_prices(
-        self, body: bytes, assets: Collection[str], quotes: Collection[str]
-    ) -> Mapping[tuple[str, str], str]:
+    def _read_prices(self, body: bytes, assets: Collection[str], quotes: Collection[str]) -> Pairs:
         return read_prices(body, assets, quotes)
 
     async def _examine(self) -> AsyncGenerator[Answer, None]:

@@ -34,7 +34,7 @@ from daemon.exchanges.errors import (
     fatal,
     transient,
 )
-from daemon.exchanges.prices import read_pairs
+from daemon.exchanges.prices import Pairs, read_pairs
 from rules.model import Identity, ListedAccount, Row
 
 T = TypeVar("T")
@@ -191,10 +191,8 @@ def read_time(body: bytes) -> int:
     return whole(_time(body).serverTime)
 
 
-def read_prices(
-    body: bytes, assets: Collection[str], quotes: Collection[str]
-) -> Mapping[tuple[str, str], str]:
-    """What these assets, and the quotes themselves, fetch in the quotes. Raises Malformed."""
+def read_prices(body: bytes, assets: Collection[str], quotes: Collection[str]) -> Pairs:
+    """The prices of these assets and of the quotes themselves, in the quotes. Raises Malformed."""
     told = {one.symbol: (one.lastPr, one.bidPr, one.askPr) for one in _tickers(body)}
     return read_pairs(told, assets, quotes)
 

@@ -14,6 +14,7 @@ from daemon.exchanges.decode import Memo
 from daemon.exchanges.errors import CallError
 from daemon.exchanges.found import TOLD_OF, Found, Source, Walk
 from daemon.exchanges.gates import Gate
+from daemon.exchanges.prices import Pairs
 from daemon.exchanges.restart import Record
 from rules.model import MASTER_IDENTITY, ClockSeen, Identity
 from rules.statements import Prices
@@ -84,16 +85,14 @@ class Client(Caller):
         return self._answers(self._prices(assets, quotes))
 
     @abstractmethod
-    def _read_prices(
-        self, body: bytes, assets: Collection[str], quotes: Collection[str]
-    ) -> Mapping[tuple[str, str], str]:
+    def _read_prices(self, body: bytes, assets: Collection[str], quotes: Collection[str]) -> Pairs:
         """The answer of the endpoint "prices". Raises Malformed."""
 
     async def _prices(self, assets: Collection[str], quotes: Collection[str]) -> AsyncGenerator[Answer, None]:
         if self._refused("prices"):
             return
 
-        def read(body: bytes) -> Mapping[tuple[str, str], str]:
+        def read(body: bytes) -> Pairs:
             return self._read_prices(body, frozenset(assets), frozenset(quotes))
 
         try:
@@ -102,7 +101,7 @@ class Client(Caller):
             if self._is_news("prices", error.failure):
                 yield error.failure
             return
-        yield Prices(self.name, said.began_ms, said.ended_ms, said.value)
+        yield Prices(self.name, said.began_ms, said.ended_ms, *said.value)
 
     async def _walked(self, name: str, about: Source, walk: Walk) -> AsyncGenerator[Answer, None]:
         """One history, walked by `walk`: what it named stands also where the walk came to no end."""

@@ -33,6 +33,7 @@ from daemon.exchanges.okx_wire import (
     read_trading,
     revise_funding,
 )
+from daemon.exchanges.prices import Pairs
 from daemon.exchanges.reply import WAIT_MOST_SECONDS
 from daemon.exchanges.signing import base64_signer, header_safe, iso_ms, target
 from rules.model import (
@@ -170,9 +171,7 @@ class Okx(Client):
                 async for answer in answers:
                     yield answer
 
-    def _read_prices(
-        self, body: bytes, assets: Collection[str], quotes: Collection[str]
-    ) -> Mapping[tuple[str, str], str]:
+    def _read_prices(self, body: bytes, assets: Collection[str], quotes: Collection[str]) -> Pairs:
         return read_prices(body, assets, quotes)
 
     async def _examine(self) -> AsyncGenerator[Answer, None]:

@@ -25,7 +25,7 @@ from daemon.exchanges.errors import (
     codes,
     fatal,
 )
-from daemon.exchanges.prices import read_pairs
+from daemon.exchanges.prices import Pairs, read_pairs
 from daemon.exchanges.revising import reviser
 from rules.model import Identity, ListedAccount, Row
 
@@ -208,10 +208,8 @@ def read_config(body: bytes) -> Config:
     return single(_config(body))
 
 
-def read_prices(
-    body: bytes, assets: Collection[str], quotes: Collection[str]
-) -> Mapping[tuple[str, str], str]:
-    """What these assets, and the quotes themselves, fetch in the quotes. Raises Malformed."""
+def read_prices(body: bytes, assets: Collection[str], quotes: Collection[str]) -> Pairs:
+    """The prices of these assets and of the quotes themselves, in the quotes. Raises Malformed."""
     told = {one.instId: (one.last, one.bidPx, one.askPx) for one in _tickers(body)}
     return read_pairs(told, assets, quotes, "-")
 

@@ -12,33 +12,30 @@ Book = tuple[str, Given, Given]
 """The last price of a market, and the best bid and ask where the answer holds them."""
 
 
+Pairs = tuple[Mapping[tuple[str, str], str], Mapping[tuple[str, str], str]]
+"""The last prices by base and quote, and the bids where less is bid: "0" where nobody does."""
+
+
 def read_pairs(
     told: Mapping[str, Book], assets: Collection[str], quotes: Collection[str], between: str = ""
-) -> Mapping[tuple[str, str], str]:
+) -> Pairs:
     """The prices of these assets and of the quotes themselves, in the quotes, by market. Raises Malformed.
 
     A market is base, `between` and quote: it is looked up, never taken apart. One that was never traded has the price
     "" or 0 at the venues, which is no price.
     """
-    found = {}
+    lasts, bids = {}, {}
     for base in sorted({*assets, *quotes}):
         for quote in sorted(set(quotes) - {base}):
             book = told.get(f"{base}{between}{quote}")
-            price = None if book is None else _price(*book)
-            if price is not None:
-                found[base, quote] = price
-    return found
-
-
-def _price(last: str, bid: Given, ask: Given) -> str | None:
-    """What one unit fetches: the last price, or the best bid where that is less; None where nobody bids.
-
-    Who buys dear in a thin market makes the last price himself: it says nothing of what the coin is worth.
-    """
-    traded, bids, asks = _read(last), _read(bid), _read(ask)
-    if traded is None or (bids is None and asks is not None):
-        return None
-    return bids if bids is not None and Decimal(bids) < Decimal(traded) else traded
+            last = None if book is None else _read(book[0])
+            if book is None or last is None:
+                continue
+            lasts[base, quote] = last
+            bid, ask = _read(book[1]), _read(book[2])
+            if (bid is None and ask is not None) or (bid is not None and Decimal(bid) < Decimal(last)):
+                bids[base, quote] = bid or "0"
+    return lasts, bids
 
 
 def _read(text: Given) -> str | None:

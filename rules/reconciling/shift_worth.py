@@ -89,11 +89,11 @@ def _by_prices(
     new: list[Mark],
     least: Fraction,
 ) -> Worth:
-    rate = prices.good_rate(step, account.exchange, shift.asset, QUOTE)
+    rate = prices.fetched(step, account.exchange, shift.asset, QUOTE)
     lost = None if rate is None else rate * Fraction(shift.turned)
     came = Fraction(0)
     for asset in sorted({mark.asset for mark in new}):
-        rate, amount = prices.good_rate(step, account.exchange, asset, QUOTE), total_of(step, account, asset)
+        rate, amount = prices.fetched(step, account.exchange, asset, QUOTE), total_of(step, account, asset)
         if rate is None or amount is None:
             return Worth.UNKNOWN
         came += rate * Fraction(amount)
@@ -102,7 +102,7 @@ def _by_prices(
     marks = step.world.shifts.get(ShiftKey(rule.key, account.key), ())
     others = {mark.asset for mark in marks if mark.kind == MAJOR} - {shift.asset, *(one.asset for one in new)}
     for asset in sorted(others):  # it may have turned into them as well, or they into what is new
-        rate = prices.good_rate(step, account.exchange, asset, QUOTE)
+        rate = prices.fetched(step, account.exchange, asset, QUOTE)
         more = gained(step, settings, rule, account, asset, shift.since_ms)
         if rate is not None and more is not None:
             came += rate * Fraction(more)

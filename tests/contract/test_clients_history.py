@@ -291,23 +291,23 @@ async def test_a_market_that_was_never_traded_has_no_price(
 
 
 @pytest.mark.parametrize(
-    "last, bid, ask, price",
+    "last, bid, ask, less",
     [
         ("2", "0.001", "2.1", "0.001"),  # who bought dear made the last price himself
-        ("2", "2.05", "2.1", "2"),
-        ("2", "", "2.1", None),  # nobody bids
-        ("2", "0", "2.1", None),
-        ("2", "0", "0", "2"),  # as the pages show it: nothing is told of the book
-        ("2", None, None, "2"),
+        ("2", "2.05", "2.1", None),
+        ("2", "", "2.1", "0"),  # nobody bids
+        ("2", "0", "2.1", "0"),
+        ("2", "0", "0", None),  # as the pages show it: nothing is told of the book
+        ("2", None, None, None),
     ],
 )
-async def test_a_coin_is_worth_what_it_fetches_where_the_venue_tells_of_the_book(
+async def test_what_is_bid_is_told_beside_the_last_price_where_it_is_less(
     simulator: Simulator,
     clients: dict[str, Any],
     last: str,
     bid: str | None,
     ask: str | None,
-    price: str | None,
+    less: str | None,
 ) -> None:
     bodies = {
         "okx": {"code": "0", "data": [{"instId": "NEW-USDT", "last": last, "bidPx": bid, "askPx": ask}]},
@@ -319,7 +319,8 @@ async def test_a_coin_is_worth_what_it_fetches_where_the_venue_tells_of_the_book
     for kind, body in bodies.items():
         simulator.venues[kind].faults.add(Fault(path=TICKERS[kind], status=200, body=json.dumps(body)))
         told = only(Prices, await gathered(clients[kind].prices(["NEW"], ["USDT"])))
-        assert told.prices == ({} if price is None else {("NEW", "USDT"): price})
+        assert told.prices == {("NEW", "USDT"): last}
+        assert told.bids == ({} if less is None else {("NEW", "USDT"): less})
 
 
 @pytest.mark.parametrize("last", ["5,0", "-5", "NaN", "1e999999"])

@@ -125,7 +125,12 @@ inputs: st.SearchStrategy[Input] = st.one_of(
         st.lists(moved).map(tuple),
     ),
     st.builds(
-        Prices, exchanges, moments, moments, st.dictionaries(st.tuples(assets, assets), decimals, max_size=3)
+        Prices,
+        exchanges,
+        moments,
+        moments,
+        st.dictionaries(st.tuples(assets, assets), decimals, max_size=3),
+        st.dictionaries(st.tuples(assets, assets), decimals, max_size=3),
     ),
     st.builds(Books, st.text(), moments, st.lists(rows).map(tuple), st.text(max_size=5)),
     st.builds(RulesAccepted, moments, st.text(max_size=3).map(lambda text: Ruleset(digest=text))),

@@ -539,6 +539,16 @@ def test_prices_that_are_refused_leave_the_last_ones() -> None:
     assert said(engine) == []
 
 
+@pytest.mark.parametrize("bid, count", [("9000", 0), ("0.0001", 1), ("0", 1)])
+def test_a_coin_is_worth_what_is_bid_for_it(bid: str, count: int) -> None:
+    engine = Engine(RULE)
+    engine.reads("a", BTC="1")
+    engine.after("1m").reads("a", BTC="0.1", SHADY="5")
+    known, now = {("BTC", "USDT"): "50000", ("SHADY", "USDT"): "9001"}, engine.now_ms
+    engine.says(Prices("x", now, now, known, bids={("SHADY", "USDT"): bid}))
+    assert len(said(engine)) == count
+
+
 def test_a_coin_that_has_no_market_is_told() -> None:
     engine = Engine(RULE)
     engine.reads("a", BTC="1")

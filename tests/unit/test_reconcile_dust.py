@@ -86,6 +86,18 @@ def test_a_difference_to_the_books_is_dust_by_a_price_that_it_asked_for(price: s
     assert len(told(engine)) == count
 
 
+def test_what_is_bid_for_a_coin_makes_no_outflow_dust() -> None:
+    engine = Engine(MOVED)
+    sweep(engine, 0, a="1000", b="100")
+    sweep(engine, 1, a="0", b="100")
+    pair, now = ("SHADY", "USDT"), engine.now_ms
+    engine.says(Prices("x", now - 50, now, {pair: "100"}, bids={pair: "0.0001"}))
+    for minute in range(2, 8):
+        sweep(engine, minute, a="0", b="100")
+        engine.ticks()
+    assert len(told(engine)) == 1
+
+
 def test_an_outflow_waits_a_moment_for_the_first_price_and_no_longer() -> None:
     engine = Engine(reconciled("movements", within="1s", tolerance=DUST))
     sweep(engine, 0, a="100")

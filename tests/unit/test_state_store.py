@@ -528,7 +528,7 @@ def test_what_was_altered_where_sqlite_does_not_see_it_is_damage_with_the_way_ba
         world = store.load(Ruleset())
         world.exchanges["okx-main"] = ExchangeState("okx-main")
         world.put_alert(alert())
-        world.prices["okx-main"] = Prices("okx-main", 1, 2, {("BTC", "USDT"): "1"})
+        world.prices["okx-main"] = Prices("okx-main", 1, 2, {("BTC", "USDT"): "1"}, {("BTC", "USDT"): "0"})
         outcome = Outcome(transitions=[transition("", "firing")])
         absorbed = absorb(world, reading({"BTC": ("1", "0")}), 1_000)
         store.commit([absorbed, Entry(Start(1), 1, outcome)], world)
