@@ -14,6 +14,7 @@ from rules.outcome import Notification, NotificationKind
 from rules.records import Account, Alert, AlertKey, Subject
 from rules.ruleset import Expect, Rule
 from rules.step import Step, routed
+from rules.telling import facts_of
 from rules.values import EXACT, add
 
 NAMED_MOST = 4
@@ -145,12 +146,13 @@ def told_as(
         before_ms=None,
         window_ms=None,
     )
+    alert = replace(alert, facts=facts, told=frozenset(routes), held=False)
     step.outcome.notifications.extend(
-        Notification(alert.id, name, NotificationKind.EVENT, alert.severity, step.now_ms, facts)
+        Notification(alert.id, name, NotificationKind.EVENT, alert.severity, step.now_ms, facts_of(alert))
         for name in routes
     )
     heard.update(routes)
-    step.world.put_alert(replace(alert, facts=facts, told=frozenset(routes), held=False))
+    step.world.put_alert(alert)
 
 
 def change_of(alert: Alert) -> Decimal | None:

@@ -17,7 +17,7 @@ from rules.records import Note
 from rules.ruleset import Ruleset
 from state import Store
 from state.orders import NOTES_MOST
-from tests.engine import Engine, low
+from tests.engine import Engine, change, low, reconciled
 from tests.unit.test_cli_orders import firing
 from tests.unit.test_cli_reconcile import compared
 from tests.unit.test_cli_support import LARGE, MM_1, Fed, fed, subtally
@@ -66,6 +66,18 @@ def test_reminders_raises_and_the_end_say_the_last_note() -> None:
     assert kinds == [("reminder", "second"), ("raised", "second"), ("resolved", "second")]
     facts = engine.notifications[-1].facts
     assert (facts.note_by, facts.note_ms) == ("bob", engine.inputs[4][1])
+
+
+def test_a_change_that_is_told_as_a_movement_says_its_note() -> None:
+    engine = Engine(reconciled("movements", within="3m"), change("fell", "10m", drop="10", confirm=1))
+    engine.lists("a", "b", "c")
+    for account in "abc":
+        engine.reads(account, USDT="100")
+    engine.after("1m").reads("a", USDT="70")
+    engine.says(Noted(engine.now_ms, engine.alert("fell").id, "ann", "known"))
+    engine.reads("b", USDT="130")
+    engine.ticks()
+    assert told_notes(engine) == [("event", "known")]
 
 
 def test_a_note_is_no_ack_and_tells_nobody_by_itself() -> None:
