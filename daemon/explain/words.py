@@ -175,8 +175,10 @@ def muted_lines(
     yield Line("ack", acked)
     for one in notes:
         yield Line("note", f"by {one.by} at {clock.at(one.at_ms)}: {one.text}")
-    if alert.held:
+    if alert.held and alert.expires_ms is None:
         yield Line("gather", "it waits for the digest of the rule's first judgement on this exchange")
+    elif alert.held:
+        yield Line("gather", "it waits, a minute at most, for what may yet explain it")
     if alert.remind_at_ms is not None:
         yield Line("reminder", f"the next one is due at {clock.at(alert.remind_at_ms)}")
     if alert.escalate_at_ms is not None:

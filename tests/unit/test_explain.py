@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from daemon.explain.words import Clock, muted_lines
 from rules.model import FailureKind
 from rules.plan import plan_of
 from rules.records import Alert
 from rules.step import Step
 from rules.why import why
-from tests.engine import Engine, binance, high, low, okx
+from tests.engine import Engine, binance, high, low, okx, shift
 from tests.unit.test_cli_support import ARB, MM_1, RULES, Fed, fed, subtally, write_rules
 
 MORE = """
@@ -134,6 +135,16 @@ def test_a_figure_that_is_unknown_is_said_to_be_no_zero(tmp_path: Path) -> None:
     assert unmet(found) == ["known"]
     assert "unknown, which is no zero" in found["title"]
     assert "the venue does not give free" in lines(found, "known")[0]
+
+
+def test_what_may_yet_be_explained_waits_for_no_digest() -> None:
+    engine = Engine(shift(confirm=1))
+    engine.reads("a", BTC="1")
+    engine.at("1m").reads("a", BTC="0.1", SHADY="5")
+    said = muted_lines(engine.alert("shift"), (), (), Clock(engine.now_ms))
+    assert [line.text for line in said if line.topic == "gather"] == [
+        "it waits, a minute at most, for what may yet explain it"
+    ]
 
 
 def test_what_pends_is_told_with_how_long_it_has_held_and_must(file: Path) -> None:
