@@ -98,4 +98,8 @@ def _add(step: Step, rule: Rule, account: Account, mark: Mark) -> None:
     since_ms = mark.last_ms - cast("CompositionShift", rule.spec).within_ms - KEPT_MS
     last = {one.asset: one for one in marks if one.kind == WORTH}
     kept = [one for one in marks if one.last_ms >= since_ms or one is last.get(one.asset)]
-    step.world.shifts[place] = (*kept[-MARKS_MOST:], mark)
+    others = [one for one in kept if one.kind != WORTH]
+    worth = [one for one in kept if one.kind == WORTH]
+    lasting = [one for one in worth[:-MARKS_MOST] if one is last[one.asset]]
+    # Apart, because an account may be valued far oftener than it changes.
+    step.world.shifts[place] = (*others[-MARKS_MOST:], *lasting, *worth[-MARKS_MOST:], mark)

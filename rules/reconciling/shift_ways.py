@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -77,7 +77,8 @@ def went(
     ended = [
         (mark.last_ms, Decimal(mark.value)) for mark in marks if (mark.kind, mark.asset) == (LEFT, asset)
     ]
-    moved, stated = _by_legs(step, account, asset), _stated(step, account, asset)
+    moved = _by_legs(step, account, asset)
+    told = _told(changes, _stated(step, account, asset))
     away = _elsewhere(step, settings, rule, account, changes)
     found = []
     for place, one in enumerate(changes):
@@ -85,7 +86,7 @@ def went(
         ways = [
             add(amount for at_ms, amount in ended if one.holds(at_ms)) if sign < 0 else ZERO,
             add(amount for at_ms, amount in moved if one.holds(at_ms)) * sign,
-            add(_told(one, said, size) for which, said in stated if which == sign),
+            told[place],
             size if place in away else ZERO,
         ]
         found.append(min(size, max(ways)).copy_sign(one.amount.copy_negate()))
@@ -120,23 +121,49 @@ def _is_sure(step: Step, key: LegKey, match: Match) -> bool:
 
 
 def _stated(step: Step, account: Account, asset: str) -> list[tuple[int, Transfer]]:
-    """What the venue states of the account, with its sign there."""
+    """What the venue states that the account gave (-1) or took (1), the oldest first."""
     key = LegKey(account.exchange, asset, account.key, "", step.now_ms)
     ours = [
-        (place, said)
+        (said.at_ms, place, sign, said)
         for place, said in step.world.stated.items()
-        if place[0] == account.exchange and said.asset == asset
+        if place[0] == account.exchange and said.asset == asset and (sign := proofs.sign(step, key, said))
     ]
-    return [(proofs.sign(step, key, said), said) for _, said in sorted(ours, key=lambda item: item[0])]
+    return [(sign, said) for _, _, sign, said in sorted(ours, key=lambda item: item[:2])]
 
 
-def _told(one: Change, said: Transfer, size: Decimal) -> Decimal:
-    """What a statement says of the time of a change; ways in and out are dated when they began."""
-    since_ms = one.from_ms - proofs.SLACK_MS
-    if said.kind is not MovementKind.INTERNAL and size in proofs.amounts_of(said):
-        since_ms -= HOUR_MS
-    is_near = since_ms <= said.at_ms <= one.until_ms + proofs.SLACK_MS
-    return max(proofs.amounts_of(said)) if is_near else ZERO
+def _told(changes: Sequence[Change], stated: Sequence[tuple[int, Transfer]]) -> list[Decimal]:
+    """How much of each change the statements account for: none accounts for more than it names.
+
+    It is the oldest change of its time of exactly its amount; else it is of those of its time, the oldest first.
+    """
+    left = [one.amount.copy_abs() for one in changes]
+    others = []
+    for sign, said in stated:
+        amounts = proofs.amounts_of(said)
+        # Ways in and out are dated when they began.
+        early_ms = 0 if said.kind is MovementKind.INTERNAL else HOUR_MS
+        near = _near(changes, sign, said, early_ms)
+        exact = next((place for place in near if left[place] in amounts), None)
+        if exact is None:
+            others.append((sign, said, max(amounts)))
+        else:
+            left[exact] = ZERO
+    for sign, said, amount in others:
+        rest = amount
+        for place in _near(changes, sign, said, 0):
+            if not rest:
+                break
+            part = min(rest, left[place])
+            rest, left[place] = EXACT.subtract(rest, part), EXACT.subtract(left[place], part)
+    return [EXACT.subtract(one.amount.copy_abs(), rest) for one, rest in zip(changes, left, strict=True)]
+
+
+def _near(changes: Sequence[Change], sign: int, said: Transfer, early_ms: int) -> Iterator[int]:
+    """The changes of a sign which a statement may be of, that may be dated so much earlier."""
+    for place, one in enumerate(changes):
+        since_ms = one.from_ms - proofs.SLACK_MS - early_ms
+        if since_ms <= said.at_ms <= one.until_ms + proofs.SLACK_MS and (one.amount > 0) == (sign > 0):
+            yield place
 
 
 def _elsewhere(

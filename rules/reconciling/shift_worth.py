@@ -23,7 +23,7 @@ PRICED_WITHIN_MS = 15_000
 QUOTE = "USDT"
 
 TRADED = Fraction(1, 100)
-"""A trade between majors costs so much at most, prices moving meanwhile: less is no loss."""
+"""A fair trade costs so much at most, prices moving meanwhile: less is no loss."""
 
 
 class Worth(StrEnum):
@@ -47,7 +47,6 @@ def worth_of(
     """What became of the worth of an account that turned a major into what is new, as was seen at a time."""
     marks = step.world.shifts.get(ShiftKey(rule.key, account.key), ())
     spec, shift_ms = cast("CompositionShift", rule.spec), max(mark.last_ms for mark in new)
-    least = TRADED if is_known_good(spec, new) else Fraction(0)
     if not shift.gone:  # else the valuation fell by what went elsewhere, too
         names = sorted({mark.asset for mark in marks if mark.kind == WORTH})
         for name in names:
@@ -57,13 +56,18 @@ def worth_of(
             before = [Fraction(mark.value) for mark in inside or past[-1:]]
             after = [Fraction(mark.value) for mark in points if mark.last_ms >= shift_ms]
             if before and after:
-                fell = max(before) - after[-1]
-                return Worth.FELL if fell > least * max(before) else Worth.KEPT
-        if names and step.now_ms < shift_ms + VALUED_WITHIN_MS:
-            return Worth.SOON
+                fell, little = max(before) - after[-1], TRADED * max(before)
+                if fell > little:
+                    return Worth.FELL
+                if fell <= 0 or is_known_good(spec, new):
+                    return Worth.KEPT
+                break  # a little of the account may be much of what was turned: prices tell
+        else:
+            if names and step.now_ms < shift_ms + VALUED_WITHIN_MS:
+                return Worth.SOON
     if awaits_prices(step, rule, account, at_ms, new):
         return Worth.UNKNOWN
-    return _by_prices(step, settings, rule, account, shift, new, least)
+    return _by_prices(step, settings, rule, account, shift, new)
 
 
 def is_known_good(spec: CompositionShift, new: list[Mark]) -> bool:
@@ -87,7 +91,6 @@ def _by_prices(
     account: Account,
     shift: Shift,
     new: list[Mark],
-    least: Fraction,
 ) -> Worth:
     rate = prices.fetched(step, account.exchange, shift.asset, QUOTE)
     lost = None if rate is None else rate * Fraction(shift.turned)
@@ -106,4 +109,4 @@ def _by_prices(
         more = gained(step, settings, rule, account, asset, shift.since_ms)
         if rate is not None and more is not None:
             came += rate * Fraction(more)
-    return Worth.FELL if lost - came > least * lost else Worth.KEPT
+    return Worth.FELL if lost - came > TRADED * lost else Worth.KEPT

@@ -105,7 +105,7 @@ def test_a_withdrawal_under_way_explains_it() -> None:
 
 
 def test_a_fair_trade_by_known_prices_is_none() -> None:
-    for price, count in (("9000", 0), ("8999.99", 1)):
+    for price, count in (("9000", 0), ("8910", 0), ("8909.99", 1)):
         engine = Engine(RULE)
         engine.reads("a", BTC="1")
         known = {("BTC", "USDT"): "50000", ("SHADY", "USDT"): price}
@@ -121,6 +121,30 @@ def test_the_venues_own_valuation_tells_whether_the_account_is_worth_less(worth:
     engine.reads("a", "trading", BTC="1", values={"USD": "100000"})
     engine.after("1m").reads("a", "trading", BTC="0.1", SHADY="5000000", values={"USD": worth})
     assert len(said(engine)) == count
+
+
+@pytest.mark.parametrize("price, count", [("1.99", 0), ("0.0001", 1)])
+def test_a_small_loss_of_a_large_account_is_judged_by_prices(price: str, count: int) -> None:
+    engine = Engine(RULE)
+    engine.reads("a", USDT="100000", ETH="50000")
+    engine.values("a", USDT="200100000")
+    engine.after("20s").reads("a", USDT="20000", ETH="50000", SHADY="40000")
+    engine.after("1s").values("a", USDT="200099200" if price == "1.99" else "200020000")
+    engine.after("20s").reads("a", USDT="20000", ETH="50000", SHADY="40000")
+    priced(engine, SHADY=price, ETH="4000")
+    assert len(said(engine)) == count
+
+
+def test_valuations_push_no_total_out() -> None:
+    engine = Engine(shift(confirm=1, within="6h"))
+    engine.reads("a", BTC="100")
+    engine.values("a", BTC="100")
+    engine.after("1m").reads("a", BTC="60", SHADY="5")
+    for _ in range(300):
+        engine.after("1m").values("a", BTC="60")
+    engine.reads("a", BTC="45", SHADY="50")
+    engine.values("a", BTC="45")
+    assert len(said(engine)) == 1
 
 
 @pytest.mark.parametrize("confirm", [1, 2])
@@ -283,6 +307,33 @@ def test_no_edit_or_restart_forgets_what_the_venue_stated(restart: bool) -> None
     else:
         engine.edits(*engine.ruleset.rules)
     engine.reads("b", BTC="1")
+    assert said(engine) == []
+
+
+@pytest.mark.parametrize(
+    "at, amount, first, left",
+    [
+        ("40s", "0.6", "0.4", "0.01"),  # long before the second fall
+        ("57s", "0.6", "0.4", "0.01"),  # near both
+        ("30s", "0.39", "0.61", "0.21"),
+        ("30s", "0.4", "0.6", "0.2"),  # of the amount of both
+    ],
+)
+def test_one_statement_explains_one_fall(at: str, amount: str, first: str, left: str) -> None:
+    engine = Engine(RULE)
+    engine.reads("a", BTC="1")
+    engine.at("1m").reads("a", BTC=first)
+    engine.at("2m").reads("a", BTC=left, **COIN)
+    states(engine, "a", None, amount, at, "withdrawal")
+    assert len(said(engine)) == 1
+
+
+def test_one_statement_explains_falls_of_its_time_up_to_its_amount() -> None:
+    engine = Engine(RULE)
+    engine.reads("a", BTC="1")
+    engine.at("58s").reads("a", BTC="0.6")
+    engine.at("1m").reads("a", BTC="0.1", **COIN)
+    states(engine, "a", "cold", "0.9", "59s")
     assert said(engine) == []
 
 
@@ -494,7 +545,7 @@ def test_a_shift_asks_for_the_prices_that_would_explain_it() -> None:
 
 
 @pytest.mark.parametrize("confirm", [1, 2])
-@pytest.mark.parametrize("price, count", [("9000", 0), ("8999.99", 1)])
+@pytest.mark.parametrize("price, count", [("9000", 0), ("8910", 0), ("8909.99", 1)])
 def test_prices_that_come_after_the_shift_decide(confirm: int, price: str, count: int) -> None:
     engine = Engine(shift(confirm=confirm))
     engine.reads("a", BTC="1")
