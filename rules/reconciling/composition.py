@@ -112,7 +112,7 @@ def _decide(step: Step, settings: ExchangeSettings, rule: Rule, account: Account
         alert = _as_it_is(step, account, alert, shift, new)
     # Without a shift what it was measured from is forgotten by now: nothing can explain it any more.
     step.world.put_alert(telling.tell(step, rule, alert))
-    shift_marks.told(step, rule, account)
+    shift_marks.told(step, rule, account, alert.since_ms)
 
 
 def is_judged(step: Step, exchange: str) -> bool:

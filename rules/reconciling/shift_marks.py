@@ -40,10 +40,22 @@ def valued(step: Step, plan: AccountPlan, account: Account, wallet: str) -> None
             _add(step, rule, account, Mark(WORTH, f"{wallet}/{quote}", text, valuation.ended_ms))
 
 
-def told(step: Step, rule: Rule, account: Account) -> None:
-    """What comes next is measured from here: one shift is one alert, whatever majors it took."""
+def told(step: Step, rule: Rule, account: Account, seen_ms: int | None = None) -> None:
+    """What comes next is measured from here: one shift is one alert, whatever majors it took.
+
+    Of one that was told later than it was seen, what changed since stays: it may be another.
+    """
     place = ShiftKey(rule.key, account.key)
-    step.world.shifts[place] = tuple(mark for mark in step.world.shifts[place] if mark.kind == WORTH)
+    step.world.shifts[place] = tuple(
+        mark
+        for mark in step.world.shifts[place]
+        if mark.kind == WORTH or (seen_ms is not None and _is_since(mark, seen_ms))
+    )
+
+
+def _is_since(mark: Mark, seen_ms: int) -> bool:
+    """Whether a change was seen after a time; a total was left at that time at the earliest."""
+    return mark.last_ms > seen_ms or (mark.kind == MAJOR and mark.last_ms == seen_ms)
 
 
 def _remember_major(step: Step, rule: Rule, arrival: Arrival, asset: str) -> None:

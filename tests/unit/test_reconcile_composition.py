@@ -135,6 +135,19 @@ def test_a_small_loss_of_a_large_account_is_judged_by_prices(price: str, count: 
     assert len(said(engine)) == count
 
 
+def test_a_second_shift_is_told_though_the_first_one_waited() -> None:
+    engine = Engine(RULE)
+    engine.reads("a", BTC="10", USDT="100000")
+    engine.at("60s").reads("a", BTC="1", USDT="100000", SHADY="5")
+    for seconds in range(70, 200, 10):
+        engine.at(f"{seconds}s").reads("a", BTC="1", USDT="1000", SHADY="5", DUSKY="9")
+        engine.ticks()
+    assert [headline.split(" into ")[1] for _, headline in said(engine)] == [
+        "5 SHADY, never held before",
+        "9 DUSKY, never held before",
+    ]
+
+
 def test_valuations_push_no_total_out() -> None:
     engine = Engine(shift(confirm=1, within="6h"))
     engine.reads("a", BTC="100")
