@@ -93,10 +93,12 @@ def _found(
     if dust and (fine is not None or dust.copy_abs() <= min(trifle, EXACT.scaleb(grain, -9))):
         return Found(dust)
     rich = fine is not None and min(one.size.copy_abs() for one in recent) >= RARE * fine
-    if rich and len(left) <= GROUPED_MOST:
-        left = groups.ungrouped(left, window_ms)
-    open_ = _open(left, window_ms)
+    apart = groups.ungrouped(left, window_ms) if rich and len(left) <= GROUPED_MOST else left
+    open_ = _open(apart, window_ms)
     leak = EXACT.subtract(total, add(one.amount for one in open_))
+    if rich and fine is not None and _met(leak, changes, window_ms, RARE * fine):
+        rich, open_ = False, _open(left, window_ms)
+        leak = EXACT.subtract(total, add(one.amount for one in open_))
     held = bool(open_) and open_[0].at_ms <= told_ms
     if leak and leak.copy_abs() <= trifle:
         return Found(leak, held=held)  # amounts that were taken for others would be off by more
@@ -106,6 +108,17 @@ def _found(
     if rich or calm or (len(recent) <= SUMMED_MOST and not is_sum(total, [one.size for one in recent])):
         return Found(leak, sure=rich, held=held)
     return UNTOLD
+
+
+def _met(leak: Decimal, changes: Sequence[Change], window_ms: int, coarse: Decimal) -> bool:
+    """Whether round amounts may have met by chance in a leak: it is round, and more than one of late is.
+
+    They are multiples of a `coarse` unit, and few, however fine the rest is. Paired ones as well: one that found a
+    stranger's side leaves that stranger alone.
+    """
+    if not leak or EXACT.remainder(leak, coarse):
+        return False
+    return sum(1 for one in _open(changes, window_ms) if not EXACT.remainder(one.size, coarse)) > 1
 
 
 def unit(amounts: Iterable[Decimal]) -> Decimal:
@@ -125,7 +138,7 @@ def _sums(amounts: Sequence[Decimal]) -> set[Decimal]:
     return {add(some) for count in range(len(amounts) + 1) for some in combinations(amounts, count)}
 
 
-def _open(changes: list[Change], window_ms: int) -> list[Change]:
+def _open(changes: Sequence[Change], window_ms: int) -> list[Change]:
     """The changes that hang together with one of the window, each near enough to the one before it."""
     chain: list[Change] = []
     last_ms = None

@@ -3,6 +3,7 @@
 import random
 from decimal import Decimal
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,15 @@ SIZES = {
     "cents": lambda chance: Decimal(chance.randint(1, 10**6)).scaleb(-2),
 }
 """Amounts that never meet by chance, and amounts that often do."""
+
+MIXED = "a few round ones among fine ones"
+ROUND = ("0.01", "0.01", "0.17", "0.2")
+
+
+def mixed(chance: random.Random) -> Decimal:
+    """An amount that meets others by chance, or one that never does."""
+    return Decimal(chance.choice(ROUND)) if chance.random() < 0.6 else SIZES["fine"](chance)
+
 
 LEAK_AT = {"lone": 3, "short": None}
 """A unit that leaves at a poll of its own, or on the way of a transfer."""
@@ -42,6 +52,7 @@ class Desk:
         *,
         short: bool = False,
         transfers: int = TRANSFERS,
+        leaks: Decimal = UNIT,
     ) -> None:
         self.chance = random.Random(seed)
         self.names = [f"a{number}" for number in range(accounts)]
@@ -49,7 +60,7 @@ class Desk:
         self.polls = polls
         for number in range(transfers):
             giver, taker = self.chance.sample(self.names, 2)
-            amount = SIZES[size](self.chance)
+            amount = mixed(self.chance) if size == MIXED else SIZES[size](self.chance)
             first = self.chance.randint(1, polls)
             sides = [first, first + self.chance.randint(0, 2)]
             self.chance.shuffle(sides)
@@ -57,7 +68,7 @@ class Desk:
             missing = UNIT if short and number == transfers // 3 else 0
             self.moves.setdefault(sides[1], []).append((taker, EXACT.subtract(amount, missing)))
         if leak_at is not None:
-            self.moves.setdefault(leak_at, []).append((self.chance.choice(self.names), -UNIT))
+            self.moves.setdefault(leak_at, []).append((self.chance.choice(self.names), -leaks))
 
     def run(self) -> dict[int, list[str]]:
         """What was told at each poll."""
@@ -89,6 +100,21 @@ def test_100_random_transfers_are_at_most_100_messages_and_no_break(
     events = [one for every in told.values() for one in every if one.startswith("event movements")]
     assert len(events) <= TRANSFERS
     assert breaks(told) == {}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_round_amounts_that_meet_among_fine_ones_are_no_break(seed: int) -> None:
+    assert breaks(Desk(seed, 8, 40, MIXED).run()) == {}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_round_leak_among_round_and_fine_amounts_is_told_while_movements_go_on(seed: int) -> None:
+    told = breaks(Desk(seed, 10, 60, MIXED, leak_at=20, transfers=60, leaks=Decimal(5)).run())
+    (one,) = told.values()
+    # What of the others met by chance may still be in the figure.
+    assert one.startswith("firing")
+    assert abs(Decimal(one.split()[-1]) + 5) < 1
+    assert 29 <= min(told) < 60  # its window of two sweeps, and eight in a row
 
 
 @settings(max_examples=8, deadline=None)
