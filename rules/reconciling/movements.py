@@ -153,6 +153,8 @@ def passed_on(step: Step, key: LegKey) -> None:
     match = step.world.matches.get(step.world.legs[key].match)
     if match is None or match.proof or len(match.givers) != 1 or len(match.takers) != 1:
         return
+    if not all(side in step.world.legs for side in (*match.givers, *match.takers)):
+        return  # of many changes the oldest are forgotten, one by one
     way = proofs.chain(step, match.givers[0], match.takers[0])
     if way:
         proven(step, match, proofs.proof_by(step, key.exchange, way))

@@ -207,6 +207,18 @@ def test_an_outflow_asks_for_the_history_of_its_account() -> None:
     assert wanted.until_ms >= T0_MS + ms("1m") + AHEAD_MS
 
 
+def test_a_statement_about_a_movement_half_of_which_is_forgotten_is_taken_in() -> None:
+    engine = Engine(ALL)
+    three(engine)
+    engine.at("1m").reads("a", USDT="70")
+    engine.at("2m").reads("b", USDT="130")
+    while len(engine.world.legs) == 2:
+        engine.after("10s").ticks()
+    assert list(engine.world.matches)
+    states(engine, transfer("b", "c", "30", "2m"))
+    assert len(engine.world.stated) == 1
+
+
 def test_a_stated_taker_is_read_ahead_of_the_queue() -> None:
     engine = Engine(UNMATCHED)
     three(engine)
