@@ -23,15 +23,10 @@ class Phrasing:
         """What the message itself says of words that failed."""
         return f"custom wording failed, these are the built-in words: {self.fault}" if self.fault else ""
 
-    @property
-    def own_body(self) -> bool:
-        """Whether the user's own words are used, which may be shorter than a line of ours."""
-        return bool(self._templates.body) and not self._too_long
-
     def block(self, a: View, detail: int, message_id: str) -> str:
         """Title line and all: what stands of one alert in a message."""
         builtin = render(a.kind.value, a=a, detail=detail, message_id=message_id)
-        if not self.own_body:
+        if not self._templates.body or self._too_long:
             return builtin
         history = render_macro("parts", "history", a)
         values = values_of(a, builtin=builtin, history=history, message_id=message_id)
@@ -45,7 +40,7 @@ class Phrasing:
 
     def give_up_body(self) -> bool:
         """The user's words do not fit into any message: the built-in ones do. False where none were wanted."""
-        if not self.own_body:
+        if not self._templates.body or self._too_long:
             return False
         self._too_long = True
         self._fail("body", TemplateFault("it becomes longer than a message may be"))

@@ -74,15 +74,12 @@ def _worded(message: Message, reader: Reader, phrasing: Phrasing, limit_units: i
         if name_units > LABEL_UNITS >= longest:
             continue
         drafts = known.of(replace(reader, name_units=name_units))
-        crowded = drafts.crowded and not phrasing.own_body
-        views = drafts.views(message.items, most=1 if crowded else limit_units // _LEAST_BLOCK_UNITS)
+        views = drafts.views(message.items, most=limit_units // _LEAST_BLOCK_UNITS)
         title = _title(views, drafts, phrasing, first=first)
         if len(views) == 1:
             body, named = _single(message, views[0], phrasing, first=first, limit_units=limit_units)
         else:
-            body, named = _several(
-                message, views, drafts, phrasing, first=first, crowded=crowded, limit_units=limit_units
-            )
+            body, named = _several(message, views, drafts, phrasing, first=first, limit_units=limit_units)
         enough = named if name_units <= LABEL_UNITS else len(named) == len(views)
         if enough and units(body) <= limit_units:
             break
@@ -156,13 +153,12 @@ def _several(
     phrasing: Phrasing,
     *,
     first: bool,
-    crowded: bool,
     limit_units: int,
 ) -> tuple[str, frozenset[str]]:
     above = heading(views, first=first)
     foot = " ".join(part for part in (drafts.link, message.id) if part)
     room = limit_units - units(above) - units(foot) - 4
-    if not (first or crowded):
+    if not first:
         for detail in _DETAILS:
             blocks = _blocks(views, phrasing, detail, room)
             if blocks is not None:
@@ -204,7 +200,6 @@ class _Drafts:
 
     def __init__(self, reader: Reader) -> None:
         self.link = f"{reader.public_url}/" if reader.public_url else ""
-        self.crowded = False  # lines alone fill the message, so that nobody asks for more than lines
         self._reader = reader
         self._groups: dict[str, list[Item]] = {}
         self._full: dict[tuple[Hashable, ...], View] = {}
@@ -235,9 +230,7 @@ class _Drafts:
         """How many alerts they are, and how many of them get a line. Only those are looked at in full."""
         views = self.views(items, most=0)
         room = limit_units - units(heading(views, first=is_first_look(items))) - units(self.link) - 20
-        named = len(lines(views, room, link=self.link, line=self.line)[1])
-        self.crowded = self.crowded or named < len(views)
-        return len(views), named
+        return len(views), len(lines(views, room, link=self.link, line=self.line)[1])
 
     def _glance(self, group: list[Item]) -> View:
         key = _key(group[-1])

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifiers.message import Item, Message, Tone, Wording
-from notifiers.phrasing import Phrasing
 from notifiers.summary import one_line
 from notifiers.text import units
 from notifiers.view import Reader, in_brief, view
@@ -120,16 +119,6 @@ def test_a_line_says_what_it_would_say_of_an_alert_that_was_looked_at_in_full(
         assert line == one_line(view(told, reader, earlier), where)
         assert line == line.strip()
         assert len(line.splitlines()) == 1
-
-
-@settings(max_examples=100)
-@given(any_items, st.lists(any_items, max_size=1))
-def test_a_block_is_no_shorter_than_a_line_so_that_what_lines_fill_has_no_room_for_blocks(
-    told: Item, earlier: list[Item]
-) -> None:
-    seen = view(told, Reader(UTC, NOW_MS), earlier)
-    line = one_line(seen, where=False)
-    assert min(units(Phrasing().block(seen, detail, "")) for detail in (1, 2, 3)) >= units(line)
 
 
 @settings(max_examples=30)
