@@ -119,22 +119,23 @@ def chain(step: Step, gave: LegKey, took: LegKey) -> list[Transfer]:
     amount, used = legs.amount_of(step.world.legs[took]), _used(step)
     since_ms = step.world.legs[gave].from_ms - SLACK_MS
     until_ms = max(gave.at_ms, took.at_ms) + SLACK_MS
-    moves = sorted(
-        (one.at_ms, one.id, one)
-        for (exchange, _, ident), one in step.world.stated.items()
-        if exchange == took.exchange
+    fitting = [
+        (one.at_ms, place)
+        for place, one in step.world.stated.items()
+        if place[0] == took.exchange
         and one.asset == took.asset
         and one.kind is MovementKind.INTERNAL
-        and ident not in used
+        and one.id not in used
         and since_ms <= one.at_ms <= until_ms
         and Decimal(one.amount) == amount
-    )
+    ]
+    moves = [step.world.stated[place] for _, place in sorted(fitting)]
     ways: dict[object, list[Transfer]] = {gave.account: []}
     for _ in range(CHAIN_MOST):  # what is dated the same may be in any order
-        for at_ms, _, one in moves:
+        for one in moves:
             giver, taker = (_place(step, took.exchange, who) for who in (one.giver, one.taker))
             way = ways.get(giver)
-            if way is None or taker in ways or (way and at_ms < way[-1].at_ms):
+            if way is None or taker in ways or (way and one.at_ms < way[-1].at_ms):
                 continue
             ways[taker] = [*way, one]
     found = ways.get(took.account, [])

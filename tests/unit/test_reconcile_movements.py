@@ -219,6 +219,19 @@ def test_a_statement_about_a_movement_half_of_which_is_forgotten_is_taken_in() -
     assert len(engine.world.stated) == 1
 
 
+def test_two_histories_may_state_movements_of_one_id_and_one_time() -> None:
+    engine = Engine(ALL)
+    three(engine)
+    engine.at("1m").reads("a", USDT="70")
+    engine.reads("b", USDT="130")
+    first, second = transfer("c", "b", "30", "59s"), transfer("a", "c", "30", "59s")
+    for source, one in (("one", first), ("other", second)):
+        now = engine.now_ms
+        engine.says(Transfers("x", source, now - 100, now, 0, now, complete=True, transfers=(one,)))
+    assert len(engine.world.stated) == 2
+    assert headlines(engine)[0] == "30 USDT moved from a to b"
+
+
 def test_a_stated_taker_is_read_ahead_of_the_queue() -> None:
     engine = Engine(UNMATCHED)
     three(engine)
