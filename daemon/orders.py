@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from notifiers.times import moment, zone
+from rules.records import Note
 from rules.ruleset import Silence
 from rules.silences import covers
 from state.ordered import MessageRow
@@ -83,13 +84,13 @@ def ack(store: Store, alert_id: str, by: str, now_ms: int) -> AlertRow:
     raise RefusedOrderError(f"{row.alert.id} is {_said(row, now_ms)}: only a firing alert can be acked")
 
 
-def note(store: Store, alert_id: str, text: str, by: str, now_ms: int) -> AlertRow:
+def note(store: Store, alert_id: str, text: str, by: str, now_ms: int) -> tuple[AlertRow, Note]:
     """A person writes something about an alert, open or ended: durable when it returns. Raises OrderError."""
     who, said = check_by(by), check_note(text)
     row = find_alert(store, alert_id)
     if not store.note(row.alert.id, said, who, now_ms):
         raise RefusedOrderError(f"{row.alert.id} has {NOTES_MOST} notes: there is no room for more")
-    return row
+    return row, Note(now_ms, who, said)
 
 
 def silence(store: Store, made: Silence, now_ms: int) -> Silenced:

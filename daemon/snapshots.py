@@ -204,10 +204,9 @@ def _warnings(
 
 
 def _books_warnings(app: App) -> list[str]:
-    """Books that cannot be read: as their readers say, and before their first read as it was before the start."""
+    """Books that cannot be read: as of their last read, also before a restart."""
     failing = sorted(app.engine.world.failing_books.items())
-    known = [f'books "{name}": {one.reason}' for name, one in failing]
-    return list(dict.fromkeys([*app.shelf.problems, *known]))
+    return [f'books "{name}": {one.reason}' for name, one in failing]
 
 
 def _wording_warnings(app: App) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, tzinfo
+from typing import Any
 
 from notifiers.figures import difference, figure
 from notifiers.message import Item
@@ -108,33 +109,15 @@ def view(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
 
     outlook = words_of(facts.outlook)
     firing = item.kind not in {NotificationKind.RESOLVED, NotificationKind.CLOSED}
-    age_ms = reader.now_ms - item.created_ms
     return View(
-        id=item.alert_id,
-        kind=item.kind,
-        severity=item.severity.value.upper(),
-        rank=item.severity.rank,
-        raised_from=facts.raised_from.value.upper() if facts.raised_from else "",
+        **_in_line(item, reader),
         aged="" if facts.aged_ms is None else duration(facts.aged_ms),
         acked_by=name(facts.acked_by),
         rule=name(facts.rule),
-        exchange=name(facts.exchange),
-        label=name(facts.label),
-        wallet=name(facts.wallet),
         wallets=() if facts.wallet else tuple(name(x) for x in facts.wallets[:_MOST_SHOWN]),
-        asset=name(facts.asset),
-        field=name(facts.field),
-        quote=name(facts.quote),
-        headline=tidy(facts.headline, TEXT_UNITS),
-        value="" if facts.value is None else figure(facts.value),
-        relation=relation(facts, ended=not firing) if facts.window_ms is None else Relation(),
         step="" if facts.window_ms is None or not facts.threshold else figure(facts.threshold),
-        within="" if facts.window_ms is None else duration(facts.window_ms),
-        empty=outlook.empty,
-        empty_limit=outlook.limit,
         empty_ends=outlook.ends if firing and outlook.ends != outlook.limit else "",
         rate=outlook.rate,
-        before="" if facts.before is None else figure(facts.before),
         before_at=at(facts.before_ms),
         difference=_difference(facts),
         since=at(facts.since_ms),
@@ -143,8 +126,6 @@ def view(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
         read_ago="" if facts.read_ms is None else duration(reader.now_ms - facts.read_ms),
         readings=facts.readings if firing else 0,  # they agreed on the onset, not on the end
         fired=at(facts.fired_ms),
-        lasted=_lasted(item, reader.now_ms),
-        reason=tidy(facts.reason, TEXT_UNITS),
         also=tuple(_also(entry, facts) for entry in facts.also[:_MOST_SHOWN]),
         not_watched=tuple(name(x) for x in facts.not_watched[:_MOST_SHOWN]) if firing else (),
         details=tuple(tidy(x, TEXT_UNITS) for x in facts.details[:_MOST_SHOWN]),
@@ -153,7 +134,6 @@ def view(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
         runbook=tidy(facts.runbook, TEXT_UNITS),
         description=tidy(facts.description, TEXT_UNITS),
         happened=at(item.created_ms),
-        delayed=duration(age_ms) if age_ms > DELAYED_AFTER_MS else "",
         link=f"{reader.public_url}/alerts/{item.alert_id}" if reader.public_url else "",
         chart=f"{reader.public_url}/alerts/{item.alert_id}/chart.png" if _has_chart(item, reader) else "",
         earlier=tuple(view(x, reader) for x in earlier),
@@ -179,6 +159,12 @@ def glance(item: Item, reader: Reader) -> View:
 
 def in_brief(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
     """As `view`, with what one line says of an alert; of the `earlier` ones it says that there are some."""
+    told = {**_in_line(item, reader), "earlier": tuple(glance(x, reader) for x in earlier)}
+    return View(**{**_BLANK, **told})
+
+
+def _in_line(item: Item, reader: Reader) -> dict[str, Any]:
+    """The fields of a view that one line may say."""
     facts = item.facts
 
     def name(text: str) -> str:
@@ -187,7 +173,7 @@ def in_brief(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
     outlook = words_of(facts.outlook)
     ended = item.kind in {NotificationKind.RESOLVED, NotificationKind.CLOSED}
     age_ms = reader.now_ms - item.created_ms
-    told = {
+    return {
         "id": item.alert_id,
         "kind": item.kind,
         "severity": item.severity.value.upper(),
@@ -209,9 +195,7 @@ def in_brief(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
         "lasted": _lasted(item, reader.now_ms),
         "reason": tidy(facts.reason, TEXT_UNITS),
         "delayed": duration(age_ms) if age_ms > DELAYED_AFTER_MS else "",
-        "earlier": tuple(glance(x, reader) for x in earlier),
     }
-    return View(**{**_BLANK, **told})  # type: ignore[arg-type]  # as above
 
 
 def severity_of(name: str) -> Severity:

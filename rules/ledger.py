@@ -151,6 +151,10 @@ class ShiftKey(NamedTuple):
     account: int
 
 
+MAJOR, NEW, LEFT, WORTH = "major", "new", "left", "worth"
+"""What a mark is of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """A past figure that a composition_shift may be measured from, and the end of the last reading that showed it.

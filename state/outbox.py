@@ -10,11 +10,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from rules.ids import derive
 from rules.outcome import Notification
 from rules.ruleset import Silence
+from state.claimable import claimable
 from state.codec import from_json, to_json
 from state.muting import PUT_NOTIFICATION, all_acked, put_parameters, sift
 from state.prepared import Entry, Later, Parameters
@@ -143,7 +144,7 @@ def claim(
         db.execute(_WITHDRAW, (now_ms, waiting[0]))
     if _gathers_until(db, notifier, now_ms, gather_ms) > now_ms:
         return None
-    due_rows = _unmuted_rows(db, notifier, now_ms, limit, silences)
+    due_rows = claimable(db, notifier, now_ms, limit, silences)
     if not due_rows:
         return None
     rows = _one_kind(db, due_rows)
@@ -225,84 +226,6 @@ def _gathers_until(db: sqlite3.Connection, notifier: str, now_ms: int, gather_ms
     last = db.execute("SELECT max(claimed_ms) FROM messages WHERE notifier = ?", (notifier,)).fetchone()[0]
     # A claim in the future means that the clock went back: it must not hold anything up.
     return 0 if last is None or last > now_ms else int(last) + gather_ms
-
-
-def _unmuted_rows(
-    db: sqlite3.Connection, notifier: str, now_ms: int, limit: int, silences: Sequence[Silence]
-) -> list[int]:
-    """Row ids in order that neither a silence nor an ack holds back; those held back block nobody behind them."""
-    go: list[int] = []
-    seen: set[int] = set()
-    after = 0
-    while len(go) < limit:
-        page = _due_page(db, notifier, now_ms, limit, after)
-        if not page:
-            break
-        after = page[-1].id
-        rows = [row for row in _with_rest(db, notifier, now_ms, page) if row not in seen]
-        seen.update(rows)
-        go += sift(db, rows, silences, now_ms).go
-    return go
-
-
-class _Due(NamedTuple):
-    id: int
-    alert: str
-    batch: str
-
-
-def _due_page(db: sqlite3.Connection, notifier: str, now_ms: int, limit: int, after: int) -> list[_Due]:
-    """Rows in order. A row waits while an earlier one of its alert waits or is in an unsettled message."""
-    found = db.execute(
-        "SELECT id, alert, batch FROM notifications AS n WHERE notifier = :notifier AND state = 'queued'"
-        " AND id > :after AND not_before_ms <= :now AND (alert = '' OR NOT EXISTS (SELECT 1 FROM notifications AS e"
-        "  WHERE e.notifier = n.notifier AND e.alert = n.alert AND e.id < n.id"
-        "  AND e.state IN ('queued', 'claimed') AND (e.state = 'claimed' OR e.not_before_ms > :now)))"
-        " ORDER BY id LIMIT :limit",
-        {"notifier": notifier, "now": now_ms, "limit": limit, "after": after},
-    )
-    return [_Due(*row) for row in found]
-
-
-def _with_rest(db: sqlite3.Connection, notifier: str, now_ms: int, page: list[_Due]) -> list[int]:
-    """The ids of a page, and of what is beyond it of the same batches and alerts: what an end says counts for all."""
-    rows = [row.id for row in page]
-    alerts = to_json(sorted({row.alert for row in page if row.alert}))
-    rows += _rest(
-        db,
-        notifier,
-        "SELECT id, alert FROM notifications WHERE notifier = :notifier AND state IN ('queued', 'claimed')"
-        " AND state = 'queued' AND id > :last AND not_before_ms <= :now"
-        " AND alert IN (SELECT value FROM json_each(:names)) ORDER BY id",
-        {"notifier": notifier, "now": now_ms, "last": rows[-1], "names": alerts},
-        set(rows),
-    )
-    for batch in {row.batch for row in page if row.batch}:
-        rows += _rest(
-            db,
-            notifier,
-            "SELECT id, alert FROM notifications WHERE batch = :batch AND notifier = :notifier AND state = 'queued'"
-            " AND not_before_ms <= :now ORDER BY id",
-            {"notifier": notifier, "now": now_ms, "batch": batch},
-            set(rows),
-        )
-    return sorted(rows)
-
-
-def _rest(
-    db: sqlite3.Connection, notifier: str, query: str, given: dict[str, object], chosen: set[int]
-) -> list[int]:
-    """Rows beyond the page: they go too, but never before an earlier row of their alert."""
-    added: set[int] = set()
-    for row, alert in db.execute(query, given).fetchall():
-        earlier = db.execute(
-            "SELECT id FROM notifications WHERE notifier = ? AND alert = ? AND id < ? AND alert <> ''"
-            " AND state IN ('queued', 'claimed')",
-            (notifier, alert, row),
-        )
-        if row not in chosen and all(other in chosen or other in added for (other,) in earlier):
-            added.add(row)
-    return sorted(added)
 
 
 def _message(db: sqlite3.Connection, message: str) -> Message:

@@ -50,11 +50,6 @@ class Shelf:
                 self._running[name] = task
                 task.add_done_callback(lambda _, name=name: self._running.pop(name, None))  # type: ignore[misc]
 
-    @property
-    def problems(self) -> list[str]:
-        """What is wrong with them now, in words."""
-        return [f'books "{name}": {one.problem}' for name, one in self._readers.items() if one.problem]
-
     async def close(self) -> None:
         """End what is under way, with the processes that it started."""
         await self._stop(list(self._running))

@@ -9,7 +9,7 @@ from daemon.commands.options import wants_json
 from daemon.commands.ordering import by_option, open_for_order
 from daemon.commands.output import now_ms, print_json
 from daemon.orders import InvalidOrderError, check_note
-from daemon.plain import iso
+from daemon.plain import plain_note
 from notifiers.text import clean
 
 
@@ -30,13 +30,12 @@ def note(context: click.Context, alert: str, text: str, by: str) -> None:
 
     Its page, `alerts`, `explain`, `history` and `reconcile` show all notes; what is told of it from now on, the last.
     """
-    now = now_ms()
     with open_for_order(context) as store:
-        row = orders.note(store, alert, text, by, now)
+        row, made = orders.note(store, alert, text, by, now_ms())
     if wants_json(context):
-        print_json({"alert": row.alert.id, "at": iso(now), "by": by, "text": text})
+        print_json({"alert": row.alert.id, **plain_note(made)})
         return
     facts = row.alert.facts
     what = (facts.exchange, facts.label, facts.asset, f'rule "{row.alert.rule}"')
     named = " ".join(clean(part) for part in what if part)
-    click.echo(f"noted by {by} on {row.alert.id}: {row.alert.severity.value} {named}")
+    click.echo(f"noted by {made.by} on {row.alert.id}: {row.alert.severity.value} {named}")

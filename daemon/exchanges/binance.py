@@ -6,7 +6,7 @@ Every weight limit counts per endpoint: 180,000 a minute per user id, 12,000 a m
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import ClassVar
 
@@ -39,7 +39,6 @@ from daemon.exchanges.errors import CallError, Verdict, readable
 from daemon.exchanges.found import TOLD_OF
 from daemon.exchanges.http import Response
 from daemon.exchanges.limits import Limit, Pool
-from daemon.exchanges.prices import Pairs
 from daemon.exchanges.signing import binance_signer
 from rules.model import (
     MASTER_IDENTITY,
@@ -87,6 +86,7 @@ class Binance(Client):
         **HISTORIES,
     }
     CODES: ClassVar[Mapping[str, Verdict]] = CODES
+    READ_PRICES = staticmethod(read_prices)
     ACCOUNTS_POOLS: ClassVar[frozenset[str]] = frozenset({"assets"})
     # All that the venue counts is forgotten after a minute; the shortest ban is two.
     LIMITED_SECONDS: ClassVar[Sequence[int]] = (60, 120, 300)
@@ -263,9 +263,6 @@ class Binance(Client):
             async with aclosing(self._walked(name, about, walk)) as answers:
                 async for answer in answers:
                     yield answer
-
-    def _read_prices(self, body: bytes, assets: Collection[str], quotes: Collection[str]) -> Pairs:
-        return read_prices(body, assets, quotes)
 
     async def _examine(self) -> AsyncGenerator[Answer, None]:
         try:

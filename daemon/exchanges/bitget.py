@@ -6,7 +6,7 @@ coins it names, and only the end of a complete pass proves what is absent (law 3
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -35,7 +35,6 @@ from daemon.exchanges.endpoint import Endpoint, Said, Setup
 from daemon.exchanges.errors import CallError, Verdict, readable
 from daemon.exchanges.http import Response
 from daemon.exchanges.limits import Limit, Pool
-from daemon.exchanges.prices import Pairs
 from daemon.exchanges.signing import base64_signer, header_safe, target
 from rules.model import (
     MASTER_IDENTITY,
@@ -82,6 +81,7 @@ class Bitget(Client):
     }
     CODES: ClassVar[Mapping[str, Verdict]] = CODES
     SUCCESS: ClassVar[str] = "00000"
+    READ_PRICES = staticmethod(read_prices)
     ACCOUNTS_POOLS: ClassVar[frozenset[str]] = frozenset()
     # No Retry-After is documented: one window, then longer.
     LIMITED_SECONDS: ClassVar[Sequence[int]] = (1, 2, 4, 8, 15, 60)
@@ -255,9 +255,6 @@ class Bitget(Client):
             async with aclosing(self._walked(name, about, walk)) as answers:
                 async for answer in answers:
                     yield answer
-
-    def _read_prices(self, body: bytes, assets: Collection[str], quotes: Collection[str]) -> Pairs:
-        return read_prices(body, assets, quotes)
 
     async def _examine(self) -> AsyncGenerator[Answer, None]:
         try:

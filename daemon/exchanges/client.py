@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from daemon.exchanges.base import Answer, Span, Task, Usage
@@ -14,7 +15,7 @@ from daemon.exchanges.decode import Memo
 from daemon.exchanges.errors import CallError
 from daemon.exchanges.found import TOLD_OF, Found, Source, Walk
 from daemon.exchanges.gates import Gate
-from daemon.exchanges.prices import Pairs
+from daemon.exchanges.prices import ReadPrices
 from daemon.exchanges.restart import Record
 from rules.model import MASTER_IDENTITY, ClockSeen, Identity
 from rules.statements import Prices
@@ -24,6 +25,7 @@ class Client(Caller):
     """What the three venues have in common. A venue adds its tasks, its listing and its look at the key."""
 
     ACCOUNTS_POOLS: ClassVar[frozenset[str]]  # with one task per account: many go at once
+    READ_PRICES: ClassVar[ReadPrices]  # the answer of the endpoint "prices"
     PRICES_OF: ClassVar[Params] = ()  # which markets the endpoint "prices" is asked for
 
     @abstractmethod
@@ -84,17 +86,11 @@ class Client(Caller):
     def prices(self, assets: Collection[str], quotes: Collection[str]) -> AsyncIterator[Answer]:
         return self._answers(self._prices(assets, quotes))
 
-    @abstractmethod
-    def _read_prices(self, body: bytes, assets: Collection[str], quotes: Collection[str]) -> Pairs:
-        """The answer of the endpoint "prices". Raises Malformed."""
-
     async def _prices(self, assets: Collection[str], quotes: Collection[str]) -> AsyncGenerator[Answer, None]:
         if self._refused("prices"):
             return
 
-        def read(body: bytes) -> Pairs:
-            return self._read_prices(body, frozenset(assets), frozenset(quotes))
-
+        read = partial(self.READ_PRICES, assets=frozenset(assets), quotes=frozenset(quotes))
         try:
             said = await self.call("prices", self.PRICES_OF, read)
         except CallError as error:

@@ -5,7 +5,7 @@ Limits count per user id and endpoint; calls about sub-accounts count against th
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import ClassVar
 
@@ -33,7 +33,6 @@ from daemon.exchanges.okx_wire import (
     read_trading,
     revise_funding,
 )
-from daemon.exchanges.prices import Pairs
 from daemon.exchanges.reply import WAIT_MOST_SECONDS
 from daemon.exchanges.signing import base64_signer, header_safe, iso_ms, target
 from rules.model import (
@@ -72,6 +71,7 @@ class Okx(Client):
     CODES: ClassVar[Mapping[str, Verdict]] = CODES
     SUCCESS: ClassVar[str] = "0"
     PRICES_OF: ClassVar[Params] = (("instType", "SPOT"),)
+    READ_PRICES = staticmethod(read_prices)
     ACCOUNTS_POOLS: ClassVar[frozenset[str]] = frozenset({"funding", "trading"})
     # No Retry-After is documented: one window, then longer.
     LIMITED_SECONDS: ClassVar[Sequence[int]] = (2, 4, 8, 16, 32, 60)
@@ -170,9 +170,6 @@ class Okx(Client):
             async with aclosing(self._walked(name, about, walk)) as answers:
                 async for answer in answers:
                     yield answer
-
-    def _read_prices(self, body: bytes, assets: Collection[str], quotes: Collection[str]) -> Pairs:
-        return read_prices(body, assets, quotes)
 
     async def _examine(self) -> AsyncGenerator[Answer, None]:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from decimal import Decimal
+from typing import Protocol
 
 from daemon.exchanges.decode import Given, amount
 from daemon.exchanges.errors import Malformed
@@ -14,6 +15,12 @@ Book = tuple[str, Given, Given]
 
 Pairs = tuple[Mapping[tuple[str, str], str], Mapping[tuple[str, str], str]]
 """The last prices by base and quote, and the bids where less is bid: "0" where nobody does."""
+
+
+class ReadPrices(Protocol):
+    """How a venue's answer is read: the prices of these assets and of the quotes themselves. Raises Malformed."""
+
+    def __call__(self, body: bytes, /, assets: Collection[str], quotes: Collection[str]) -> Pairs: ...
 
 
 def read_pairs(

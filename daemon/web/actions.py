@@ -41,9 +41,8 @@ def store_actions(store: AsyncStore, clock: Callable[[], int]) -> Actions:
         await store.run(orders.ack, alert, by, clock())
 
     async def note(alert: str, text: str, by: str) -> Note:
-        now_ms = clock()
-        await store.run(orders.note, alert, text, by, now_ms)
-        return Note(now_ms, by.strip(), text.strip())
+        _, made = await store.run(orders.note, alert, text, by, clock())
+        return made
 
     async def silence(asked: Mapping[str, object]) -> Silenced:
         now_ms = clock()

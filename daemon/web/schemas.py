@@ -239,7 +239,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     ),
     "Happened": _HAPPENED,
     "Error": record("Why it was not answered, or not done.", error=TEXT),
-    "Ack": record("Who has seen it.", by={"type": "string", "minLength": 1, "maxLength": 100}),
+    "Ack": record("Who has seen it.", by={"type": "string", "minLength": 1, "maxLength": NAME_MOST}),
     "Acked": record("It is on record.", alert=TEXT, acked_by=TEXT),
     "Note": record(
         "One line for whoever looks at the alert next.",

@@ -16,12 +16,13 @@ from rules import telling
 from rules.evidence import Evidence
 from rules.facts import Facts
 from rules.figures import Arrival
-from rules.ledger import Mark, ShiftKey
+from rules.ledger import MAJOR, NEW, WORTH, Mark, ShiftKey
 from rules.lifecycle import end, look
 from rules.model import Severity
 from rules.outcome import HistoryWanted
 from rules.plan import AccountPlan
 from rules.reconciling import proofs, shift_marks
+from rules.reconciling.shift_ways import total_of
 from rules.reconciling.shift_worth import (
     VALUED_WITHIN_MS,
     Worth,
@@ -29,16 +30,7 @@ from rules.reconciling.shift_worth import (
     is_known_good,
     worth_of,
 )
-from rules.reconciling.shifting import (
-    MAJOR,
-    NEW,
-    WORTH,
-    Shift,
-    fresh_of,
-    is_most,
-    shift_of,
-    total_of,
-)
+from rules.reconciling.shifting import Shift, fresh_of, is_most, shift_of
 from rules.reconciling.tracking import parts_read, seen_ms
 from rules.records import Account, Alert, AlertKey, Subject
 from rules.ruleset import MINUTE_MS, ExchangeSettings, Rule

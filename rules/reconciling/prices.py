@@ -34,11 +34,7 @@ EARLIER_MOST = 8
 def rate(step: Step, exchange: str, asset: str, quote: str) -> Fraction | None:
     """The last known price of one `asset` in `quote`; None where no price tells."""
     known = step.world.prices.get(exchange)
-    return (
-        None
-        if known is None and asset != quote
-        else rate_of({} if known is None else known.prices, asset, quote)
-    )
+    return rate_of({} if known is None else known.prices, asset, quote)
 
 
 def rate_of(prices: Mapping[tuple[str, str], str], asset: str, quote: str) -> Fraction | None:
@@ -111,9 +107,8 @@ def are_from(step: Step, exchange: str, assets: frozenset[str], quote: str, sinc
 
 def good_rate(step: Step, exchange: str, asset: str, quote: str) -> Fraction | None:
     """As `rate`, unless the last price is too old to say what an amount is worth."""
-    known = step.world.prices.get(exchange)
-    fresh = known is not None and step.now_ms - known.ended_ms < GOOD_MS
-    return rate_of(known.prices if known is not None and fresh else {}, asset, quote)
+    known = _fresh(step, exchange)
+    return rate_of({} if known is None else known.prices, asset, quote)
 
 
 def fetched(step: Step, exchange: str, asset: str, quote: str) -> Fraction | None:
@@ -121,9 +116,13 @@ def fetched(step: Step, exchange: str, asset: str, quote: str) -> Fraction | Non
 
     Who buys dear in a thin market makes the last price himself. For dust that price is the safe side: it is the higher.
     """
+    known = _fresh(step, exchange)
+    return rate_of({} if known is None else {**known.prices, **known.bids}, asset, quote)
+
+
+def _fresh(step: Step, exchange: str) -> Prices | None:
     known = step.world.prices.get(exchange)
-    fresh = known is not None and step.now_ms - known.ended_ms < GOOD_MS
-    return rate_of({**known.prices, **known.bids} if known is not None and fresh else {}, asset, quote)
+    return known if known is not None and step.now_ms - known.ended_ms < GOOD_MS else None
 
 
 def _keep(step: Step, exchange: str, asset: str, quote: str) -> None:

@@ -7,9 +7,8 @@ from decimal import Decimal
 from typing import cast
 
 from rules.figures import Arrival
-from rules.ledger import Mark, ShiftKey
+from rules.ledger import LEFT, MAJOR, NEW, WORTH, Mark, ShiftKey
 from rules.plan import AccountPlan
-from rules.reconciling.shifting import LEFT, MAJOR, NEW, WORTH
 from rules.records import Account
 from rules.ruleset import MINUTE_MS, Rule
 from rules.step import Step

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 
-from rules.ledger import LegKey, Mark, Match, ShiftKey
+from rules.ledger import LEFT, MAJOR, LegKey, Mark, Match, ShiftKey
 from rules.reconciling import legs, proofs
 from rules.reconciling.tracking import SWEEPS_IN_FLIGHT
 from rules.records import Account
@@ -16,8 +16,6 @@ from rules.statements import MovementKind, Transfer
 from rules.step import Step
 from rules.sweep import planned_sweep_ms
 from rules.values import EXACT, ZERO, add, figure
-
-MAJOR, LEFT = "major", "left"
 
 SAME_TIME_MS = 10_000
 """Two sides of one movement are seen so far apart at least, however fast a sweep is."""

@@ -6,9 +6,10 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import cast
 
-from rules.ledger import Mark, ShiftKey
+from rules.ledger import MAJOR, WORTH, Mark, ShiftKey
 from rules.reconciling import prices
-from rules.reconciling.shifting import MAJOR, WORTH, Shift, gained, total_of
+from rules.reconciling.shift_ways import total_of
+from rules.reconciling.shifting import Shift, gained
 from rules.records import Account
 from rules.ruleset import MINUTE_MS, ExchangeSettings, Rule
 from rules.step import Step

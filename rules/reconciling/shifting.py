@@ -11,17 +11,13 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import cast
 
-from rules.ledger import Mark, ShiftKey
-from rules.reconciling.shift_ways import LEFT, MAJOR, changes_of, points_of, total_of, went
+from rules.ledger import NEW, Mark, ShiftKey
+from rules.reconciling.shift_ways import changes_of, points_of, total_of, went
 from rules.records import Account
 from rules.ruleset import ExchangeSettings, Rule
 from rules.step import Step
 from rules.types.composition_shift import CompositionShift
 from rules.values import EXACT, ZERO, add
-
-NEW, WORTH = "new", "worth"
-
-__all__ = ["LEFT", "MAJOR", "NEW", "WORTH", "Shift", "fresh_of", "gained", "is_most", "shift_of", "total_of"]
 
 
 @dataclass(frozen=True, slots=True)

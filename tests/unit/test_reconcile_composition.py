@@ -7,7 +7,7 @@ import pytest
 
 from rules.model import MASTER_IDENTITY, Reading
 from rules.patterns import Patterns
-from rules.ruleset import Expect
+from rules.ruleset import Expect, Rule
 from rules.statements import MovementKind, Prices, Transfer, Transfers
 from tests.engine import T0_MS, Engine, binance, ms, okx, reconciled, shift, who
 
@@ -26,6 +26,15 @@ def told(engine: Engine) -> list[tuple[str, str]]:
     return [
         (one.severity.value, one.facts.headline) for one in engine.notifications if one.facts.rule == "shift"
     ]
+
+
+def two(rule: Rule | None = None) -> Engine:
+    """Two accounts that were listed and read: what one of them lost the other may have got."""
+    engine = Engine(rule or shift())
+    engine.lists("a", "b")
+    engine.reads("a", BTC="1")
+    engine.reads("b", BTC="1")
+    return engine
 
 
 def test_most_of_a_major_turned_into_an_asset_never_held_is_one_critical_alert() -> None:
@@ -309,10 +318,7 @@ def test_what_the_venue_states_explains_as_much_as_it_names(
 
 @pytest.mark.parametrize("restart", [False, True])
 def test_no_edit_or_restart_forgets_what_the_venue_stated(restart: bool) -> None:  # noqa: FBT001
-    engine = Engine(RULE)
-    engine.lists("a", "b")
-    engine.reads("a", BTC="1")
-    engine.reads("b", BTC="1")
+    engine = two(RULE)
     engine.at("1m").reads("a", BTC="0.1", **COIN)
     states(engine, "a", None, "0.9", "50s", "withdrawal")
     if restart:
@@ -473,10 +479,7 @@ def test_a_short_window_forgets_no_shift_that_waits() -> None:
 
 
 def test_a_shift_that_waits_is_told_though_what_it_was_measured_from_is_forgotten() -> None:
-    engine = Engine(shift())
-    engine.lists("a", "b")
-    engine.reads("a", BTC="1")
-    engine.reads("b", BTC="1")
+    engine = two()
     engine.at("1m").reads("a", BTC="0.1", **COIN)
     for number in range(300):  # a busy account: more changes than are kept
         engine.reads("a", took="1ms", BTC="0.1", USDT=str(number), **COIN)
@@ -485,10 +488,7 @@ def test_a_shift_that_waits_is_told_though_what_it_was_measured_from_is_forgotte
 
 
 def test_a_coin_that_was_sold_on_meanwhile_is_told() -> None:
-    engine = Engine(shift())
-    engine.lists("a", "b")
-    engine.reads("a", BTC="1")
-    engine.reads("b", BTC="1")
+    engine = two()
     engine.at("1m")
     for _ in range(2):
         engine.reads("a", BTC="0.1", **COIN)
@@ -512,10 +512,7 @@ def test_a_withdrawal_that_begins_while_it_waits_hides_no_shift() -> None:
 
 
 def test_what_was_bought_back_is_none() -> None:
-    engine = Engine(shift())
-    engine.lists("a", "b")
-    engine.reads("a", BTC="1")
-    engine.reads("b", BTC="1")
+    engine = two()
     engine.at("1m")
     for _ in range(2):
         engine.reads("a", BTC="0.1", **COIN)
