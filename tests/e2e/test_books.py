@@ -40,7 +40,10 @@ async def test_law_14_unreadable_books_are_told_once_over_a_restart_and_end_with
             assert "books.csv: there is no such file" in block
             assert "They were never read." in block
             assert "rule “our books”" in block
-            assert app.shelf.problems == ['books "treasury": books.csv: there is no such file']
+            failing = app.engine.world.failing_books
+            assert [(name, one.reason) for name, one in failing.items()] == [
+                ("treasury", "books.csv: there is no such file")
+            ]
             (ident,) = [one.id for one in app.engine.world.alerts.values() if one.rule == "subtally/books"]
         told = subtally("-c", house.rules_file, "reconcile", "--json")
         assert told.exit_code == 3
@@ -52,7 +55,7 @@ async def test_law_14_unreadable_books_are_told_once_over_a_restart_and_end_with
             ]
             books.write_text(HEADER)
             await house.recorder.until(lambda r: bool(r.blocks("RESOLVED", "treasury", ident)))
-            assert app.shelf.problems == []
+            assert app.engine.world.failing_books == {}
         assert len(house.recorder.blocks("subtally/books", ident)) == 2
     lived = _lived(house.folder / "subtally.db")
     assert {one["after"] for one in lived if one["rule"] == "subtally/books"} >= {"firing", "resolved"}

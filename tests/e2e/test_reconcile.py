@@ -345,7 +345,7 @@ timeout = "5s"
             assert Decimal(differences[THIRD, "USDT"] or 0) == 10
             told = house.recorder.text
             assert "-0.000000000000000002" in told
-            assert app.shelf.problems == []
+            assert app.engine.world.failing_books == {}
             # The file is mended, and the break ends by itself.
             (tmp_path / "books.csv").write_text(
                 text.replace(f"{held[THIRD] - 10:f}", f"{held[THIRD]:f}") + "\n"
@@ -377,14 +377,16 @@ async def test_books_that_hang_fail_flood_or_are_nonsense_are_a_warning_and_no_b
         house.write(books + expected_rule("*"), venues=("binance",))
         async with house.daemon() as app:
             await polls_of_subs(house)
-            await house.until(lambda app: len(app.shelf.problems) == 4)
-            problems = "\n".join(app.shelf.problems)
+            await house.until(lambda app: len(app.engine.world.failing_books) == 4)
+            warnings = (await snapshot(app)).warnings
+            for name, one in app.engine.world.failing_books.items():
+                assert f'books "{name}": {one.reason}' in warnings
+            problems = "\n".join(warnings)
             assert 'books "hangs": ' in problems
             assert "did not end within 3 s and was killed" in problems
             assert "ended with status 1: no route to the warehouse" in problems
             assert "prints more than 4 MiB and was killed" in problems
             assert "line 1, column <html>503</html>: is no column of books" in problems
-            assert set(app.shelf.problems) <= set((await snapshot(app)).warnings)
             await polls_of_subs(house, 2)
             assert open_alerts(app, "expected *") == []
             assert found(app, "expected", Standing.BREAK) == []
