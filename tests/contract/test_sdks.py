@@ -9,7 +9,10 @@ from typing import Any
 
 import ccxt
 import pytest
-from binance_sdk_sub_account.sub_account import ConfigurationRestAPI, SubAccount
+from binance_sdk_sub_account.sub_account import (  # type: ignore[attr-defined]
+    ConfigurationRestAPI,
+    SubAccount,
+)
 from binance_sdk_wallet.wallet import Wallet
 from okx.Account import AccountAPI
 from okx.Funding import FundingAPI

@@ -128,7 +128,7 @@ _statements = itertools.count()
 
 def end_before(statement: int) -> None:
     """End this process before the SQL statement of that number, counted from 0 over all connections."""
-    connect = state.store.connect
+    connect = state.store.connect  # type: ignore[attr-defined]  # what the store calls
 
     def trace(_: str) -> None:
         if next(_statements) == statement:
@@ -139,7 +139,7 @@ def end_before(statement: int) -> None:
         db.conn.set_trace_callback(trace)
         return db
 
-    state.store.connect = traced
+    state.store.connect = traced  # type: ignore[attr-defined]
 
 
 def statements() -> int:

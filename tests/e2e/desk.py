@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from daemon import backoff
 from daemon.deliver import Lane
 from daemon.engine import Engine
 from notifiers.sending import Sender
@@ -113,4 +112,4 @@ async def a_desk(folder: Path) -> AsyncIterator[Desk]:
 
 def steady(monkeypatch: Any) -> None:
     """Backoff without chance: the tests count seconds."""
-    monkeypatch.setattr(backoff.random, "randint", lambda _least, _most: 100)
+    monkeypatch.setattr("daemon.backoff.random.randint", lambda _least, _most: 100)

@@ -34,7 +34,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 class Trouble:
     """A refusing disk as the operator sees it: the log, and /readyz."""
 
-    def __init__(self, house: House, logged: list[Any]) -> None:
+    def __init__(self, house: LowHouse, logged: list[Any]) -> None:
         self.house = house
         self.logged = logged
 
@@ -60,7 +60,7 @@ class Trouble:
 
 
 @contextlib.asynccontextmanager
-async def watched(house: House, port: int) -> AsyncIterator[Trouble]:
+async def watched(house: LowHouse, port: int) -> AsyncIterator[Trouble]:
     house.write(FLOOR, venues=("binance",))
     text = house.rules_file.read_text().replace('listen = ""', f'listen = "127.0.0.1:{port}"')
     house.rules_file.write_text(text)

@@ -118,8 +118,8 @@ def test_a_weekly_window_keeps_its_wall_time_when_the_clocks_change(when: str, *
 def test_an_edge_in_the_hour_that_is_skipped_is_where_the_clock_jumps(
     zone: str, day: str, start: tuple[int, int], end: tuple[int, int], silent: dict[str, bool]
 ) -> None:
-    minutes = [60 * hour + minute for hour, minute in (start, end)]
-    sunday = replace(ANY, weekly=Weekly(frozenset({6}), *minutes, zone))
+    starts, ends = (60 * hour + minute for hour, minute in (start, end))
+    sunday = replace(ANY, weekly=Weekly(frozenset({6}), starts, ends, zone))
     assert {time: active(sunday, at(f"{day} {time}", zone)) for time in silent} == silent
 
 

@@ -231,7 +231,7 @@ def test_law_7_what_a_write_claimed_that_was_kept_unsaid_is_claimed_again_as_uns
         prepared = store.prepare(
             [Entry(Start(1), 1, Outcome(notifications=[notification()]))], store.load(Ruleset())
         )
-        kept = state.store.transaction
+        kept = state.store.transaction  # type: ignore[attr-defined]  # what the store calls
 
         @contextmanager
         def unsaid(*given: Any) -> Iterator[sqlite3.Connection]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from daemon.commands.demo import demo
+from daemon.config.tables import Table
 from daemon.config.translate import keys_of
 from daemon.ruletest import models
 from tests.unit.test_cli_support import subtally
@@ -42,7 +43,7 @@ def test_the_documents_example_passes_and_says_what_it_says(tmp_path: Path) -> N
         models.ExpectRow,
     ],
 )
-def test_every_key_of_a_test_file_is_in_the_document(model: type[models.Table]) -> None:
+def test_every_key_of_a_test_file_is_in_the_document(model: type[Table]) -> None:
     lists = {"series", "reading", "outage", "restart", "ack", "expect"} if model is models.Case else set()
     for key in keys_of(model):
         pattern = rf"\[\[test\.{key}\]\]" if key in lists or (lists and key == "account") else rf"`{key}\b"

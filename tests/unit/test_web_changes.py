@@ -15,8 +15,8 @@ import pytest
 
 from daemon.web import guesses
 from daemon.web.actions import store_actions
+from daemon.web.alerts import AlertPage
 from daemon.web.guesses import GUESSES_MOST, REGAIN_SECONDS, Guesses
-from daemon.web.pages import AlertPage
 from state import AsyncStore, Store
 from state.errors import BusyError
 from state.orders import Order
