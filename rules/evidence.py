@@ -20,6 +20,8 @@ CLOCK_JUMP_MS = MINUTE_MS
 class Evidence:
     """One look at a subject: when it was taken, what it says, and which calls would confirm it.
 
+    `agreed` are looks before it that said the same and opened nothing.
+
     `began_ms` is the oldest begin of the parts, `ended_ms` the end of the reading that just arrived, and
     `mixed` tells that the figure is made of several wallets, which were read at different times. `parts` are
     the (account, wallet) pairs to read again. `cap_ms` bounds one gap of `for`. `facts` is called only when
@@ -39,6 +41,7 @@ class Evidence:
     valued: bool = False
     amounts: Callable[[], Amounts] | None = None
     hold: Callable[[Alert], Alert] | None = None
+    agreed: int = 0
 
 
 def is_fresh(alert: Alert, evidence: Evidence) -> bool:

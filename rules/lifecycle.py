@@ -74,6 +74,7 @@ def end(step: Step, alert: Alert, reason: str, facts: Facts, *, closed: bool) ->
 
 def _opened(step: Step, rule: Rule, key: AlertKey, evidence: Evidence) -> Alert:
     facts = evidence.facts()
+    before = (evidence.agreed, evidence.agreed, evidence.agreed)
     ident = derive("A", f"{key.rule}|{key.subject}|{evidence.ended_ms}", lambda text: _taken(step, text))
     alert = Alert(
         key,
@@ -86,7 +87,7 @@ def _opened(step: Step, rule: Rule, key: AlertKey, evidence: Evidence) -> Alert:
         since_ms=evidence.ended_ms,
         last_ms=evidence.ended_ms,
         counted_ms=evidence.ended_ms,
-        runs=(0, 0, 0) if only_mixed(rule, evidence) else grown((0, 0, 0), evidence.verdict.severity),
+        runs=(0, 0, 0) if only_mixed(rule, evidence) else grown(before, evidence.verdict.severity),
     )
     step.moved(alert, "", "pending")
     return alert

@@ -26,6 +26,7 @@ from daemon.commands.state_file import open_state, require_exchange, rules_in_fo
 from daemon.errors import CannotRun, FoundFault
 from daemon.plain import iso, plain_note
 from notifiers.figures import MINUS, difference
+from rules.builtin_names import EXPECT
 from rules.judge import judge
 from rules.reconciling.finding import Finding, Standing
 from rules.reconciling.report import findings
@@ -109,9 +110,13 @@ def _heard(store: Store, ruleset: Ruleset) -> World:
 
 def _is_of(ruleset: Ruleset, one: Finding, exchange: str | None) -> bool:
     """Whether a line is about an exchange; what is about the books as such is about all those of its rule."""
-    if exchange is None or one.exchange:
-        return exchange in (None, one.exchange)
-    return any(rule.name == one.rule and rule.exchange.match(exchange) for rule in ruleset.rules)
+    if exchange is None or exchange == one.exchange:
+        return True
+    if one.rule == EXPECT:  # until it has come it is about all exchanges that its pattern fits
+        meant = [expect.exchange for expect in ruleset.expects if expect.name == one.check]
+        return any(str(patterns) == one.exchange and patterns.match(exchange) for patterns in meant)
+    ours = (rule.exchange for rule in ruleset.rules if rule.name == one.rule)
+    return not one.exchange and any(patterns.match(exchange) for patterns in ours)
 
 
 def _nothing(ruleset: Ruleset) -> str:

@@ -104,9 +104,11 @@ def alert_lines(row: AlertRow, clock: Clock) -> Iterator[Line]:
     why = f": {row.reason}" if row.reason else ""
     yield Line("state", f"{row.state} {alert.severity.value} since {clock.ago(since)}{ended}{why}")
     if facts.headline:
-        yield Line("what", " ".join(part for part in (facts.exchange, facts.label, facts.headline) if part))
+        yield Line("what", _said(facts))
     if facts.value is not None:
         yield Line("comparison", _judged(facts, row, clock))
+    for detail in facts.details:
+        yield Line("detail", detail)
     for name, amount in facts.allowed:
         yield Line("allow", f'[[allow]] "{name}" grants {figure(amount)}')
 
@@ -202,6 +204,15 @@ def _comparison(verdict: Verdict) -> str:
             f"{value} lies between the threshold {limit} and clear_at {end}: nothing begins, what fires stays"
         )
     return f"{value} is not {beyond} {limit}: the condition does not hold"
+
+
+def _said(facts: Facts) -> str:
+    """What a message says of it in one line: a headline like "is off by" goes on with the figure."""
+    who = [facts.exchange, facts.label]
+    if facts.value is None:
+        return " ".join(part for part in (*who, facts.headline) if part)
+    found = [facts.wallet, facts.asset, facts.headline, "to" if facts.window_ms is not None else ""]
+    return " ".join(part for part in (*who, *found, figure(facts.value), facts.quote) if part)
 
 
 def _judged(facts: Facts, row: AlertRow, clock: Clock) -> str:

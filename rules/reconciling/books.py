@@ -89,7 +89,8 @@ def _look(step: Step, name: str) -> None:
         BOOKS,
         _subject(name),
         Severity.WARNING,
-        f"books “{name}” cannot be read: nothing is compared with them",
+        "cannot be read: nothing is compared with them",
+        label=f"books “{name}”",
         since_ms=failing.since_ms,
         details=(failing.reason, *never, f"Until then nothing is judged by {_named(rules)}."),
     )

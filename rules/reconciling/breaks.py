@@ -31,13 +31,23 @@ def judge(
     began_ms: int,
     ended_ms: int,
 ) -> Alert | None:
-    """One look at two known figures; `facts.value` is their signed difference."""
+    """One look at two known figures; `facts.value` is their signed difference.
+
+    `facts.readings` are the looks that show it: this one, and those before it that opened nothing yet.
+    """
     if not differs and key not in step.world.alerts:
         return None
     value = None if facts.value is None else Decimal(facts.value)
     verdict = Verdict(Zone.QUALIFIES if differs else Zone.CLEAR, rule.severity, value)
     evidence = Evidence(
-        verdict, began_ms, ended_ms, key.subject.exchange, (), gap_cap_ms(step, settings), lambda: facts
+        verdict,
+        began_ms,
+        ended_ms,
+        key.subject.exchange,
+        (),
+        gap_cap_ms(step, settings),
+        lambda: facts,
+        agreed=facts.readings - 1,
     )
     alert = look(step, rule, key, evidence)
     spec = rule.spec

@@ -158,7 +158,9 @@ def _judge(step: Step, settings: ExchangeSettings, rule: Rule, round_: Round, en
         if sheet != step.world.sheets[place]:
             step.world.sheets[place] = sheet
         if leak is not None:
-            _tell(step, settings, rule, place, leak, round_, ended_ms, max(waited, sheet.run))
+            # What is overdue has stood through the sweeps in which it could still have been under way.
+            agreed = sheet.run - 1 if sheet.run else waited
+            _tell(step, settings, rule, place, leak, round_, ended_ms, agreed)
         open_ = [key for key, one in changes.items() if one.recent and not one.paired]
         if total and open_:
             # What venues state of the accounts that explain the sum may settle it.
@@ -246,7 +248,7 @@ def _tell(
     leak: Decimal,
     round_: Round,
     ended_ms: int,
-    waited: int,
+    agreed: int,
 ) -> None:
     key = _key(rule, place)
     differs = bool(leak)
@@ -270,9 +272,8 @@ def _tell(
         ended_ms,
         label=f"sum of {count} accounts ({rule.account})",
         details=tuple(details),
+        readings=agreed + 1,
     )
-    if differs:  # what is overdue has stood through the sweeps in which it could still have been under way
-        rule = replace(rule, confirm=max(1, rule.confirm - waited))
     breaks.judge(
         step, settings, rule, key, facts, differs=differs, began_ms=round_.began_ms, ended_ms=ended_ms
     )

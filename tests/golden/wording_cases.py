@@ -313,7 +313,8 @@ CASES: dict[str, Callable[[], Wording]] = {
                 rule="subtally/books",
                 exchange="",
                 severity=WARNING,
-                headline="books “treasury” cannot be read: nothing is compared with them",
+                label="books “treasury”",
+                headline="cannot be read: nothing is compared with them",
                 read_ms=None,
                 details=(
                     "books.csv: there is no such file",
@@ -322,6 +323,23 @@ CASES: dict[str, Callable[[], Wording]] = {
                 ),
             ),
         )
+    ),
+    "books_resolved": told(
+        item(
+            Kind.RESOLVED,
+            replace(
+                BUILT_IN,
+                rule="subtally/books",
+                exchange="",
+                severity=WARNING,
+                label="books “treasury”",
+                headline="cannot be read: nothing is compared with them",
+                read_ms=None,
+                ended_ms=LATER_MS,
+            ),
+            created_ms=LATER_MS,
+        ),
+        now_ms=LATER_MS,
     ),
     "low_balance_reminder_in_the_band": told(
         item(Kind.REMINDER, replace(FLOOR, value="55000", sign="≥", threshold="50000"))

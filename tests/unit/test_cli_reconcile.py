@@ -174,3 +174,38 @@ def test_wrong_usage_is_refused(tmp_path: Path, words: tuple[str, ...]) -> None:
     file = compared(tmp_path, SMALL, LARGE)
     assert subtally("-c", file, "reconcile", *words).exit_code == 2
     assert subtally("-c", file, "reconcile", "--exchange", "okx-main").exit_code == 0
+
+
+DECLARED = """
+[[expect]]
+name = "payout"
+exchange = "okx-*"
+from = "mm-1"
+to = "external"
+asset = "USDT"
+amount = 5
+due = 2090-12-31T18:00:00Z
+reason = "ticket 4712"
+"""
+
+
+def test_a_declared_movement_is_shown_for_each_exchange_that_its_pattern_fits(tmp_path: Path) -> None:
+    file = write_rules(tmp_path, RULES + DECLARED)
+    Fed(tmp_path).store.close()
+
+    def shown(*words: str) -> list[str]:
+        told = subtally("-c", file, "reconcile", "--json", *words)
+        return [line["check"] for line in json.loads(told.stdout)]
+
+    assert shown() == shown("--exchange", "okx-main") == ["payout"]
+    assert shown("--exchange", "never-read") == []
+
+
+def test_explain_says_a_break_to_its_end(tmp_path: Path) -> None:
+    file = compared(tmp_path, "2000", LARGE)
+    (alert,) = {one["alert"] for one in json.loads(subtally("-c", file, "reconcile", "--json").stdout)} - {
+        None
+    }
+    told = subtally("-c", file, "explain", alert)
+    assert "okx-main mm-1 USDT differs from the books by -765.999999999999999999" in told.stdout
+    assert "We read 1,234.000000000000000001; line 2 of “treasury” says 2,000." in told.stdout

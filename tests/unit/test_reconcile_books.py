@@ -53,10 +53,11 @@ def test_law_14_books_that_cannot_be_read_for_stale_after_are_told() -> None:
     engine.ticks("5m")
     assert told(engine) == []
     engine.ticks("6m")
-    assert told(engine) == ["firing subtally/books"]
+    assert told(engine) == ["firing subtally/books books “ledger”"]
     (one,) = of_books(engine)
     assert one.severity is Severity.WARNING
-    assert one.facts.headline == "books “ledger” cannot be read: nothing is compared with them"
+    said = (one.facts.label, one.facts.headline)
+    assert said == ("books “ledger”", "cannot be read: nothing is compared with them")
     assert one.facts.since_ms == T0_MS + ms("1m")
     assert one.facts.details == (GONE, "Until then nothing is judged by rule “our books”.")
 
@@ -77,7 +78,7 @@ def test_a_second_read_that_fails_late_tells_at_once() -> None:
     fails(engine, "1m")
     engine.ticks("9m")
     fails(engine, "10m")
-    assert told(engine) == ["firing subtally/books"]
+    assert told(engine) == ["firing subtally/books books “ledger”"]
 
 
 def test_books_that_were_never_read_are_told_as_such() -> None:
@@ -85,7 +86,7 @@ def test_books_that_were_never_read_are_told_as_such() -> None:
     fails(engine, "1m")
     fails(engine, "2m")
     engine.ticks("7m")
-    assert told(engine) == ["firing subtally/books"]
+    assert told(engine) == ["firing subtally/books books “ledger”"]
     assert of_books(engine)[-1].facts.details[:2] == (GONE, "They were never read.")
 
 
@@ -97,7 +98,7 @@ def test_the_next_good_read_ends_it_and_the_other_reason_renews_it() -> None:
     fails(engine, "8m", "line 3, column amount: “x” is not an amount")
     assert engine.alert("subtally/books").facts.details[0].startswith("line 3, column amount")
     reads(engine, "9m")
-    assert told(engine) == ["firing subtally/books", "resolved subtally/books"]
+    assert told(engine) == ["firing subtally/books books “ledger”", "resolved subtally/books books “ledger”"]
     engine.ticks("30m")
     assert told(engine) == []
 
@@ -111,7 +112,7 @@ def test_a_restart_keeps_since_when_and_downtime_does_not_count() -> None:
     engine.ticks("67m")
     assert told(engine) == []
     engine.ticks("69m")
-    assert told(engine) == ["firing subtally/books"]
+    assert told(engine) == ["firing subtally/books books “ledger”"]
     since_ms = of_books(engine)[-1].facts.since_ms
     engine.restarts()
     fails(engine, "70m")
@@ -143,7 +144,7 @@ def test_books_that_no_rule_compares_or_that_left_the_file_are_missed_by_nobody(
         engine.ticks("7m")
         engine.told()
         engine.edits(*rules, books=tuple(BooksSettings(name) for name in books))
-        assert told(engine) == ["closed subtally/books"]
+        assert told(engine) == ["closed subtally/books books “ledger”"]
         assert of_books(engine)[-1].facts.reason == reason
         assert engine.world.failing_books == {}
 

@@ -34,6 +34,12 @@ def breaks(engine: Engine) -> list[str]:
     return [one for one in engine.told() if "conservation" in one]
 
 
+def agreed(engine: Engine) -> int:
+    """How many sweeps agree, as the one break that was told says."""
+    (one,) = [one for one in engine.notifications if one.facts.rule == "conservation"]
+    return one.facts.readings
+
+
 def test_nothing_is_said_while_everything_adds_up() -> None:
     engine = Engine(RULE)
     sweep(engine, 0, a="100", b="100")
@@ -53,6 +59,7 @@ def test_a_leak_of_the_18th_decimal_is_found_signed_within_confirm_sweeps(confir
         sweep(engine, minute, a=left, b="129.999999999999999999" if left == "70" else f"99.{'9' * 18}")
         told += [f"{minute}: {one}" for one in breaks(engine)]
     assert told == [f"{confirm}: firing conservation sum of 2 accounts (*) USDT -{UNIT}"]
+    assert agreed(engine) == confirm
 
 
 @pytest.mark.parametrize("confirm, minute", [(1, 3), (2, 3), (3, 3), (5, 5)])
@@ -67,6 +74,7 @@ def test_what_left_and_may_yet_arrive_is_a_leak_when_its_window_is_over(
         sweep(engine, at, a="100", b=f"{100 + Decimal(amount)}")
         told += [f"{at}: {one}" for one in breaks(engine)]
     assert told == [f"{minute}: firing conservation sum of 2 accounts (*) USDT {amount}"]
+    assert agreed(engine) == minute  # the sweeps in which it might still have arrived showed it as well
 
 
 def test_where_trifles_move_a_trifle_may_yet_arrive() -> None:
