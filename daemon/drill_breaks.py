@@ -9,7 +9,7 @@ from typing import cast
 
 from rules.facts import Facts
 from rules.model import Severity
-from rules.reconciling import composition, conservation, expected, movements, summary
+from rules.reconciling import composition, conservation, expected, summary, unmatched
 from rules.reconciling.finding import Standing
 from rules.ruleset import MINUTE_MS, Rule
 from rules.types.composition_shift import CompositionShift
@@ -33,7 +33,7 @@ def broken(rule: Rule, facts: Facts) -> Facts:
     match spec.check:
         case Check.MOVEMENTS:
             within = _WITHIN_MS if spec.within_ms is None else spec.within_ms
-            said = f"{ours:,f} {facts.asset} left {facts.label}{movements.lost(within)}"
+            said = f"{ours:,f} {facts.asset} left {facts.label}{unmatched.lost(within)}"
             return replace(facts, headline=said, label="", readings=0)
         case Check.CONSERVATION:
             whole = f"sum of the accounts ({rule.account})"

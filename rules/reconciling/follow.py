@@ -20,6 +20,7 @@ from rules.reconciling import (
     movements,
     shift_marks,
     summary,
+    windows,
 )
 from rules.reconciling.tracking import tracking_of
 from rules.ruleset import ExchangeSettings, Ruleset
@@ -65,7 +66,7 @@ def valued(step: Step, settings: ExchangeSettings, plan: AccountPlan, arrival: A
 def due(step: Step) -> None:
     """What time alone brings about."""
     if step.world.legs:
-        movements.due(step)
+        windows.due(step)
         changes.due(step)
     if step.ruleset.expects:
         declared.due(step)

@@ -6,9 +6,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import combinations, pairwise
+from itertools import combinations, islice, pairwise
 
-from rules.values import EXACT
+from rules.values import EXACT, add
+
+TRIED_MOST = 2_000
+"""Sums that fit, of many equal amounts, which are looked at further."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +59,56 @@ def ungrouped(changes: Sequence[Change], window_ms: int) -> list[Change]:
     """What is left when groups that add up to nothing are taken out: movements met in one account."""
     found = {one for some in _disjoint(changes, window_ms, None) for one in some}
     return [one for one in changes if one not in found]
+
+
+def around(changes: Sequence[Change], place: int, window_ms: int, most: int) -> list[tuple[int, ...]]:
+    """The places of the smallest groups of one change and at least two others that add up to nothing.
+
+    No group is larger than `most`, and none is made of smaller ones. Those that are nearest together come first.
+    """
+    amounts = _whole([one.amount for one in changes])
+    others = [one for one in range(len(changes)) if one != place]
+    sums: list[dict[int, list[tuple[int, ...]]]] = []
+    for size in range(3, most + 1):
+        half = (size - 1) // 2
+        rest = size - 1 - half
+        while len(sums) <= rest:
+            by_sum: dict[int, list[tuple[int, ...]]] = {}
+            for some in combinations(others, len(sums)):
+                by_sum.setdefault(sum(amounts[one] for one in some), []).append(some)
+            sums.append(by_sum)
+        found = (
+            tuple(sorted((place, *mine, *theirs)))
+            for amount, some in sums[half].items()
+            for theirs in sums[rest].get(-amounts[place] - amount, ())
+            for mine in some
+            if not {*mine} & {*theirs}
+        )
+        tried = dict.fromkeys(islice(found, TRIED_MOST))
+        fitting = [group for group in tried if _is_one([changes[one] for one in group], window_ms)]
+        if fitting:
+            return sorted(fitting, key=lambda group: (_spread(changes, group), group))
+    return []
+
+
+def _whole(amounts: Sequence[Decimal]) -> list[int]:
+    """The amounts in the finest unit of any of them: many sums of whole numbers are quick, and as exact."""
+    finest = min(int(one.as_tuple().exponent) for one in amounts)
+    return [int(EXACT.scaleb(one, -finest)) for one in amounts]
+
+
+def _spread(changes: Sequence[Change], group: tuple[int, ...]) -> int:
+    """How far apart in time the first and the last change of a group are; places are in the order of time."""
+    return changes[group[-1]].at_ms - changes[group[0]].at_ms
+
+
+def _is_one(some: Sequence[Change], window_ms: int) -> bool:
+    """Whether a group hangs together, and no part of it adds up to nothing by itself."""
+    return _hangs(some, window_ms) and all(
+        add(one.amount for one in part)
+        for count in range(2, len(some) // 2 + 1)
+        for part in combinations(some, count)
+    )
 
 
 def _disjoint(

@@ -110,6 +110,23 @@ def opposite(step: Step, key: LegKey, within_ms: int) -> list[LegKey]:
     ]
 
 
+def came_back(step: Step, key: LegKey) -> bool:
+    """Whether what left was in its account again later: each amount that came back is the last one that had left."""
+    leg = step.world.legs[key]
+    size = amount_of(leg).copy_abs()
+    every = legs(step).of_amount.get((key.exchange, key.asset, size), ())
+    gone: list[LegKey] = []
+    for one in sorted(every, key=lambda one: (one.at_ms, one)):
+        other = step.world.legs[one]
+        if one.account != key.account or not is_open(other):
+            continue
+        if amount_of(other) < 0:
+            gone.append(one)
+        elif gone and gone.pop() == key:
+            return True
+    return False
+
+
 def gap_ms(step: Step, one: LegKey, other: LegKey) -> int:
     """How far apart two changes were at least: 0 where both may have been at one instant."""
     began = max(step.world.legs[one].from_ms, step.world.legs[other].from_ms)

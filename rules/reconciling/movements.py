@@ -8,35 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import combinations
 
-from rules.ledger import Leg, LegKey, Match, Proof
+from rules.ledger import LegKey, Match, Proof
 from rules.plan import concerns
-from rules.reconciling import changes, declared, forgetting, legs, proofs, telling
-from rules.reconciling.prices import FIRST_WAIT_MS, is_awaited, is_dust
-from rules.reconciling.tracking import (
-    Tracking,
-    parts_read,
-    rules_on,
-    seen_ms,
-    spec_of,
-    tracking_of,
-    window_ms,
-)
-from rules.ruleset import HOUR_MS, ExchangeSettings, Rule
-from rules.statements import MovementKind
+from rules.reconciling import changes, declared, legs, proofs, telling, unmatched
+from rules.reconciling.tracking import Tracking, rules_on, spec_of, window_ms
+from rules.ruleset import ExchangeSettings, Rule
 from rules.step import Step
 from rules.types.reconciliation import Tell
-from rules.values import add, figure
-
-UNREAD_MOST_MS = HOUR_MS
-"""So long an outflow waits for accounts that cannot be read; then it is told as one whose way is not known."""
-
-LOOK_AGAIN_MS, PRICE_AGAIN_MS = 5_000, 1_000
-SUMMED_MOST = 14
-"""Of more unexplained changes than this no sums are tried: some of them would fit by chance."""
-
-SUM_OF = (2, 3)
 
 UNPROVEN = Proof()
 
@@ -78,7 +57,7 @@ def arrived(step: Step, settings: ExchangeSettings, tracking: Tracking, key: Leg
         return
     if legs.amount_of(known[key]) < 0 and rules_on(step, tracking, [key]):
         proofs.ask(step, [key])
-        _may_be_dust(step, tracking, key)
+        unmatched.may_be_dust(step, tracking, key)
 
 
 def _foretold(step: Step, tracking: Tracking, key: LegKey, near: Iterable[LegKey]) -> bool:
@@ -160,162 +139,6 @@ def passed_on(step: Step, key: LegKey) -> None:
         proven(step, match, proofs.proof_by(step, key.exchange, way))
 
 
-def due(step: Step) -> None:
-    """Windows that end now: an outflow without its other side is told, unless some account could not be asked."""
-    waiting: dict[str, list[LegKey]] = {}
-    for key, leg in step.world.legs.items():
-        keys = waiting.setdefault(key.exchange, [])
-        if _waits(leg):
-            keys.append(key)
-    for exchange, keys in sorted(waiting.items()):
-        settings, tracking = step.exchange(exchange), tracking_of(step, exchange)
-        if settings is None or tracking is None:
-            continue
-        within = window_ms(step, settings, tracking)
-        over = [key for key in keys if key.at_ms + within <= step.now_ms]
-        for key in keys:
-            if key.at_ms + within > step.now_ms:
-                step.world.index.due(key.at_ms + within)
-        if over:
-            _over(step, tracking, sorted(over, key=lambda key: (key.at_ms, key)), within)
-        forgetting.old(step, settings, within)
-
-
-def _over(step: Step, tracking: Tracking, over: list[LegKey], within: int) -> None:
-    parts = parts_read(step, over[0].exchange)
-    seen = [(seen_ms(step.world.holdings.get((who.key, wallet))), who.label) for who, wallet in parts]
-    oldest = min((at for at, _ in seen), default=-1)
-    for key in over:
-        leg = step.world.legs.get(key)
-        if leg is None or not _waits(leg):
-            continue  # an earlier one of this round has taken it
-        unread = [label for at, label in seen if at < key.at_ms] if oldest < key.at_ms else []
-        if unread and not leg.stated and step.now_ms < key.at_ms + within + UNREAD_MOST_MS:
-            step.world.index.due(step.now_ms + LOOK_AGAIN_MS)
-            continue
-        _settle(step, tracking, key, within, unread)
-
-
-def _settle(step: Step, tracking: Tracking, key: LegKey, within: int, unread: list[str]) -> None:
-    """The window of one leg is over."""
-    if declared.settles(step, tracking, key):
-        return
-    leg = step.world.legs[key]
-    amount, gone = legs.amount_of(leg), proofs.withdrawals(step, key)
-    if not gone and _sums(step, tracking, key, within):
-        return
-    if amount < 0 and step.now_ms < key.at_ms + within + FIRST_WAIT_MS and _may_be_dust(step, tracking, key):
-        step.world.index.due(step.now_ms + PRICE_AGAIN_MS)
-        return
-    legs.put(step, key, replace(leg, settled=True))
-    if amount > 0 or (leg.stated and not gone):
-        return
-    back = [
-        one
-        for one in legs.opposite(step, key, within)
-        if one.account == key.account and one.at_ms > key.at_ms
-    ]
-    if any(legs.is_open(step.world.legs[one]) for one in back):
-        step.note("movement.came_back", key.exchange, f"{telling.label_of(step, key)} {key.asset}")
-        return
-    for rule in rules_on(step, tracking, [key]):
-        tolerance = spec_of(rule).tolerance
-        if tolerance.abs and amount.copy_abs() <= tolerance.abs:
-            continue
-        if is_dust(step, key.exchange, key.asset, amount, tolerance):
-            continue
-        telling.event(step, rule, key, _unmatched(step, key, within, unread), _why(step, key))
-
-
-def _may_be_dust(step: Step, tracking: Tracking, key: LegKey) -> bool:
-    """Whether the first price of the asset is under way, which may tell that nobody needs to hear of the leg.
-
-    It is asked for as soon as the leg is seen, so that it is mostly known by the end of the window.
-    """
-    amount, waits = legs.amount_of(step.world.legs[key]), False
-    for rule in rules_on(step, tracking, [key]):
-        tolerance = spec_of(rule).tolerance
-        if not is_dust(step, key.exchange, key.asset, amount, tolerance):
-            waits |= is_awaited(step, key.exchange, key.asset, tolerance)
-    return waits
-
-
-def _waits(leg: Leg) -> bool:
-    """Whether the end of its window has still to say something of a leg."""
-    return not (leg.settled or leg.match or leg.declared)
-
-
-def _unmatched(step: Step, key: LegKey, within: int, unread: list[str]) -> str:
-    amount = legs.amount_of(step.world.legs[key]).copy_abs()
-    said = f"{amount:,f} {key.asset} left {telling.label_of(step, key)}"
-    gone = proofs.withdrawals(step, key)
-    if gone:
-        ids = telling.names(one.id for one in gone)
-        return f"{said} and the exchange: the venue states {'withdrawal' if len(gone) == 1 else 'withdrawals'} {ids}"
-    if unread:
-        return f"{said}; where it went is not known: not read since then: {telling.names(unread)}"
-    return said + lost(within)
-
-
-def lost(within: int) -> str:
-    """What is said of an outflow whose other side did not come within so many milliseconds."""
-    return f" and arrived in no account that is read here within {_duration(within)}"
-
-
-def _why(step: Step, key: LegKey) -> tuple[str, ...]:
-    """What a person wants to know beside it."""
-    who, said = telling.label_of(step, key), []
-    left = figure(step.world.holdings.get((key.account, key.wallet)), key.asset, "total")
-    if left is not None:
-        said.append(f"{who} holds {left:,f} {key.asset} in {key.wallet} now.")
-    if proofs.withdrawals(step, key):
-        return tuple(said)
-    if step.world.legs[key].traded:
-        said.append("Other assets of the account moved the other way in the same reading: it may be a trade.")
-    if not any(account.master for account, _ in parts_read(step, key.exchange)):
-        said.append("The master's own quantities are not read here: it may have gone there.")
-    return tuple(said)
-
-
-def _sums(step: Step, tracking: Tracking, key: LegKey, within: int) -> bool:
-    """Whether exactly one sum of two or three other legs is the leg's other side."""
-    known = step.world.legs
-    open_ = [
-        one
-        for one in legs.of_asset(step, key.exchange, key.asset)
-        if _is_free(step, one) and legs.gap_ms(step, key, one) <= within
-    ]
-    if len(open_) > SUMMED_MOST:
-        return False
-    mine = legs.amount_of(known[key])
-    here = [one for one in open_ if one != key and (legs.amount_of(known[one]) < 0) == (mine < 0)]
-    there = [one for one in open_ if (legs.amount_of(known[one]) < 0) != (mine < 0)]
-    found: list[tuple[tuple[LegKey, ...], tuple[LegKey, ...]]] = []
-    for count in SUM_OF:
-        found += [((key,), some) for some in combinations(there, count) if _are_equal(step, (key,), some)]
-        for some in combinations(here, count - 1):
-            found += [((key, *some), (one,)) for one in there if _are_equal(step, (key, *some), (one,))]
-    if len(found) != 1:
-        return False
-    matched(step, tracking, *found[0])
-    return True
-
-
-def _is_free(step: Step, key: LegKey) -> bool:
-    """Whether a leg may be one side of a movement: nothing explains it, or statements of movements inside alone."""
-    leg = step.world.legs[key]
-    return legs.is_open(leg) or bool(
-        not (leg.match or leg.declared)
-        and all(one.kind is MovementKind.INTERNAL for one in proofs.stated(step, key))
-    )
-
-
-def _are_equal(step: Step, some: Iterable[LegKey], others: Iterable[LegKey]) -> bool:
-    amounts = [legs.amount_of(step.world.legs[key]) for key in (*some, *others)]
-    accounts = {key.account for key in some} & {key.account for key in others}
-    return not accounts and add(amounts) == 0
-
-
 def _rivals_of(step: Step, key: LegKey) -> tuple[LegKey, ...]:
     """What else may have been the movement of a leg, as far as nothing has proven it."""
     match = step.world.matches.get(step.world.legs[key].match)
@@ -348,10 +171,3 @@ def _correct(step: Step, match: Match, alerts: tuple[str, ...]) -> None:
 
 def _was_told(step: Step, rule: Rule, givers: Iterable[LegKey]) -> bool:
     return any(concerns(rule, step.world.accounts[key.account]) for key in givers)
-
-
-def _duration(time_ms: int) -> str:
-    minutes, seconds = divmod(time_ms // 1000, 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = ((hours, "h"), (minutes, "m"), (seconds, "s"))
-    return " ".join(f"{count}{unit}" for count, unit in parts if count) or "0s"

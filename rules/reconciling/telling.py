@@ -46,6 +46,8 @@ def moved(step: Step, match: Match) -> str:
         return f"{figure} {asset} moved {wallets} inside {label_of(step, key)}"
     giver, taker = (names(label_of(step, leg) for leg in side) for side in (match.givers, match.takers))
     rivals = [leg for leg in match.rivals if leg in step.world.legs]
+    if is_block(match):
+        return f"{figure} {asset} moved from {giver} to {taker}{' (ambiguous)' if rivals else ''}"
     also_gave = [label_of(step, leg) for leg in rivals if step.world.legs[leg].amount.startswith("-")]
     also_took = [label_of(step, leg) for leg in rivals if not step.world.legs[leg].amount.startswith("-")]
     if also_gave:
@@ -56,10 +58,15 @@ def moved(step: Step, match: Match) -> str:
     return f"{figure} {asset} moved from {giver} {''.join(way)}to {taker}"
 
 
+def is_block(match: Match) -> bool:
+    """Whether more than two changes are one movement together, by their sum."""
+    return len(match.givers) + len(match.takers) > 2  # noqa: PLR2004
+
+
 def size_of(step: Step, match: Match) -> Decimal:
     """How much was moved, without a sign."""
     amounts = [Decimal(step.world.legs[key].amount) for key in match.givers if key in step.world.legs]
-    return add(amounts).copy_abs()
+    return add(amounts).copy_abs().normalize(EXACT)
 
 
 def details_of(step: Step, match: Match) -> tuple[str, ...]:
@@ -67,10 +74,10 @@ def details_of(step: Step, match: Match) -> tuple[str, ...]:
     said: list[str] = []
     rivals = [leg for leg in match.rivals if leg in step.world.legs]
     if rivals and not match.proof:
-        said.append(
-            f"Ambiguous: {names(label_of(step, leg) for leg in rivals)} changed by the same amount "
-            "in the same time; the venue has not said which it was."
-        )
+        who = names(label_of(step, leg) for leg in rivals)
+        fits = f"with changes of {who} in place of some it adds up as well"
+        same = f"{who} changed by the same amount in the same time"
+        said.append(f"Ambiguous: {fits if is_block(match) else same}; the venue has not said which it was.")
     if match.proof:
         kind = "transfers" if match.chain else "transfer"
         said.append(f"The venue states it as {kind} {names(match.proofs)}.")
@@ -78,6 +85,10 @@ def details_of(step: Step, match: Match) -> tuple[str, ...]:
         legs = [key for key in (*match.givers, *match.takers) if key in step.world.legs]
         parts = [f"{label_of(step, key)} {Decimal(step.world.legs[key].amount):+,f}" for key in legs]
         said.append(f"Together: {', '.join(parts)}.")
+        if not match.proof:
+            said.append(
+                "They match by their sum, which does not tell who gave what to whom, or in which order."
+            )
     return (*said, *declared_as(step, match.givers))
 
 

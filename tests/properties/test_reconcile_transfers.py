@@ -72,7 +72,7 @@ class Desk:
 
     def run(self) -> dict[int, list[str]]:
         """What was told at each poll."""
-        engine = Engine(*RULES)
+        engine = self.engine = Engine(*RULES)
         engine.lists(*self.names)
         held = dict.fromkeys(self.names, Decimal(10**15))
         told = {}
@@ -85,6 +85,12 @@ class Desk:
             engine.ticks()
             told[poll] = engine.told()
         return told
+
+
+def lost(desk: Desk) -> list[str]:
+    """What was told as having left and arrived nowhere."""
+    desk.run()
+    return [one.facts.headline for one in desk.engine.notifications if " left " in one.facts.headline]
 
 
 def breaks(told: dict[int, list[str]]) -> dict[int, str]:
@@ -100,6 +106,20 @@ def test_100_random_transfers_are_at_most_100_messages_and_no_break(
     events = [one for every in told.values() for one in every if one.startswith("event movements")]
     assert len(events) <= TRANSFERS
     assert breaks(told) == {}
+
+
+@pytest.mark.parametrize("size", sorted(SIZES))
+@pytest.mark.parametrize("seed", range(3))
+def test_of_100_random_transfers_none_is_told_as_lost_though_no_history_is_kept(seed: int, size: str) -> None:
+    assert lost(Desk(seed, 20, 60, size)) == []
+
+
+@pytest.mark.parametrize("size", sorted(SIZES))
+@pytest.mark.parametrize("seed", range(3))
+def test_what_leaks_among_100_random_transfers_is_the_one_outflow_told_as_lost(seed: int, size: str) -> None:
+    desk = Desk(seed, 20, 60, size, leak_at=30, leaks=Decimal("31.4159"))
+    (one,) = lost(desk)
+    assert one.startswith("31.4159 USDT left ")
 
 
 @pytest.mark.parametrize("seed", range(8))
