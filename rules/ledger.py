@@ -48,10 +48,10 @@ class Proof(NamedTuple):
 class Match:
     """One movement inside an exchange: what left the `givers` arrived at the `takers`.
 
-    Of more than two legs only the sum tells. `rivals` are other legs that may as well be meant; `proof` is the id of the venue's own
-    statement, "" where only amounts tell. Where it was passed on between two readings `chain` names each further
-    statement and the label of the account that passed it on. `alerts` are the ids of what was told of it, `heard` the
-    notifiers.
+    Of more than two legs only the sum tells. `rivals` are other legs that may as well be meant; `proof` is the id of
+    the venue's own statement, "" where only amounts tell. Where it was passed on between two readings `chain` names
+    each further statement and the label of the account that passed it on. `alerts` are the ids of what was told of it,
+    `heard` the notifiers.
     """
 
     id: str

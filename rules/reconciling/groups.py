@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import combinations, islice, pairwise
+from itertools import accumulate, combinations, islice, pairwise
 
 from rules.values import EXACT, add
 
@@ -64,7 +64,8 @@ def ungrouped(changes: Sequence[Change], window_ms: int) -> list[Change]:
 def around(changes: Sequence[Change], place: int, window_ms: int, most: int) -> list[tuple[int, ...]]:
     """The places of the smallest groups of one change and at least two others that add up to nothing.
 
-    No group is larger than `most`, and none is made of smaller ones. Those that are nearest together come first.
+    No group is larger than `most`, and none is made of smaller ones. Those that are nearest together come first. Where
+    there are none all that is open between two moments may do.
     """
     amounts = _whole([one.amount for one in changes])
     others = [one for one in range(len(changes)) if one != place]
@@ -88,7 +89,22 @@ def around(changes: Sequence[Change], place: int, window_ms: int, most: int) -> 
         fitting = [group for group in tried if _is_one([changes[one] for one in group], window_ms)]
         if fitting:
             return sorted(fitting, key=lambda group: (_spread(changes, group), group))
-    return []
+    return _run(changes, amounts, place, window_ms)
+
+
+def _run(
+    changes: Sequence[Change], amounts: Sequence[int], place: int, window_ms: int
+) -> list[tuple[int, ...]]:
+    """The shortest run of changes around one that adds up to nothing: all that is open between two moments."""
+    totals = [0, *accumulate(amounts)]
+    runs = sorted(
+        (last - first, first, last)
+        for first in range(place + 1)
+        for last in range(place + 1, len(totals))
+        if totals[first] == totals[last]
+    )
+    every = (tuple(range(first, last)) for _, first, last in runs)
+    return [run for run in every if len(run) > 2 and _hangs([changes[one] for one in run], window_ms)][:1]  # noqa: PLR2004
 
 
 def _whole(amounts: Sequence[Decimal]) -> list[int]:

@@ -114,6 +114,13 @@ def test_of_100_random_transfers_none_is_told_as_lost_though_no_history_is_kept(
     assert lost(Desk(seed, 20, 60, size)) == []
 
 
+@pytest.mark.parametrize("accounts, polls, seed", [(20, 60, 105), (10, 60, 1), (10, 60, 2)])
+def test_more_changes_than_seven_are_one_movement_where_they_are_all_that_is_open(
+    accounts: int, polls: int, seed: int
+) -> None:
+    assert lost(Desk(seed, accounts, polls, "fine")) == []
+
+
 @pytest.mark.parametrize("size", sorted(SIZES))
 @pytest.mark.parametrize("seed", range(3))
 def test_what_leaks_among_100_random_transfers_is_the_one_outflow_told_as_lost(seed: int, size: str) -> None:
