@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from rules.figures import Arrival
-from rules.model import Covers, Reading, Revised, Row
+from rules.model import Covers, Reading, Row
 from rules.outcome import BalanceChange
 from rules.records import Holding, Valuation
+from rules.rows import Revised, differing, in_one
 from rules.step import Step
 from rules.values import same_fields, zero_row
 
@@ -25,10 +26,10 @@ def take_in(step: Step, arrival: Arrival, reading: Reading) -> list[str]:
         return []
     known = {} if before is None else _known(before, reading.fields)
     rows, changed = _revised(before, reading) or _merged(known, reading, whole=whole)
-    for asset in changed:
-        _changed(step, arrival, reading.fields, asset, known.get(asset), rows[asset], reading.ended_ms)
+    for asset, row in changed.items():
+        _changed(step, arrival, reading.fields, asset, known.get(asset), row, reading.ended_ms)
     step.world.put_holding(*key, Holding(reading.fields, rows, reading.rows, *times))
-    return changed
+    return [*changed]
 
 
 def take_in_values(step: Step, arrival: Arrival, values: Mapping[str, str]) -> None:
@@ -47,7 +48,9 @@ def zeroed(step: Step, arrival: Arrival, assets: Iterable[str], ended_ms: int) -
     for asset in gone:
         rows[asset] = zero_row(rows[asset])
         _changed(step, arrival, holding.fields, asset, holding.rows[asset], rows[asset], ended_ms)
-    step.world.put_holding(arrival.account.key, arrival.wallet, replace(holding, rows=rows, source=None))
+    step.world.put_holding(
+        arrival.account.key, arrival.wallet, replace(holding, rows=in_one(rows), source=None)
+    )
     return gone
 
 
@@ -58,37 +61,35 @@ def _known(before: Holding, fields: tuple[str, ...]) -> Mapping[str, Row]:
     return {asset: same_fields(before.fields, row, fields) for asset, row in before.rows.items()}
 
 
-def _revised(before: Holding | None, reading: Reading) -> tuple[Mapping[str, Row], list[str]] | None:
+def _revised(before: Holding | None, reading: Reading) -> tuple[Mapping[str, Row], Mapping[str, Row]] | None:
     """As `_merged`, without a walk over all rows, where the client made them from those that are held."""
     if before is None or before.fields != reading.fields or not isinstance(reading.rows, Revised):
         return None
-    changed = reading.rows.names_since(before.source)
+    changed = reading.rows.fresh_since(before.source)
     if changed is None or before.rows is not before.source:
         return None
-    return reading.rows, list(changed)
+    return reading.rows, changed
 
 
 def _merged(
     known: Mapping[str, Row], reading: Reading, *, whole: bool
-) -> tuple[Mapping[str, Row], list[str]]:
-    """The rows after a reading: those it names, and those held before, at zero where it proves an absence."""
-    get = known.get
-    # A client takes over the very rows that did not move: identity tells most of them apart at once.
-    changed = [
-        asset for asset, row in reading.rows.items() if (before := get(asset)) is not row and before != row
-    ]
+) -> tuple[Mapping[str, Row], Mapping[str, Row]]:
+    """The rows after a reading: those it names, and those held before, at zero where it proves an absence.
+
+    With them those that differ.
+    """
+    changed = differing(known, reading.rows)
     if len(known) <= len(reading.rows) and known.keys() <= reading.rows.keys():
         return reading.rows, changed
     others = [asset for asset in known if asset not in reading.rows]
-    rows = dict(known)
-    rows.update(reading.rows)
+    rows = {**known, **reading.rows}
     if whole:
         for asset in others:
             zero = zero_row(rows[asset])
             if rows[asset] != zero:
                 rows[asset] = zero
-                changed.append(asset)
-    return rows, changed
+                changed[asset] = zero
+    return in_one(rows), changed
 
 
 def _changed(

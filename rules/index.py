@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from rules.records import Account, Alert, AlertKey, Holding, Line, Valuation
+from rules.rows import differing
 from rules.ruleset import Rule
 from rules.sums import Sums
 from rules.unread import Unread
@@ -268,7 +269,7 @@ class Index:
             old, new = before.rows, holding.rows
             if old is new:
                 return
-            assets = [asset for asset in old.keys() | new.keys() if old.get(asset) is not new.get(asset)]
+            assets = [*differing(old, new), *(asset for asset in old if asset not in new)]
         for sums in self.sums.values():
             if not sums.valued:
                 sums.moved(part, assets)

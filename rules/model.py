@@ -6,7 +6,7 @@ venue's own text until they are compared (law 9), and nothing unknown is ever wr
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
@@ -93,32 +93,6 @@ class Identity:
 
 
 MASTER_IDENTITY = Identity(name=MASTER)
-
-
-class Revised(dict[str, Row]):
-    """The rows of a reading that were made from those of the reading before, `of`, by revising the rows of `names`.
-
-    Both are hints that save a walk over all rows: whoever does not hold `of` compares all of them. The log, which
-    is the last to use them, lets go of `of`, so that rows of the past take no memory.
-    """
-
-    __slots__ = ("names", "of")
-
-    def __init__(self, of: Mapping[str, Row], names: Collection[str]) -> None:
-        super().__init__(of)
-        self.of: Mapping[str, Row] | None = of
-        self.names = names
-
-    @classmethod
-    def by(cls, of: Mapping[str, Row], rows: Mapping[str, Row]) -> Revised:
-        """`of` with these rows, all of names that it has."""
-        made = cls(of, [*rows] if len(rows) == 1 else [name for name in of if name in rows])
-        made.update(rows)
-        return made
-
-    def names_since(self, rows: Mapping[str, Row] | None) -> Collection[str] | None:
-        """The names whose rows differ from `rows`, in the order of both; None where that is not known."""
-        return self.names if rows is not None and self.of is rows else None
 
 
 class Reading(NamedTuple):

@@ -155,7 +155,7 @@ def _sliced(name: str, value: object) -> Iterator[bytes]:
 
 def _kept(value: object) -> object:
     # The object that the last reading carried is a matter of memory; its rows are here already.
-    return replace(value, source=None) if isinstance(value, Holding) else value
+    return replace(value, source=None, rows=dict(value.rows.items())) if isinstance(value, Holding) else value
 
 
 def _decoded(digest: str, data: bytes) -> Checkpoint:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from sys import intern
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from rules.model import Row
+from rules.rows import Rows
 from rules.ruleset import Ruleset, Silence
 from rules.world import Account, Alert, AlertKey, Blind, ExchangeState, Holding, TrailPoint, Valuation, World
 from state.codec import from_json
@@ -17,9 +19,9 @@ from state.times import read as read_times
 
 T = TypeVar("T")
 
-_rows = msgspec.json.Decoder(list[tuple[str | None, ...]]).decode
+_amounts = msgspec.json.Decoder(list[str | None]).decode
 
-_SHARED_ROWS: Final = 20_000
+_ORDERS_MOST: Final = 20_000
 
 
 def load_world(db: sqlite3.Connection, ruleset: Ruleset) -> World:
@@ -82,18 +84,23 @@ def _keyed(db: sqlite3.Connection, sql: str, kind: type[T]) -> dict[AlertKey, T]
 
 
 def _holdings(db: sqlite3.Connection, names: dict[int, str]) -> dict[tuple[int, str], Holding]:
-    rows: dict[tuple[int, int], dict[str, Row]] = {}
-    asset_of = {str(number): text for number, text in names.items()}.__getitem__
+    rows: dict[tuple[int, int], Rows] = {}
+    assets_of: dict[str, tuple[str, ...]] = {}
     shared = _Shared()
     # One result a wallet, not one an asset, and one list of JSON: it takes a third of the time.
     for account, wallet, assets, amounts in db.execute(
         "SELECT account, wallet, group_concat(asset), group_concat(amounts) FROM balances GROUP BY account, wallet"
     ):
-        held = [
-            (row[0], *shared[row[1:]]) if row and row[0] and row[0][0] != "0" else shared[row]
-            for row in _rows(f"[{amounts}]")
-        ]
-        rows[account, wallet] = dict(zip(map(asset_of, assets.split(",")), held, strict=True))
+        held = assets_of.get(assets)
+        if held is None:
+            held = tuple(names[int(number)] for number in assets.split(","))
+            if len(assets_of) < _ORDERS_MOST:
+                assets_of[assets] = held
+        # An amount is digits, a sign and a point: what looks like the end of a row is one.
+        told = _amounts(amounts.replace("],[", ","))
+        same = [text if text and text[0] > "0" else shared[text] for text in told]
+        width = len(same) // len(held)
+        rows[account, wallet] = Rows(held, [tuple(same[field::width]) for field in range(width)])
     holdings: dict[tuple[int, str], Holding] = {}
     fields: dict[int, tuple[str, ...]] = {}
     times = {
@@ -104,16 +111,16 @@ def _holdings(db: sqlite3.Connection, names: dict[int, str]) -> dict[tuple[int, 
     for account, wallet, number in db.execute("SELECT account, wallet, fields FROM wallets"):
         if number not in fields:
             fields[number] = from_json(tuple[str, ...], names[number])
-        found = rows.get((account, wallet), {})
+        found: Mapping[str, Row] = rows.get((account, wallet), {})
         holdings[account, names[wallet]] = Holding(fields[number], found, None, *times[account, wallet])
     return holdings
 
 
-class _Shared(dict[Row, Row]):
-    """Rows, and what follows their first amount. Of half a million most are the same few zeros: one object will do."""
+class _Shared(dict[str | None, str | None]):
+    """Amounts, the very same where nothing is held. Most of half a million balances say that: one object will do."""
 
-    def __missing__(self, row: Row) -> Row:
-        known = tuple(amount if amount is None or amount.strip("0.") else intern(amount) for amount in row)
-        if len(self) < _SHARED_ROWS:
-            self[row] = known
+    def __missing__(self, amount: str | None) -> str | None:
+        if amount and amount.strip("0."):
+            return amount
+        known = self[amount] = intern(amount) if amount else amount
         return known

@@ -17,6 +17,7 @@ import msgspec
 
 from daemon.exchanges.errors import Malformed, readable
 from rules.model import Row
+from rules.rows import in_one
 
 T = TypeVar("T")
 
@@ -129,7 +130,7 @@ def free_text(text: str) -> str:
 def table(
     rows: Sequence[tuple[Any, ...]], read: Callable[[Given], str | None], before: Mapping[str, Row]
 ) -> Mapping[str, Row]:
-    """Assets to rows, of a name and its amounts each. What equals the row `before` is that very row, validated then.
+    """Assets to rows, of a name and its amounts each. What equals the row `before` has its texts, validated then.
 
     Where nothing moved, in whichever order it is told, it is `before` itself. Identical repetitions merge; an
     asset with two different amounts raises Malformed.
@@ -137,23 +138,24 @@ def table(
     given: dict[str, tuple[Given, ...]] = {row[0]: row[1:] for row in rows}
     if len(given) != len(rows):
         return _merged(rows, read, before)
-    if given == before:
+    known = dict(before.items())
+    if given == known:
         return before
-    get = before.get
+    get = known.get
     changed: dict[str, Row] = {}
     for name in [name for name, row in given.items() if get(name) != row]:
         asset, row = one_row(name, given[name], read, get(name))
         changed[asset] = row
     if len(changed) == len(given):
-        return changed
-    found = {name: row for name, row in before.items() if name in given}
+        return in_one(changed)
+    found = {name: row for name, row in known.items() if name in given}
     found.update(changed)
-    return found
+    return in_one(found)
 
 
 def _merged(
     rows: Sequence[tuple[Any, ...]], read: Callable[[Given], str | None], before: Mapping[str, Row]
-) -> dict[str, Row]:
+) -> Mapping[str, Row]:
     """As `table`, where an asset is named more than once."""
     found: dict[str, Row] = {}
     for name, *amounts in rows:
@@ -163,7 +165,7 @@ def _merged(
             found[asset] = row
         elif not same_amounts(twin, row):
             raise Malformed(f"{asset} is listed twice with different amounts")
-    return found
+    return in_one(found)
 
 
 def one_row(

@@ -16,7 +16,8 @@ from msgspec.structs import astuple
 
 from daemon.exchanges.decode import Given, Revise, one_row
 from daemon.exchanges.errors import Malformed
-from rules.model import Revised, Row
+from rules.model import Row
+from rules.rows import Revised
 
 WORTHWHILE = 4
 """Where more than one row in so many differs, decoding all of them costs less."""
@@ -48,19 +49,21 @@ def reviser(row: type[Any], read: Callable[[Given], str | None]) -> Revise[Mappi
         changed: dict[str, Row] = {}
         try:
             for one, other in differing:
-                asset, now = _read(one, other, before)
-                if now is not before[asset]:
+                asset, was, now = _read(one, other, before)
+                if now is not was:
                     changed[asset] = now
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Malformed, KeyError):
             return None
         return Revised.by(before, changed) if changed else before
 
-    def _read(one: bytes, other: bytes, before: Mapping[str, Row]) -> tuple[str, Row]:
-        """A row that differs. Raises Malformed, too, where it is of another asset or no row alone."""
+    def _read(one: bytes, other: bytes, before: Mapping[str, Row]) -> tuple[str, Row, Row]:
+        """A row that differs, as it was and is. Raises Malformed, too, where it is of another asset or no row alone."""
         name, *amounts = astuple(decode(b"{%b}" % other))
         if name != astuple(decode(b"{%b}" % one))[0] or b"{" in other or b"}" in other or not other.isascii():
             raise Malformed(name)
-        return one_row(name, tuple(amounts), read, before[name])
+        was = before[name]
+        asset, now = one_row(name, tuple(amounts), read, was)
+        return asset, was, now
 
     return revise
 

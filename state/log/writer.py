@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
-from rules.model import Covers, Identity, ListedAccount, Listing, Pass, Reading, Revised, Row
+from rules.model import Covers, Identity, ListedAccount, Listing, Pass, Reading, Row
 from rules.repeats import Repeats
+from rules.rows import Revised
 from rules.ruleset import RulesAccepted
 from state.codec import lean, to_json
 from state.interned import Interned
@@ -250,13 +251,14 @@ class LogWriter:
 
     def _rows(self, out: bytearray, before: Mapping[str, Row], after: Mapping[str, Row]) -> None:
         """As `_delta`, without a walk over all rows where the client knows which of them it revised."""
-        names = None
+        fresh = None
         if isinstance(after, Revised):
-            names, after.of = after.names_since(before), None
-        if names is None:
+            fresh = after.fresh_since(before)
+            after.let_go()
+        if fresh is None:
             self._delta(out, before, after, _put_row)
             return
-        self._put_changed(out, before, [(name, after[name]) for name in names], _put_row)
+        self._put_changed(out, before, fresh.items(), _put_row)
         put_number(out, 0)  # nothing is gone
 
     def _delta(

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from rules.checkpoint import restore
 from rules.judge import Input, judge
-from rules.model import Failure, FailureKind, Identity, ListedAccount, Listing, Reading, Revised, Start, Tick
+from rules.model import Failure, FailureKind, Identity, ListedAccount, Listing, Reading, Start, Tick
 from rules.outcome import Outcome, Transition
 from rules.patterns import Patterns
 from rules.repeats import Repeats, take
+from rules.rows import Revised
 from rules.ruleset import ExchangeSettings, NotifierSettings, Rule, RulesAccepted, Ruleset
 from rules.types.levels import Tier
 from rules.types.low_balance import LowBalance

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from daemon.exchanges import binance_wire, okx_wire
 from daemon.exchanges.decode import Memo
 from daemon.exchanges.errors import Malformed
-from rules.model import Revised, Row
+from rules.model import Row
+from rules.rows import Revised
 
 Read = Callable[[bytes, Mapping[str, Row] | None], Mapping[str, Row]]
 
@@ -100,7 +101,7 @@ def test_a_changed_amount_is_revised_wherever_it_stands(venue: str) -> None:
         changed = [*rows[:place], (name, "99"), *rows[place + 1 :]]
         after = revise(first, write(changed, "", ""), before, sure=False)
         assert isinstance(after, Revised)
-        assert list(after.names) == [name]
+        assert list(after.fresh) == [name]
         assert after == read(write(changed, "", ""), None)
         assert after.of is before
 
@@ -122,7 +123,7 @@ def test_rows_tell_what_was_revised_of_those_that_they_were_made_from() -> None:
     first: Mapping[str, Row] = {"A": ("1",), "B": ("1",)}
     second = Revised.by(first, {"A": ("2",)})
     third = Revised.by(second, {"B": ("2",)})
-    assert second.names_since(first) == ["A"]
-    assert third.names_since(first) is None
-    assert third.names_since(second) == ["B"]
+    assert second.fresh_since(first) == {"A": ("2",)}
+    assert third.fresh_since(first) is None
+    assert third.fresh_since(second) == {"B": ("2",)}
     assert third == {"A": ("2",), "B": ("2",)}
