@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from rules.changed import replace
 from rules.model import MASTER, MASTER_IDENTITY, Identity
 from rules.records import Account
 from rules.step import Step

@@ -9,10 +9,10 @@ excuses nothing of another.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import TypeAlias, cast
 
+from rules.changed import replace
 from rules.facts import Facts
 from rules.figures import Look
 from rules.plan import field_of, plan_of

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from rules import telling
+from rules.changed import replace
 from rules.filed import Filed
 from rules.plan import FIGURES, is_about, is_valued, quantity_wallets, valued_wallets
 from rules.records import Account, Alert, Baseline

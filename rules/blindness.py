@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from rules.builtin import raise_alert, settle
 from rules.builtin_names import UNKNOWN
+from rules.changed import replace
 from rules.figures import Arrival, Look
 from rules.model import Severity
 from rules.plan import concerns, field_of, is_read

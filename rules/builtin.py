@@ -4,8 +4,7 @@ about readings.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from rules.changed import replace
 from rules.facts import Facts
 from rules.ids import derive
 from rules.lifecycle import end, fire

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import cast
 
 from rules import blindness
+from rules.changed import replace
 from rules.evidence import Evidence
 from rules.facts import Facts
 from rules.figures import Arrival, Look, facts_of, look_at, with_before

@@ -6,8 +6,7 @@ it, or kept of its movements, keeps it until that is over.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from rules.changed import replace
 from rules.records import Account
 from rules.ruleset import HOUR_MS
 from rules.step import Step

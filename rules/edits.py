@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from rules import baseline, blindness, departed, health
 from rules.builtin_names import NOTIFICATION, PREFIX, STALE_ACCOUNT, UNKNOWN
+from rules.changed import replace
 from rules.figures import parts_of
 from rules.lifecycle import end
 from rules.plan import is_read, still_judges

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rules import edits, readings, staleness
 from rules.builtin_names import PREFIX
+from rules.changed import replace
 from rules.figures import Arrival
 from rules.plan import is_read, plan_of, quote_of, subjects, wallets_of
 from rules.records import Account, Alert, AlertKey

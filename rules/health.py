@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from rules.builtin import raise_alert, renew, settle
 from rules.builtin_names import (
     BAN,
@@ -12,6 +10,7 @@ from rules.builtin_names import (
     RULES_FILE,
     STALE_EXCHANGE,
 )
+from rules.changed import replace
 from rules.model import ClockSeen, Failure, FailureKind, Maintenance, MasterSeen, RulesRejected, Severity
 from rules.records import Account, AlertKey, ExchangeState, Subject
 from rules.ruleset import HOUR_MS, MINUTE_MS

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
+from rules.changed import replace
 from rules.figures import Arrival
 from rules.model import Covers, Reading, Row
 from rules.outcome import BalanceChange

@@ -7,10 +7,10 @@ reads no clock, does no I/O, and iterates in an order that the inputs alone dete
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 from rules import accounts, edits, health, orders, presence, ticks
+from rules.changed import replace
 from rules.model import (
     Acked,
     ClockSeen,

@@ -9,10 +9,10 @@ around the critical tier is one raise, not one a minute.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 from rules import telling, withdrawing
+from rules.changed import replace
 from rules.evidence import Evidence, confirmed, cut, grown, is_fresh, later, only_mixed
 from rules.facts import Facts
 from rules.ids import derive

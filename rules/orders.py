@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from rules.builtin import raise_alert, settle
 from rules.builtin_names import NOTIFICATION
+from rules.changed import replace
 from rules.model import Acked, DeliveryDied, DeliveryWorks, Noted, Severity, SilenceEnded
 from rules.records import Alert, Note, Subject
 from rules.ruleset import Silence, SilenceMade

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from rules import accounts, allows, baseline, health, presence, staleness
+from rules.changed import replace
 from rules.figures import Arrival
 from rules.holdings import zeroed
 from rules.model import Identity, Pass, Severity

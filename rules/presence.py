@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from rules import accounts, departed, edits, events, health, status
+from rules.changed import replace
 from rules.lifecycle import end
 from rules.model import Failure, Identity, ListedAccount, Listing, Reading, Severity
 from rules.outcome import Recheck

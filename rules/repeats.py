@@ -7,9 +7,10 @@ to the same World: that is what the differential test holds this file to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from rules.allows import NEVER_MS
+from rules.changed import replace
 from rules.health import STORED_EVERY_MS
 from rules.model import Covers, Reading
 from rules.plan import AccountPlan

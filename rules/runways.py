@@ -9,12 +9,12 @@ wallet: what moves from one wallet to another between two takes is no fall.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import TypeAlias, cast
 
 from rules import blindness
+from rules.changed import replace
 from rules.evidence import Evidence
 from rules.facts import Facts
 from rules.figures import Arrival, Look, facts_of, look_at, with_before

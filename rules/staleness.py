@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import cast
 
 from rules import health
 from rules.builtin import raise_alert
 from rules.builtin_names import STALE_ACCOUNT
+from rules.changed import replace
 from rules.facts import Facts
 from rules.ids import derive
 from rules.lifecycle import end, fire

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import cast
 
 from rules import events
+from rules.changed import replace
 from rules.evidence import Evidence
 from rules.facts import Facts
 from rules.figures import Arrival, still_listed

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from rules.builtin_names import NOTIFICATION
+from rules.changed import replace
 from rules.facts import Facts
 from rules.outcome import Notification, NotificationKind
 from rules.records import Alert

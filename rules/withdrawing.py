@@ -8,10 +8,10 @@ and the next one that does or the first that is clear.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
 
+from rules.changed import replace
 from rules.figures import Look
 from rules.records import Alert, AlertKey, Amounts, Course
 from rules.ruleset import Rule

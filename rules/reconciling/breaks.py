@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from rules import telling
+from rules.changed import replace
 from rules.evidence import Evidence
 from rules.facts import Facts
 from rules.lifecycle import look

@@ -6,9 +6,9 @@ Such an event waits for the other leg for a minute at most, and not at all where
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 
 from rules import telling as told
+from rules.changed import replace
 from rules.ledger import LegKey, Match
 from rules.reconciling import declaring, legs
 from rules.reconciling.telling import change_of, details_of, label_of, moved, told_as

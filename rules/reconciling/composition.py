@@ -8,11 +8,11 @@ history, a price, the other side of a transfer, is waited for, a minute at most;
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from decimal import Decimal
 from typing import cast
 
 from rules import telling
+from rules.changed import replace
 from rules.evidence import Evidence
 from rules.facts import Facts
 from rules.figures import Arrival

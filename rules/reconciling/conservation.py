@@ -7,9 +7,9 @@ is a leak (`leaks`).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
+from rules.changed import replace
 from rules.figures import Arrival
 from rules.ledger import LegKey, Round, Sheet, SheetKey
 from rules.lifecycle import end

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from rules.builtin import raise_alert, settle
 from rules.builtin_names import EXPECT
+from rules.changed import replace
 from rules.ledger import Declared, LegKey, Match
 from rules.model import Severity
 from rules.patterns import Patterns

@@ -7,9 +7,10 @@ than the row's is not comparable, and what was not read is indeterminate: neithe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
+from rules.changed import replace
 from rules.figures import Arrival
 from rules.ledger import PastKey, PastPoint
 from rules.lifecycle import end

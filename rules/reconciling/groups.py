@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate, combinations, islice, pairwise
 
+from rules.changed import replace
 from rules.values import EXACT, add
 
 TRIED_MOST = 2_000

@@ -7,10 +7,11 @@ what stands when every such reading is taken away; how sure that is depends on h
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 
+from rules.changed import replace
 from rules.reconciling import groups
 from rules.reconciling.groups import Change
 from rules.values import EXACT, ZERO, add

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import cast
 
+from rules.changed import replace
 from rules.figures import Arrival
 from rules.ledger import Leg, LegKey
 from rules.step import Step

@@ -7,8 +7,8 @@ well are named. The venue's history settles that where it speaks, and never unma
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
+from rules.changed import replace
 from rules.ledger import LegKey, Match, Proof
 from rules.plan import concerns
 from rules.reconciling import changes, declared, legs, proofs, telling, unmatched

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from decimal import Decimal
 
 from rules import accounts
+from rules.changed import replace
 from rules.ledger import Leg, LegKey, Proof
 from rules.model import Identity
 from rules.outcome import HistoryWanted

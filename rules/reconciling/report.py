@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 
 from rules.builtin_names import EXPECT
+from rules.changed import replace
 from rules.ledger import Declared, LegKey
 from rules.plan import concerns
 from rules.reconciling import conservation, declared, proofs, summary, telling

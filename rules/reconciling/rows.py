@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
 
+from rules.changed import replace
 from rules.reconciling import books, expected
 from rules.reconciling.finding import Finding, Standing, line_of, standing_of
 from rules.records import AlertKey, Subject

@@ -6,10 +6,10 @@ settles ambiguous matches, and asks for the account that must have got what left
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 from rules import health
+from rules.changed import replace
 from rules.ledger import LegKey, Match, Proof
 from rules.model import Severity
 from rules.outcome import Recheck

@@ -7,10 +7,11 @@ it sums up of an account (BTC) and of each wallet of the master.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 
+from rules.changed import replace
 from rules.model import Listing, Severity
 from rules.outcome import Recheck
 from rules.plan import AccountPlan, concerns

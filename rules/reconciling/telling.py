@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from decimal import Decimal
 
+from rules.changed import replace
 from rules.facts import Facts
 from rules.ids import derive
 from rules.ledger import LegKey, Match

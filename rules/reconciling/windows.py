@@ -6,8 +6,7 @@ Whoever could still explain it is waited for: accounts that cannot be read, and 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from rules.changed import replace
 from rules.ledger import Leg, LegKey
 from rules.reconciling import blocks, declared, forgetting, legs, proofs, telling, unmatched
 from rules.reconciling.prices import FIRST_WAIT_MS
