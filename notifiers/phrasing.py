@@ -23,6 +23,11 @@ class Phrasing:
         """What the message itself says of words that failed."""
         return f"custom wording failed, these are the built-in words: {self.fault}" if self.fault else ""
 
+    @property
+    def shrinks(self) -> bool:
+        """Whether a block of less detail is never longer: so are the built-in words, of the user's own nobody knows."""
+        return not self._templates.body or self._too_long
+
     def block(self, a: View, detail: int, message_id: str) -> str:
         """Title line and all: what stands of one alert in a message."""
         builtin = render(a.kind.value, a=a, detail=detail, message_id=message_id)

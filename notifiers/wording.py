@@ -159,15 +159,29 @@ def _several(
     foot = " ".join(part for part in (drafts.link, message.id) if part)
     room = limit_units - units(above) - units(foot) - 4
     if not first:
-        for detail in _DETAILS:
-            blocks = _blocks(views, phrasing, detail, room)
-            if blocks is not None:
-                return "\n\n".join([above, *blocks, foot]), frozenset(a.id for a in views)
+        blocks = _fullest_blocks(views, phrasing, room)
+        if blocks is not None:
+            return "\n\n".join([above, *blocks, foot]), frozenset(a.id for a in views)
     shown, named = lines(views, room, link=drafts.link, line=drafts.line)
     rest = _unwatched(views, first=first)
     if rest and len(named) == len(views) and units(shown) + units(rest) + 2 <= room:
         shown = f"{shown}\n\n{rest}"
     return "\n\n".join(part for part in (above, shown, foot) if part), named
+
+
+def _fullest_blocks(views: Sequence[View], phrasing: Phrasing, room: int) -> list[str] | None:
+    """Every alert's block with as much as fits, None where even the least does not."""
+    least = None
+    if phrasing.shrinks:
+        # Most messages of many alerts end here: what has no room with the least has none with more.
+        least = _blocks(views, phrasing, _DETAILS[-1], room)
+        if least is None:
+            return None
+    for detail in _DETAILS:
+        blocks = least if least and detail == _DETAILS[-1] else _blocks(views, phrasing, detail, room)
+        if blocks is not None:
+            return blocks
+    return None
 
 
 def _blocks(views: Sequence[View], phrasing: Phrasing, detail: int, room: int) -> list[str] | None:

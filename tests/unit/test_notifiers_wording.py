@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifiers.message import Item, Message, Tone, Wording
+from notifiers.phrasing import Phrasing
 from notifiers.summary import one_line
 from notifiers.text import units
 from notifiers.view import Reader, in_brief, view
@@ -119,6 +120,25 @@ def test_a_line_says_what_it_would_say_of_an_alert_that_was_looked_at_in_full(
         assert line == one_line(view(told, reader, earlier), where)
         assert line == line.strip()
         assert len(line.splitlines()) == 1
+
+
+@settings(max_examples=50)
+@given(any_items, st.lists(any_items, max_size=2))
+def test_a_block_of_less_detail_is_never_longer(told: Item, earlier: list[Item]) -> None:
+    a = view(told, Reader(UTC, NOW_MS, "https://subtally.example"), earlier)
+    phrasing = Phrasing()
+    lengths = [units(phrasing.block(a, detail, "")) for detail in (1, 2, 3)]
+    assert phrasing.shrinks
+    assert lengths == sorted(lengths)
+
+
+def test_blocks_have_as_much_detail_as_there_is_room_for() -> None:
+    facts = replace(FACTS, description="a description", details=("a detail",))
+    two = [item("A1001", facts=facts), item("A1002", facts=facts)]
+    bodies = [tell(two, limit).body for limit in range(700, 300, -10)]
+    shown = dict.fromkeys((body.count("a description"), body.count("a detail")) for body in bodies)
+    assert list(shown) == [(2, 2), (0, 2), (0, 0)]
+    assert all(body.count("readings agree") == 2 for body in bodies if "a detail" in body)
 
 
 @settings(max_examples=30)
