@@ -71,7 +71,9 @@ class App:
         self.reloaded_ms: int | None = None  # when the file was last accepted
         self.last_edit: Edit | None = None
         self.ticks = 0
+        self.telling = asyncio.Event()  # the notifiers are open
         self._started = started
+        self._hearing = Hearing(self.engine, self.store, self._wake_lanes)
         self._schedule = Schedule()
         self._shared = Shared()
         self._secrets = Resolved()  # with which exchanges and notifiers were opened
@@ -81,7 +83,10 @@ class App:
         self._background: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """From the state on disk to a running daemon. Raises CannotRun."""
+        """From the state on disk to a daemon that asks its venues. Raises CannotRun.
+
+        Until `begin_telling` what is to be told is durable and waits.
+        """
         self.engine.on_outcome.append(self._heed)
         self.engine.on_commit.append(self._committed)
         self.engine.claimers = self._told_of
@@ -106,19 +111,20 @@ class App:
             )
         if self._started.edited:
             await self._tell_edit(self._started.edited)
-        hearing = Hearing(self.engine, self.store, self._wake_lanes)
-        await hearing.listen()  # what was ordered meanwhile counts for the very first reading
+        await self._hearing.listen()  # what was ordered meanwhile counts for the very first reading
         self._secrets = resolved(self.config)
         for exchange in self.config.exchanges:
             await self._open_exchange(exchange)
-        # While the venues answer: what sends takes its time to load, and what is to be told is durable until then.
+
+    async def begin_telling(self) -> None:
+        """While the venues answer: what sends takes its time to load. Then time may pass. Raises CannotRun."""
         await asyncio.to_thread(check_notifiers, self.config)
         for notifier in self.config.notifiers:
             self._open_lane(notifier)
         for name, job in (
             ("tick", self._tick),
             ("limits", self._keep_limits),
-            ("orders", hearing.listen),
+            ("orders", self._hearing.listen),
         ):
             self._schedule.every(name, 1, job, first_after=1, in_step=True)
         await self._put_books()
@@ -127,9 +133,11 @@ class App:
             "checkpoint", CHECKPOINT_SECONDS, self._checkpoint, first_after=CHECKPOINT_FIRST_SECONDS
         )
         self._schedule.start()
-        self._beside(self._warm(), "warm")
+        self.telling.set()
+        self.beside(self._warm(), "warm")
 
-    def _beside(self, work: Coroutine[None, None, None], name: str) -> None:
+    def beside(self, work: Coroutine[None, None, None], name: str) -> None:
+        """Do something that nobody waits for; it ends with the daemon."""
         task = asyncio.create_task(work, name=name)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
@@ -248,7 +256,7 @@ class App:
             venue.restore(json.loads(kept))
         poller = Poller(settings, venue, self.engine)
         self.pollers[settings.name] = poller
-        self._beside(self._begin(poller), f"open {settings.name}")
+        self.beside(self._begin(poller), f"open {settings.name}")
 
     async def _begin(self, poller: Poller) -> None:
         """An exchange that cannot be reached yet must not hold up the others."""
@@ -342,7 +350,7 @@ class App:
             isinstance(entry.input, Failure) and entry.input.kind is FailureKind.BANNED for entry in batch
         ):
             # Not in a second: a kill before then would forget the ban.
-            self._beside(self._keep_limits_now(), "keep the ban")
+            self.beside(self._keep_limits_now(), "keep the ban")
         self.moves.committed(batch)
         for lane in self._told_of(batch):
             lane.wake()

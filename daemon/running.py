@@ -55,13 +55,16 @@ async def run_daemon(
         await app.start()
         # Pages and programs read on a connection and a thread of their own: they delay no commit.
         reads = await AsyncStore.open(app.store.path, readonly=True)
+        web = await _serving(app, reads, matching)
+        await app.begin_telling()
         # On a thread, as the pages are: a start asks its venues first, and goes on with their answers.
         await asyncio.to_thread(import_module, "daemon.snapshots")
         from daemon.snapshots import alert_chart  # noqa: PLC0415
 
         app.chart_of = partial(alert_chart, app, reads)
-        web = await _serving(app, reads, matching)
         _keep_beating(app)
+        if web is not None:
+            app.beside(_load_pages(), "load pages")
 
         edited = asyncio.Event()
         taking_up = asyncio.create_task(_take_up_edits(app, web, files, edited), name="rules file")
@@ -180,3 +183,12 @@ async def _serving(app: App, reads: AsyncStore, matching: Matching) -> WebServer
     from daemon.serving import serve  # noqa: PLC0415
 
     return await serve(app, reads, matching)
+
+
+async def _load_pages() -> None:
+    """The first reader of a page waits no longer for it than any other."""
+    await asyncio.sleep(1)  # the first requests, and the first messages, go first
+    from daemon.web import pages  # noqa: PLC0415  loaded by then
+
+    await asyncio.to_thread(pages.load)
+    await asyncio.to_thread(import_module, "daemon.web.metrics")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from daemon.app import App
 from daemon.errors import CannotRun
 from daemon.matching import Matching
@@ -27,13 +25,11 @@ async def serve(app: App, reads: AsyncStore, matching: Matching) -> WebServer | 
         return None
     token = config.api_token.resolve() if config.api_token is not None else None
     looks: Recent[Snapshot] = Recent(seconds=ANSWER_SECONDS)
-    # On a thread: its templates are compiled, which would hold up the answers of the venues.
-    web = await asyncio.to_thread(
-        WebServer,
+    web = WebServer(
         config.listen.host,
         config.listen.port,
         Sources(
-            snapshot=lambda: looks.get("now", lambda: snapshot(app)),
+            snapshot=lambda: looks.get("now", lambda: _snapshot(app)),
             alert_of=lambda alert: alert_page(app, reads, alert),
             actions=store_actions(app.store, app.engine.clock),
             reads=reads,
@@ -48,3 +44,9 @@ async def serve(app: App, reads: AsyncStore, matching: Matching) -> WebServer | 
     except WebError as error:
         raise CannotRun(str(error)) from error
     return web
+
+
+async def _snapshot(app: App) -> Snapshot:
+    """What is asked while a start goes on waits for it: without its notifiers the daemon is not what it will be."""
+    await app.telling.wait()
+    return await snapshot(app)

@@ -47,7 +47,7 @@ class Rows(Mapping[str, Row]):
         """Names that differ, and as many texts in each column. Raises ValueError where there are others."""
         self.places = _places(names)
         self.columns = tuple(map(_shared, columns))
-        if len(self.places) != len(names) or any(len(column) != len(names) for column in self.columns):
+        if {len(self.places), *map(len, self.columns)} != {len(names)} or not self.columns:
             raise ValueError("rows that are not alike")
 
     def __getitem__(self, name: str) -> Row:
@@ -141,7 +141,8 @@ class Revised(Rows):
 
 def in_one(rows: Mapping[str, Row]) -> Mapping[str, Row]:
     """The same rows in columns; `rows` itself where there are none, or where they differ in length."""
-    if isinstance(rows, Rows) or len(set(map(len, rows.values()))) != 1:
+    lengths = set() if isinstance(rows, Rows) else set(map(len, rows.values()))
+    if len(lengths) != 1 or 0 in lengths:
         return rows
     return Rows(tuple(rows), zip(*rows.values(), strict=True))
 

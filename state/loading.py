@@ -98,9 +98,8 @@ def _holdings(db: sqlite3.Connection, names: dict[int, str]) -> dict[tuple[int, 
                 assets_of[assets] = held
         # An amount is digits, a sign and a point: what looks like the end of a row is one.
         told = _amounts(amounts.replace("],[", ","))
-        same = [text if text and text[0] > "0" else shared[text] for text in told]
-        width = len(same) // len(held)
-        rows[account, wallet] = Rows(held, [tuple(same[field::width]) for field in range(width)])
+        width = len(told) // len(held)
+        rows[account, wallet] = Rows(held, [shared.column(told[field::width]) for field in range(width)])
     holdings: dict[tuple[int, str], Holding] = {}
     fields: dict[int, tuple[str, ...]] = {}
     times = {
@@ -124,3 +123,10 @@ class _Shared(dict[str | None, str | None]):
             return amount
         known = self[amount] = intern(amount) if amount else amount
         return known
+
+    def column(self, told: list[str | None]) -> tuple[str | None, ...]:
+        """One field of all assets of a wallet. Most fields say the same of all: there one look does for them."""
+        first = told[0]
+        if told.count(first) == len(told):
+            return (self[first],) * len(told)
+        return tuple([text if text and text[0] > "0" else self[text] for text in told])

@@ -12,7 +12,6 @@ from aiohttp import web
 from daemon.snapshot import Snapshot
 from daemon.web.etags import conditional, etag_of
 from daemon.web.exported import read_exported
-from daemon.web.metrics import exposition
 from state.errors import StateError
 from state.store import Store
 from state.threaded import AsyncStore
@@ -63,6 +62,8 @@ class Endpoints:
 
     async def _exposition(self, accept: str) -> tuple[bytes, str]:
         snapshot = await self._snapshot()
+        from daemon.web.metrics import exposition  # noqa: PLC0415  a start does not wait for it
+
         if self._reads is None:
             return exposition(snapshot, accept)
 

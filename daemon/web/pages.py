@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from typing import TYPE_CHECKING, Any
 
 from daemon.exchanges.base import Usage
 from daemon.snapshot import Snapshot
@@ -25,6 +23,9 @@ from notifiers.view import Reader, View, view
 from rules.outcome import NotificationKind
 from rules.world import Alert
 from state.queries import BREAK_TYPE, AlertRow
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
 
 __all__ = [
     "Viewer",
@@ -201,6 +202,9 @@ def _template(name: str) -> Template:
 
 @cache
 def _environment() -> Environment:
+    # The pages are served before anybody asks for one: a start does not wait for what makes them.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         undefined=StrictUndefined,

@@ -52,7 +52,6 @@ class Pages:
         self._changes = changes
         self._recent: Recent[Page] = Recent()
         changes.on_change = self._recent.forget
-        pages.load()
 
     def routes(self) -> Iterable[web.RouteDef]:
         """Every path; what is only in the state is there where the state can be read."""

@@ -302,6 +302,7 @@ async def soaked(
         soak = Soak(house, app, clock, timeline, clockwork, random.Random(seed), rules, step_seconds)
         try:
             await app.start()
+            await app.begin_telling()
             await soak.run(days, on_sample)
         finally:
             await app.close()

@@ -77,7 +77,9 @@ def test_revised_rows_are_those_before_but_for_what_was_revised(
     assert after == {**told, **changes}
 
 
-@pytest.mark.parametrize("odd", [{}, {"A": ("1",), "B": ("1", "2")}], ids=["none", "of two lengths"])
+@pytest.mark.parametrize(
+    "odd", [{}, {"A": ()}, {"A": ("1",), "B": ("1", "2")}], ids=["none", "empty", "of two lengths"]
+)
 def test_rows_that_do_not_fit_in_one_piece_stay_as_they_are(odd: Mapping[str, Row]) -> None:
     assert in_one(odd) is odd
 

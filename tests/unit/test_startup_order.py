@@ -41,6 +41,18 @@ def test_nothing_that_sends_or_shows_or_reads_a_pem_is_loaded_before_the_first_r
     assert said.stdout == "[]\n"
 
 
+def test_what_makes_pages_and_messages_is_loaded_after_health_answers_and_rich_never_for_the_log() -> None:
+    late = "{'apprise', 'jinja2', 'prometheus_client', 'rich'}"
+    code = f"import sys, daemon.commands.run, daemon.running, daemon.serving; print(sorted({late} & set(sys.modules)))"
+    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said.stdout == "[]\n"
+    for order in (
+        "rich.table, daemon.logs, structlog",
+        "daemon.logs, structlog, rich.table",
+    ):  # for a command
+        subprocess.run([sys.executable, "-c", f"import {order}"], cwd=ROOT, check=True)
+
+
 def test_an_address_that_nothing_sends_to_still_stops_a_start_with_all_that_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
