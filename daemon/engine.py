@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
-from time import time_ns
+from time import perf_counter, time_ns
 from typing import Protocol
 
 import structlog
@@ -21,6 +21,7 @@ from rules import repeats
 from rules.judge import Input, judge
 from rules.model import Failure, FailureKind, Reading, Tick
 from rules.outcome import Outcome
+from rules.reckoning import is_wanted, reckon
 from rules.repeats import Repeats
 from rules.world import Table, World
 from state.checkpoints import Cut, encode
@@ -42,6 +43,9 @@ EACH_INPUT = 10
 
 GATHER_SECONDS = 0.05
 """Answers of which nothing is to be told are committed together with those that come so soon after the first."""
+
+RECKONING_SECONDS = 0.005
+"""For so long sums are added up ahead before the loop does something else."""
 
 FIRST_RETRY_SECONDS = 0.1
 LONGEST_RETRY_SECONDS = 5.0
@@ -88,6 +92,9 @@ class Engine:
         self._settling = 0  # so many wait until all is durable
         self._cut_wanted = False
         self._keeping: asyncio.Task[None] | None = None
+        self._reckoned = asyncio.Event()  # no reading is to be the one that adds up all accounts
+        self._reckoned.set()
+        self._reckoning: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to commit."""
@@ -101,8 +108,10 @@ class Engine:
             await asyncio.wait_for(self.settled(), CLOSING_SECONDS)
         except TimeoutError:
             log.error("engine.uncommitted", inputs=self._inputs, reason=self.trouble)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [task for task in (self._task, self._reckoning) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._keeping is not None:
             await asyncio.wait([self._keeping], timeout=CLOSING_SECONDS)
 
@@ -112,8 +121,12 @@ class Engine:
         return self._task is not None and self._task.done()
 
     async def take(self, event: Input) -> Outcome:
-        """Judge one input and queue it for the next commit; waits while the disk is far behind."""
+        """Judge one input and queue it for the next commit; waits while the disk is far behind.
+
+        It waits, too, while sums over many accounts are added up anew.
+        """
         await self._room.wait()
+        await self._reckoned.wait()
         return self.judge_now(event)
 
     def judge_now(self, event: Input) -> Outcome:
@@ -131,9 +144,31 @@ class Engine:
         if not _may_wait(event, outcome):
             self._urgent.set()
         self._wake()
+        if is_wanted(self.world):
+            self._reckon_soon()
         for hear in self.on_outcome:
             hear(outcome)
         return outcome
+
+    def _reckon_soon(self) -> None:
+        """Add up ahead what the next readings need: in one turn it would hold up everything else."""
+        if self._reckoning is None or self._reckoning.done():
+            self._reckoned.clear()
+            self._reckoning = asyncio.create_task(self._reckon(), name="reckon")
+
+    async def _reckon(self) -> None:
+        try:
+            while is_wanted(self.world):
+                since = perf_counter()
+                for _ in reckon(self.world):
+                    if perf_counter() - since > RECKONING_SECONDS:
+                        await asyncio.sleep(0)
+                        since = perf_counter()
+        except Exception:
+            # A job boundary: whatever could not be added up ahead is added up by who needs it.
+            log.exception("engine.reckoning_failed")
+        finally:
+            self._reckoned.set()
 
     def _repeats(self, reading: Reading, now: int) -> bool:
         """Take a reading in that nothing follows from; those in a row are one entry."""

@@ -60,6 +60,7 @@ class Index:
     round has not covered yet, the assets that the summary compares, those whose prices were ever asked for, and when
     that was last done. From `allows_until_ms` on some allow
     grants nothing any more. `lines` finds by the identity of its rows what `rules.repeats` expects to be said again.
+    `unreckoned` tells that sums were forgotten since `rules.reckoning` went over them, and `summing` are their rules.
     """
 
     __slots__ = (
@@ -88,11 +89,13 @@ class Index:
         "prices_of",
         "read_counts",
         "rules",
+        "summing",
         "sums",
         "tracking",
         "uncovered",
         "unknown_part",
         "unread",
+        "unreckoned",
         "valued",
         "wallets",
     )
@@ -147,6 +150,8 @@ class Index:
         self.tracking: dict[str, object] = {}
         self.priced: dict[str, set[str]] = {}
         self.uncovered: dict[tuple[str, str], set[tuple[int, str]]] = {}
+        self.summing: list[Rule] | None = None
+        self.unreckoned = True
         self.allows_until_ms = 0
         self.look_soon()
 
@@ -332,6 +337,7 @@ class Index:
         self.sums.clear()
         self.unknown_part.clear()
         self.uncovered.clear()
+        self.unreckoned = True
 
     def _name(self, account: Account) -> None:
         for name, value in _identifiers(account):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from math import isqrt
 from typing import TypeAlias
@@ -28,53 +28,70 @@ class Sums:
     What it gives is what adding up all figures gives, to the digit and to the number of decimals: sums are exact.
     """
 
-    __slots__ = ("_block_of", "_size", "_totals", "parts", "valued")
+    __slots__ = ("_block_of", "_blocks", "_size", "_totals", "parts", "valued")
 
     def __init__(self, parts: tuple[Part, ...], *, valued: bool) -> None:
         self.parts = parts
         self.valued = valued
         self._size = isqrt(len(parts)) + 1
         self._block_of = {part: place // self._size for place, part in enumerate(parts)}
-        self._totals: dict[str, list[Decimal | None]] = {}
+        self._blocks: dict[str, list[Decimal | None]] = {}
+        self._totals: dict[str, Decimal] = {}  # of which no block moved since
 
     def keep(self, asset: str, figures: Iterable[Decimal]) -> Decimal:
         """Learn the figure of every part, in the order of the parts; their sum."""
         every = list(figures)
         blocks = [add(every[begin : begin + self._size]) for begin in range(0, len(every), self._size)]
-        self._totals[asset] = [*blocks]
-        return add(blocks)
+        self._blocks[asset] = [*blocks]
+        total = self._totals[asset] = add(blocks)
+        return total
+
+    def fill(self, asset: str, figure: Callable[[Part], Decimal | None]) -> Iterator[None]:
+        """Learn it in steps of one block each, between which parts may move; no further than one that is unknown."""
+        blocks = self._blocks.setdefault(asset, [None] * -(-len(self.parts) // self._size))
+        for place, block in enumerate(blocks):
+            if block is None and self._known(blocks, place, figure) is None:
+                return
+            yield
 
     def total(self, asset: str, figure: Callable[[Part], Decimal | None]) -> Decimal | None:
         """The sum of an asset that is kept; None where it is not, or where a figure is unknown now."""
-        blocks = self._totals.get(asset)
+        total = self._totals.get(asset)
+        if total is not None:
+            return total
+        blocks = self._blocks.get(asset)
         if blocks is None:
             return None
         known: list[Decimal] = []
         for place, block in enumerate(blocks):
-            if block is None:
-                figures = self._figures(place, figure)
-                if figures is None:
-                    del self._totals[asset]
-                    return None
-                block = blocks[place] = add(figures)  # noqa: PLW2901  it is that block, known again
-            known.append(block)
-        return add(known)
+            one = self._known(blocks, place, figure) if block is None else block
+            if one is None:
+                del self._blocks[asset]
+                return None
+            known.append(one)
+        total = self._totals[asset] = add(known)
+        return total
 
     def moved(self, part: Part, assets: Iterable[str] | None) -> None:
         """The figures of some assets in a part may be others now; of all assets where it is None."""
         place = self._block_of.get(part)
         if place is None:
             return
-        for asset in self._totals if assets is None else assets:
-            blocks = self._totals.get(asset)
+        for asset in self._blocks if assets is None else assets:
+            blocks = self._blocks.get(asset)
             if blocks is not None:
                 blocks[place] = None
+                self._totals.pop(asset, None)
 
-    def _figures(self, place: int, figure: Callable[[Part], Decimal | None]) -> list[Decimal] | None:
+    def _known(
+        self, blocks: list[Decimal | None], place: int, figure: Callable[[Part], Decimal | None]
+    ) -> Decimal | None:
+        """The sum of one block, kept; None where a figure is unknown."""
         figures: list[Decimal] = []
         for part in self.parts[place * self._size : (place + 1) * self._size]:
             one = figure(part)
             if one is None:
                 return None
             figures.append(one)
-        return figures
+        total = blocks[place] = add(figures)
+        return total

@@ -1,14 +1,19 @@
 """What would hold up the event loop on a large desk does not come about in one go."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+import daemon.engine
 from daemon.engine import EACH_INPUT, MOST_CHANGED, Engine
 from rules.judge import judge
 from rules.model import Identity, ListedAccount, Listing, Reading, Start, Tick
 from rules.ruleset import ExchangeSettings, RulesAccepted, Ruleset
 from rules.world import World
 from state.threaded import AsyncStore
+from tests.engine import low
 
 NOW_MS = 1_700_000_000_000
 FIELDS = ("free", "locked")
@@ -33,6 +38,42 @@ def test_to_know_who_is_read_compiles_the_rules_of_no_account_but_the_one_that_s
         judge(world, event, NOW_MS + 2)
     assert len(world.accounts) == len(PEOPLE)
     assert len(world.index.plans) == 1
+
+
+def test_a_reading_waits_while_sums_over_all_accounts_are_added_up_and_nothing_else_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon.engine, "RECKONING_SECONDS", 0.0)  # each step is a turn of the loop
+    summing = replace(RULES, rules=(low("all", "1", sum_over=["account"], asset="*", confirm=1),))
+
+    async def scenario() -> None:
+        store = await AsyncStore.open(tmp_path / "subtally.db", migrate=True)
+        engine = Engine(World(), store, lambda: NOW_MS)
+        engine.start()
+        for event in (*BEGIN, *(reading(who, 3) for who in PEOPLE)):
+            await engine.take(event)
+        await engine.take(RulesAccepted(NOW_MS, summing))
+        taking = asyncio.create_task(engine.take(reading(PEOPLE[0], 3)))
+        turns = 0
+        while not taking.done():
+            assert not engine.world.index.judged  # since the edit
+            turns += 1
+            await asyncio.sleep(0)
+        assert turns > 3
+        (sums,) = engine.world.index.sums.values()
+        assert sums.parts == tuple((number, "funding") for number in range(1, len(PEOPLE) + 1))
+        engine.judge_now(
+            RulesAccepted(NOW_MS, RULES)
+        )  # and while they are added up, an edit makes an end of it
+        await engine.take(RulesAccepted(NOW_MS, summing))
+        engine.judge_now(RulesAccepted(NOW_MS, RULES))
+        await engine.take(reading(PEOPLE[1], 3))
+        assert not engine.world.index.sums
+        await engine.settled()
+        await engine.close()
+        await store.close()
+
+    asyncio.run(scenario())
 
 
 def test_readers_wait_while_many_changed_rows_wait_for_the_disk(tmp_path: Path) -> None:
