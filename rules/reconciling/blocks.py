@@ -6,18 +6,25 @@ alone: without a history its other sides are found by the sum, among the changes
 
 from __future__ import annotations
 
+from itertools import islice
+from math import comb
+
 from rules.ledger import LegKey
 from rules.reconciling import groups, leaks, legs, movements, proofs
 from rules.reconciling.groups import Change
 from rules.reconciling.tracking import Tracking
 from rules.statements import MovementKind
 from rules.step import Step
+from rules.values import EXACT
 
-NEAR_MOST = 48
+NEAR_MOST = 32
 """Of more changes than these only the nearest are tried."""
 
-ROUND_MOST, RARE_MOST = 5, 7
-"""Changes of one block. Of amounts with few digits larger ones would fit by chance."""
+SIZE_MOST, LARGE_MOST, LARGE_AMONG = 5, 7, 24
+"""Changes of one block, and of one among no more than so many changes: the sums to look at grow with both."""
+
+FEW, SMALL = 14, 4
+"""Among no more than so many changes a block of so many is taken for one though it may fit by chance."""
 
 WINDOWS = 2
 """How far a block reaches from a change of it: the other side of the other side may come a window later."""
@@ -28,10 +35,9 @@ def found(step: Step, tracking: Tracking, key: LegKey, within: int) -> bool:
     every = _near(step, key, within)
     changes = [_change(step, one) for one in every]
     place = every.index(key)
-    fitting = groups.around(
-        changes, place, within, RARE_MOST if leaks.is_rare(changes[place].size) else ROUND_MOST
-    )
-    if not fitting:
+    most = LARGE_MOST if len(every) <= LARGE_AMONG else SIZE_MOST
+    fitting = groups.around(changes, place, within, most)
+    if not fitting or _fits_by_chance(changes, place, fitting[0]):
         return False
     block, *others = ([every[place] for place in places] for places in fitting)
     rivals = {one: None for other in others for one in other if one not in block}
@@ -41,29 +47,25 @@ def found(step: Step, tracking: Tracking, key: LegKey, within: int) -> bool:
     return True
 
 
-def awaited_ms(step: Step, key: LegKey, within: int) -> int | None:
-    """When the last window ends of the changes that may hide the other side of a leg; None where all are over."""
-    ends = [
-        one.at_ms + within
-        for one in legs.of_asset(step, key.exchange, key.asset)
-        if one.account != key.account
-        and one.at_ms + within > step.now_ms
-        and legs.is_open(step.world.legs[one])
-        and legs.gap_ms(step, key, one) <= within
-    ]
-    return max(ends, default=None)
+def _fits_by_chance(changes: list[Change], place: int, block: tuple[int, ...]) -> bool:
+    """Whether so many sums of so few different amounts were tried that one of them fits anything.
+
+    Of a block of all that was open between two moments as many were tried as there are such spans of time.
+    """
+    unit = leaks.unit([changes[one].amount for one in block])
+    alike = sum(1 for one in changes if not EXACT.remainder(one.amount, unit))
+    if len(block) <= SMALL and alike <= FEW:
+        return False
+    tried = comb(alike - 1, len(block) - 1)
+    if block[-1] - block[0] == len(block) - 1:
+        tried = min(tried, (place + 1) * (len(changes) - place))
+    return tried * unit >= max(changes[one].size.copy_abs() for one in block)
 
 
 def _near(step: Step, key: LegKey, within: int) -> list[LegKey]:
     """The leg and those that may be of its block, in the order of time."""
-    near = [
-        one
-        for one in legs.of_asset(step, key.exchange, key.asset)
-        if one == key or (legs.gap_ms(step, key, one) <= WINDOWS * within and _is_free(step, one))
-    ]
-    if len(near) > NEAR_MOST:
-        near = sorted(near, key=lambda one: (abs(one.at_ms - key.at_ms), one))[:NEAR_MOST]
-    return sorted(near, key=lambda one: (one.at_ms, one))
+    near = (one for one in legs.nearest(step, key, WINDOWS * within) if _is_free(step, one))
+    return sorted((key, *islice(near, NEAR_MOST - 1)), key=lambda one: (one.at_ms, one))
 
 
 def _is_free(step: Step, key: LegKey) -> bool:

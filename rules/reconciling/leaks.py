@@ -122,11 +122,6 @@ def _met(leak: Decimal, changes: Sequence[Change], window_ms: int, coarse: Decim
     return sum(1 for one in _open(changes, window_ms) if not EXACT.remainder(one.size, coarse)) > 1
 
 
-def is_rare(amount: Decimal) -> bool:
-    """Whether an amount has so many digits that it meets none by chance."""
-    return amount.copy_abs() >= RARE * unit([amount])
-
-
 def unit(amounts: Iterable[Decimal]) -> Decimal:
     """The largest power of ten of which every amount is a multiple."""
     exponents = [int(one.normalize(EXACT).as_tuple().exponent) for one in amounts if one]

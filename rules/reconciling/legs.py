@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import cast
 
 from rules.changed import replace
 from rules.figures import Arrival
@@ -16,9 +16,9 @@ from rules.values import EXACT, ZERO, figure
 
 @dataclass(slots=True)
 class Legs:
-    """Derived from the table: the legs of each asset in the order of their arrival, and those of equal amount."""
+    """Derived from the table: the legs of each asset in the order of time, and those of equal amount."""
 
-    of_asset: dict[tuple[str, str], dict[LegKey, None]] = field(default_factory=dict)
+    of_asset: dict[tuple[str, str], list[LegKey]] = field(default_factory=dict)
     of_amount: dict[tuple[str, str, Decimal], dict[LegKey, None]] = field(default_factory=dict)
 
 
@@ -94,9 +94,27 @@ def drop(step: Step, key: LegKey) -> None:
 
 
 def of_asset(step: Step, exchange: str, asset: str) -> list[LegKey]:
-    """Every leg kept of an asset, in the order of arrival."""
-    # A World made anew has filed them by time: those of one instant must come in one order there and here.
-    return sorted(legs(step).of_asset.get((exchange, asset), ()), key=lambda key: (key.at_ms, key))
+    """Every leg kept of an asset, in the order of time."""
+    return list(legs(step).of_asset.get((exchange, asset), ()))
+
+
+def nearest(step: Step, key: LegKey, within_ms: int) -> Iterator[LegKey]:
+    """The other legs of its asset near enough in time to a leg, those first that were seen nearest to it."""
+    every = legs(step).of_asset[key.exchange, key.asset]
+    above = bisect_left(every, _in_time(key), key=_in_time) + 1
+    below = above - 2
+    first_ms = step.world.legs[key].from_ms - within_ms
+    while True:
+        earlier = every[below] if below >= 0 and every[below].at_ms >= first_ms else None
+        later = every[above] if above < len(every) else None
+        if later is None or (earlier is not None and key.at_ms - earlier.at_ms <= later.at_ms - key.at_ms):
+            one, below = earlier, below - 1
+        else:
+            one, above = later, above + 1
+        if one is None:
+            return
+        if gap_ms(step, key, one) <= within_ms:
+            yield one
 
 
 def opposite(step: Step, key: LegKey, within_ms: int) -> list[LegKey]:
@@ -135,17 +153,30 @@ def gap_ms(step: Step, one: LegKey, other: LegKey) -> int:
 
 
 def _file(book: Legs, key: LegKey, amount: Decimal) -> None:
-    book.of_asset.setdefault((key.exchange, key.asset), {})[key] = None
+    every = book.of_asset.setdefault((key.exchange, key.asset), [])
+    if not _is_filed(every, key):
+        insort(every, key, key=_in_time)
     book.of_amount.setdefault((key.exchange, key.asset, amount.copy_abs()), {})[key] = None
 
 
 def _unfile(book: Legs, key: LegKey, amount: Decimal) -> None:
-    for table, place in (
-        (book.of_asset, (key.exchange, key.asset)),
-        (book.of_amount, (key.exchange, key.asset, amount.copy_abs())),
-    ):
-        near = cast("dict[object, dict[LegKey, None]]", table)
-        kept = near.get(place, {})
-        kept.pop(key, None)
-        if not kept:
-            near.pop(place, None)
+    asset, equal = (key.exchange, key.asset), (key.exchange, key.asset, amount.copy_abs())
+    every = book.of_asset.get(asset, [])
+    if _is_filed(every, key):
+        del every[bisect_left(every, _in_time(key), key=_in_time)]
+    if not every:
+        book.of_asset.pop(asset, None)
+    kept = book.of_amount.get(equal, {})
+    kept.pop(key, None)
+    if not kept:
+        book.of_amount.pop(equal, None)
+
+
+def _is_filed(every: list[LegKey], key: LegKey) -> bool:
+    place = bisect_left(every, _in_time(key), key=_in_time)
+    return place < len(every) and every[place] == key
+
+
+def _in_time(key: LegKey) -> tuple[int, LegKey]:
+    """Where a leg stands: those of one instant come in one order, also in a World made anew."""
+    return key.at_ms, key

@@ -11,6 +11,7 @@ from rules.ledger import Leg, LegKey
 from rules.reconciling import blocks, declared, forgetting, legs, proofs, telling, unmatched
 from rules.reconciling.prices import FIRST_WAIT_MS
 from rules.reconciling.tracking import Tracking, parts_read, seen_ms, tracking_of, window_ms
+from rules.reconciling.waiting import Waiting
 from rules.ruleset import HOUR_MS
 from rules.step import Step
 
@@ -45,6 +46,7 @@ def _over(step: Step, tracking: Tracking, over: list[LegKey], within: int) -> No
     parts = parts_read(step, over[0].exchange)
     seen = [(seen_ms(step.world.holdings.get((who.key, wallet))), who.label) for who, wallet in parts]
     oldest = min((at for at, _ in seen), default=-1)
+    waiting = Waiting(step, over[0].exchange, within)
     for key in over:
         leg = step.world.legs.get(key)
         if leg is None or not _waits(leg):
@@ -53,21 +55,24 @@ def _over(step: Step, tracking: Tracking, over: list[LegKey], within: int) -> No
         if unread and not leg.stated and step.now_ms < key.at_ms + within + UNREAD_MOST_MS:
             step.world.index.due(step.now_ms + LOOK_AGAIN_MS)
             continue
-        _settle(step, tracking, key, within, unread)
+        _settle(step, tracking, key, waiting, unread)
 
 
-def _settle(step: Step, tracking: Tracking, key: LegKey, within: int, unread: list[str]) -> None:
+def _settle(step: Step, tracking: Tracking, key: LegKey, waiting: Waiting, unread: list[str]) -> None:
     """The window of one leg is over."""
     if declared.settles(step, tracking, key):
         return
-    leg = step.world.legs[key]
+    leg, within = step.world.legs[key], waiting.within_ms
     amount, gone = legs.amount_of(leg), proofs.withdrawals(step, key)
     if not gone:
-        ends_ms = None if leg.stated else blocks.awaited_ms(step, key, within)
+        ends_ms = None if leg.stated else waiting.until_ms(key)
         if ends_ms is not None:
             step.world.index.due(ends_ms)
             return
         if not legs.came_back(step, key) and blocks.found(step, tracking, key, within):
+            step.world.index.due(
+                step.now_ms + LOOK_AGAIN_MS
+            )  # whoever waits for one of them need not any more
             return
     if (
         amount < 0

@@ -109,3 +109,40 @@ def test_of_two_equal_outflows_one_that_came_back_excuses_one() -> None:
 def test_a_block_holds_one_whose_account_was_unreadable() -> None:
     engine = desk((1, "a", "-100"), (8, "x", "60"), (2, "c", "40"), until=30, unread={"x": range(1, 20)})
     assert told(engine) == ["100 USDT moved from a to c and x"]
+
+
+def many(*amounts: str) -> Engine:
+    """As many accounts, each of which changed once in the same minute."""
+    engine = Engine(ALL)
+    for minute in range(9):
+        engine.at(f"{minute}m")
+        for number, amount in enumerate(amounts):
+            engine.reads(f"n{number}", USDT=str(1000 + (Decimal(amount) if minute > 1 else 0)))
+        engine.ticks()
+    return engine
+
+
+def test_what_fits_by_chance_among_many_round_amounts_explains_no_loss() -> None:
+    assert told(many("-7", *["5", "2"] * 4)) == ["7 USDT moved from n0 to n1 and n2 (ambiguous)"]
+    assert told(many("-7", *["5", "2"] * 15)) == [
+        "7 USDT left n0 and arrived in no account that is read here within 3m"
+    ]
+    fine = [f"{number}.000123{number}" for number in range(1, 30)]
+    assert told(many("-7.12", "5.01", "2.11", *fine)) == ["7.12 USDT moved from n0 to n1 and n2"]
+
+
+def test_a_trade_is_not_waited_for() -> None:
+    engine = Engine(ALL)
+    for name in NAMES:
+        engine.reads(name, USDT="1000", BTC="1")
+    engine.at("1m").reads("a", USDT="900", BTC="1")
+    engine.at("3m").reads("b", USDT="700", BTC="1.01")
+    for second in range(30):
+        engine.at(f"{200 + second}s").ticks()
+    engine.at("4m")
+    for name in NAMES:
+        engine.reads(
+            name, USDT={"a": "900", "b": "700"}.get(name, "1000"), BTC="1.01" if name == "b" else "1"
+        )
+    engine.ticks()
+    assert told(engine) == ["100 USDT left a and arrived in no account that is read here within 3m"]
