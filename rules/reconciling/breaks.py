@@ -47,7 +47,7 @@ def judge(
         (),
         gap_cap_ms(step, settings),
         lambda: facts,
-        agreed=facts.readings - 1,
+        agreed=max(0, facts.readings - 1),
     )
     alert = look(step, rule, key, evidence)
     spec = rule.spec

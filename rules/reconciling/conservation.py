@@ -151,9 +151,10 @@ def _judge(step: Step, settings: ExchangeSettings, rule: Rule, round_: Round, en
     # What was seen before this sweep began may have its other side in this one, however short the window.
     since_ms = round_.before_ms if within is None else min(round_.began_ms, ended_ms - within)
     waited = SWEEPS_IN_FLIGHT if since_ms <= round_.before_ms else 1
+    shown_ms = _shown_ms(step, settings, rule) if within is None else ended_ms
     for place in sorted(key for key in step.world.sheets if key[:2] == (rule.key, settings.name)):
         total = residual(step, rule, place)
-        changes = _changes(step, rule, place, since_ms, ended_ms - since_ms)
+        changes = _changes(step, rule, place, since_ms, ended_ms - since_ms, shown_ms)
         leak, sheet = _leak(step, rule, place, total, list(changes.values()), ended_ms - since_ms)
         if sheet != step.world.sheets[place]:
             step.world.sheets[place] = sheet
@@ -168,16 +169,19 @@ def _judge(step: Step, settings: ExchangeSettings, rule: Rule, round_: Round, en
 
 
 def _changes(
-    step: Step, rule: Rule, place: SheetKey, since_ms: int, window_ms: int
+    step: Step, rule: Rule, place: SheetKey, since_ms: int, window_ms: int, shown_ms: int
 ) -> dict[LegKey, groups.Change]:
-    """The changes of the selected accounts since the first sweep, in the order of time."""
+    """The changes of the selected accounts since the first sweep, in the order of time.
+
+    The window of one that was seen after `shown_ms` is not over, whichever sweep it was.
+    """
     round_, found = step.world.rounds[rule.key, place.exchange], {}
     for key in legs.of_asset(step, place.exchange, place.asset):
         leg = step.world.legs[key]
         if leg.declared or key.at_ms <= round_.since_ms or not _counts(step, rule, key):
             continue
         # What the venue states to have gone to another account may have been passed on there before it was read.
-        over_ms = since_ms - window_ms if leg.stated else since_ms
+        over_ms = min(shown_ms, since_ms - window_ms if leg.stated else since_ms)
         found[key] = groups.Change(
             contribution(step, rule, key),
             legs.amount_of(leg),
@@ -187,6 +191,24 @@ def _changes(
             recent=key.at_ms > over_ms,
         )
     return found
+
+
+def _shown_ms(step: Step, settings: ExchangeSettings, rule: Rule) -> int:
+    """Of changes until then every account has shown by now what it shows two polls later.
+
+    A sweep that begins in the middle of a poll ends in the middle of one: two of them are then little more than one
+    poll for some accounts. Accounts of one poll are taken to be read no more than half of it apart.
+    """
+    seen = [
+        seen_ms(step.world.holdings.get((account.key, wallet)))
+        for account, wallet in parts_read(step, settings.name)
+        if concerns(rule, account) and (rule.wallet is None or rule.wallet.match(wallet))
+    ]
+    return (
+        min(seen, default=step.now_ms)
+        - SWEEPS_IN_FLIGHT * settings.poll_every_ms
+        + settings.poll_every_ms // 2
+    )
 
 
 def _leak(

@@ -560,3 +560,27 @@ def test_pairing_equal_amounts_looks_at_few_of_those_that_wait() -> None:
     changes += [Counted(five, five, 0, 1_000 + number, paired=False, recent=True) for number in range(1_000)]
     assert all(one.paired for one in groups.paired(changes, 10_000))
     assert looked < 40_000
+
+
+@pytest.mark.parametrize("first", ["a", "b", "c", "d"])
+@pytest.mark.parametrize("giver, taker", [("a", "d"), ("d", "a"), ("a", "b"), ("c", "b")])
+def test_a_movement_two_polls_apart_is_no_break_in_whichever_account_the_sweeps_begin(
+    first: str, giver: str, taker: str
+) -> None:
+    engine = Engine(RULE)
+    names = ("a", "b", "c", "d")
+    held = dict.fromkeys(names, 100)
+    known = False
+    for minute in range(12):
+        engine.at(f"{minute}m")
+        if minute == 4:
+            held[giver] -= 30
+        if minute == 6:
+            held[taker] += 30
+        for name in names:
+            if name == first and not known:
+                engine.lists(*names)  # only now is it known which accounts a sweep has
+                known = True
+            engine.reads(name, USDT=str(held[name]))
+        engine.ticks()
+    assert breaks(engine) == []
