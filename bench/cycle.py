@@ -5,32 +5,30 @@ from __future__ import annotations
 import gc
 import sqlite3
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
 import msgspec
 
-from bench.desk import ASSETS, EXCHANGE, Desk, ruleset
+from bench.desk import ASSETS, EXCHANGE, Desk, memo, ruleset
 from bench.figures import cpu_seconds
 from bench.goals import Result
-from daemon.exchanges.binance_wire import FIELDS, Balances, read_balances, revise_balances
-from daemon.exchanges.decode import Memo
+from daemon.exchanges.binance_wire import Balances
+from daemon.exchanges.memo import Memo
+from daemon.gathering import GATHER_SECONDS, Gathering
 from daemon.running import GARBAGE_AFTER
-from rules.judge import judge
-from rules.model import ListedAccount, Listing, Reading, Start
-from rules.outcome import Outcome
-from rules.repeats import Repeats, take
+from rules.judge import Input, judge
+from rules.model import Contents, ListedAccount, Listing, Reading, Row, Start
 from rules.ruleset import RulesAccepted, Ruleset
 from rules.world import World
 from state.prepared import Entry
 from state.store import Store
+from state.wal import Wal
 
-BATCH = 250
-"""Readings of one commit: what arrives within some milliseconds when nothing throttles."""
-
-
-NOTHING = Outcome()
+BATCH = round(4_500 * GATHER_SECONDS)
+"""Readings that come in the time for which the daemon gathers, when nothing throttles (goal 7), and few have news."""
 
 
 @dataclass(slots=True)
@@ -41,43 +39,37 @@ class House:
     rules: Ruleset
     path: Path
     now_ms: int = 1_700_000_000_000
-    memo: Memo = field(default_factory=Memo)
+    memo: Memo[Mapping[str, Row], Contents] = field(default_factory=memo)
     world: World = field(default_factory=World)
+    waiting: Gathering = field(default_factory=Gathering)
     store: Store = field(init=False)
+    wal: Wal = field(init=False)
 
     def __post_init__(self) -> None:
         self.store = Store.open(self.path, migrate=True)
+        self.wal = Wal(self.store.connection)
         people = tuple(map(ListedAccount, self.desk.people))
-        self._commit(
-            [
-                self._judged(one)
-                for one in (
-                    Start(self.now_ms),
-                    RulesAccepted(self.now_ms, self.rules),
-                    Listing(EXCHANGE, "list", self.now_ms, self.now_ms, True, people),
-                )
-            ]
-        )
+        for one in (
+            Start(self.now_ms),
+            RulesAccepted(self.now_ms, self.rules),
+            Listing(EXCHANGE, "list", self.now_ms, self.now_ms, True, people),
+        ):
+            self._judge(one)
+        self._commit()
 
     def sweep(self) -> int:
         """Take every body in once; the number of changed rows."""
-        batch: list[Entry] = []
-        run, changed = Repeats(), 0
-        for number, (who, body) in enumerate(zip(self.desk.people, self.desk.bodies, strict=True), 1):
-            self.now_ms += 20
-            rows = self.memo.recall((who.email or "",), body, read_balances, revise_balances)
-            reading = Reading(EXCHANGE, who, "spot", self.now_ms - 15, self.now_ms, FIELDS, rows)
-            if take(self.world, reading, self.now_ms, run):
-                if len(run.lines) == 1:
-                    batch.append(Entry(run, self.now_ms, NOTHING))
-            else:
-                batch.append(self._judged(reading))
-                changed += len(batch[-1].outcome.changes)
-                run = Repeats()
-            if number % BATCH == 0:
-                self._commit(batch)
-                batch, run = [], Repeats()
-        self._commit(batch)
+        recall, repeats, waiting, changed = self.memo.recall, self.waiting.repeats, self.waiting, 0
+        for who, body in zip(self.desk.people, self.desk.bodies, strict=True):
+            now_ms = self.now_ms = self.now_ms + 20
+            reading = Reading((recall(who.email or "", who, body), now_ms - 15, now_ms))
+            if not repeats(self.world, reading, now_ms):
+                changed += self._judge(reading)
+                if waiting.is_enough:
+                    self._commit()
+            if waiting.inputs >= BATCH:
+                self._commit()
+        self._commit()
         return changed
 
     def close(self) -> None:
@@ -89,12 +81,18 @@ class House:
             (size,) = db.execute("SELECT coalesce(sum(length(body)), 0) FROM log").fetchone()
         return int(size)
 
-    def _judged(self, event: object) -> Entry:
-        return Entry(event, self.now_ms, judge(self.world, event, self.now_ms))  # type: ignore[arg-type]
+    def _judge(self, event: Input) -> int:
+        """The number of rows that it changed."""
+        outcome = judge(self.world, event, self.now_ms)
+        self.waiting.add(Entry(event, self.now_ms, outcome))
+        return len(outcome.changes)
 
-    def _commit(self, batch: list[Entry]) -> None:
+    def _commit(self) -> None:
+        batch = self.waiting.take()
         if batch:
             self.store.write(self.store.prepare(batch, self.world))
+            if self.wal.is_due():
+                self.wal.carry()
 
 
 def decode_only(desk: Desk) -> None:

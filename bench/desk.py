@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from rules.model import Identity, Severity
+from daemon.exchanges.binance_wire import FIELDS, read_balances, revise_balances
+from daemon.exchanges.memo import Memo
+from rules.model import Contents, Identity, Row, Severity
 from rules.patterns import Patterns
 from rules.ruleset import ExchangeSettings, NotifierSettings, Rule, Ruleset, Settings
 from rules.types.levels import Tier
@@ -70,6 +73,15 @@ class Desk:
         if shuffled:
             self.chance.shuffle(rows)
         return f'{{"balances":[{",".join(rows)}]}}'.encode()
+
+
+def memo() -> Memo[Mapping[str, Row], Contents]:
+    """The client's memory of the desk's bodies."""
+    return Memo(
+        read_balances,
+        lambda account, rows: Contents(EXCHANGE, account, "spot", FIELDS, rows),
+        revise_balances,
+    )
 
 
 def name_of(asset: int) -> str:

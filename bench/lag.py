@@ -14,15 +14,15 @@ import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from bench.desk import EXCHANGE, Desk, name_of, ruleset
+from bench.desk import EXCHANGE, Desk, memo, name_of, ruleset
 from daemon.engine import Engine
-from daemon.exchanges.binance_wire import FIELDS, read_balances
-from daemon.exchanges.decode import Memo
+from daemon.exchanges.memo import Memo
 from daemon.garbage import Settled
 from daemon.running import GARBAGE_AFTER
 from rules.judge import Input
-from rules.model import ListedAccount, Listing, Reading, Start, Tick
+from rules.model import Contents, ListedAccount, Listing, Reading, Start, Tick
 from rules.patterns import EVERYTHING, Patterns
 from rules.ruleset import RulesAccepted, Ruleset
 from rules.world import World
@@ -60,12 +60,12 @@ async def held(phase: str, work: Awaitable[object]) -> Held:
     return Held(phase, max(wall) * 1000, max(cpu) * 1000)
 
 
-async def sweep(engine: Engine, desk: Desk, memo: Memo) -> None:
+async def sweep(engine: Engine, desk: Desk, memory: Memo[Any, Contents]) -> None:
     """Every body once, as fast as they are taken; then all of it is durable."""
     for number, (who, body) in enumerate(zip(desk.people, desk.bodies, strict=True)):
         now_ms = engine.clock()
-        rows = memo.recall((who.email or "",), body, read_balances)
-        await engine.take(Reading(EXCHANGE, who, "spot", now_ms - 15, now_ms, FIELDS, rows))
+        contents = memory.recall(who.email or "", who, body)
+        await engine.take(Reading((contents, now_ms - 15, now_ms)))
         if not number % TOGETHER:
             await asyncio.sleep(0)
     await engine.settled()
@@ -99,7 +99,8 @@ def edits(rules: Ruleset) -> tuple[tuple[str, Ruleset], ...]:
 
 async def phases(accounts: int, path: Path) -> list[Held]:
     """A desk that is new, the same again, 1 % changed, edits of its rules, and a restart."""
-    desk, rules, memo, found = Desk(accounts), ruleset(accounts), Memo(), []
+    desk, rules, found = Desk(accounts), ruleset(accounts), []
+    memory = memo()
     store = await AsyncStore.open(path, migrate=True)
     engine = Engine(World(), store)
     engine.start()
@@ -109,14 +110,14 @@ async def phases(accounts: int, path: Path) -> list[Held]:
     await judged(engine, Start(now_ms), RulesAccepted(now_ms, rules))
     gc.freeze()
     found.append(await held("first listing", judged(engine, listing(engine, desk))))
-    found.append(await held("first sweep", sweep(engine, desk, memo)))
+    found.append(await held("first sweep", sweep(engine, desk, memory)))
     found.append(await held("the same listing", judged(engine, listing(engine, desk))))
-    found.append(await held("unchanged sweep", sweep(engine, desk, memo)))
+    found.append(await held("unchanged sweep", sweep(engine, desk, memory)))
     desk.change(0.01)
-    found.append(await held("sweep with 1 % changed", sweep(engine, desk, memo)))
+    found.append(await held("sweep with 1 % changed", sweep(engine, desk, memory)))
     for name, rules in edits(rules):  # noqa: B020  each edit is in force from then on
         found.append(await held(f"rule {name}", judged(engine, RulesAccepted(engine.clock(), rules))))
-        found.append(await held("  its first sweep", sweep(engine, desk, memo)))
+        found.append(await held("  its first sweep", sweep(engine, desk, memory)))
     engine.world.index.look_soon()
     found.append(await held("tick with all due", judged(engine, Tick(engine.clock()))))
     engine.checkpoint_soon()
@@ -128,7 +129,7 @@ async def phases(accounts: int, path: Path) -> list[Held]:
     engine.start()
     now_ms = engine.clock()
     found.append(await held("restart", judged(engine, RulesAccepted(now_ms, rules), Start(now_ms))))
-    found.append(await held("  its first sweep", sweep(engine, desk, memo)))
+    found.append(await held("  its first sweep", sweep(engine, desk, memory)))
     await engine.close()
     await store.close()
     return found

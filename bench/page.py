@@ -60,7 +60,7 @@ def reading(number: int, assets: int, at_ms: int, chance: random.Random) -> Read
         f"COIN{one}": (f"{chance.randrange(10**9)}.{chance.randrange(10**8):08d}", "0", "0", "0")
         for one in range(assets)
     }
-    return Reading("binance-main", who, "spot", at_ms - 50, at_ms, FIELDS, rows)
+    return Reading.of("binance-main", who, "spot", at_ms - 50, at_ms, FIELDS, rows)
 
 
 def fill(path: Path, config_path: Path, accounts: int, assets: int) -> None:

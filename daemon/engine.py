@@ -16,13 +16,12 @@ from typing import Protocol
 
 import structlog
 
+from daemon.gathering import GATHER_SECONDS, NOTHING, Gathering
 from daemon.quiet import Quiet
-from rules import repeats
 from rules.judge import Input, judge
 from rules.model import Failure, FailureKind, Reading, Tick
 from rules.outcome import Outcome
 from rules.reckoning import is_wanted, reckon
-from rules.repeats import Repeats
 from rules.world import Table, World
 from state.checkpoints import Cut, encode
 from state.errors import StateError
@@ -31,18 +30,6 @@ from state.prepared import Entry, Prepared, Wanted
 from state.threaded import AsyncStore
 
 log = structlog.get_logger(__name__)
-
-MOST_WAITING = 5_000
-"""Judged inputs that wait for the disk: beyond it the readers wait."""
-
-MOST_CHANGED = 2_500
-"""Changed rows among them: to prepare these for a commit holds the loop for some 20 ms."""
-
-EACH_INPUT = 10
-"""So many rows does an input count that was judged: its times, its alerts and its record are prepared, too."""
-
-GATHER_SECONDS = 0.05
-"""Answers of which nothing is to be told are committed together with those that come so soon after the first."""
 
 RECKONING_SECONDS = 0.005
 """For so long sums are added up ahead before the loop does something else."""
@@ -79,9 +66,7 @@ class Engine:
         self.trouble = ""
         self.quiet = Quiet()
         self._store = store
-        self._waiting: list[Entry] = []
-        self._inputs = 0  # that wait, each reading of a run counted
-        self._changed = 0  # rows by them, and what counts as such
+        self._waiting = Gathering()
         self._work = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -107,7 +92,7 @@ class Engine:
         try:
             await asyncio.wait_for(self.settled(), CLOSING_SECONDS)
         except TimeoutError:
-            log.error("engine.uncommitted", inputs=self._inputs, reason=self.trouble)
+            log.error("engine.uncommitted", inputs=self._waiting.inputs, reason=self.trouble)
         tasks = [task for task in (self._task, self._reckoning) if task is not None]
         for task in tasks:
             task.cancel()
@@ -132,13 +117,13 @@ class Engine:
     def judge_now(self, event: Input) -> Outcome:
         """As `take`, for callers that cannot wait."""
         now = self.clock()
-        if isinstance(event, Reading) and self._repeats(event, now):
-            return Outcome()
+        if isinstance(event, Reading) and self._waiting.repeats(self.world, event, now):
+            self._wake()
+            return NOTHING
         outcome = judge(self.world, event, now)
         if isinstance(event, Tick) and not _anything(self.world, outcome):
             return outcome
-        self._waiting.append(Entry(event, now, outcome))
-        self._changed += EACH_INPUT + len(outcome.changes)
+        self._waiting.add(Entry(event, now, outcome))
         if outcome.notifications:
             self.quiet.begin(asyncio.get_running_loop().time())
         if not _may_wait(event, outcome):
@@ -170,22 +155,11 @@ class Engine:
         finally:
             self._reckoned.set()
 
-    def _repeats(self, reading: Reading, now: int) -> bool:
-        """Take a reading in that nothing follows from; those in a row are one entry."""
-        last = self._waiting[-1].input if self._waiting else None
-        run = last if isinstance(last, Repeats) else Repeats()
-        if not repeats.take(self.world, reading, now, run):
-            return False
-        if run is not last:
-            self._waiting.append(Entry(run, now, Outcome()))
-        self._wake()
-        return True
-
     def _wake(self) -> None:
-        self._inputs += 1
-        if self._inputs >= MOST_WAITING or self._changed >= MOST_CHANGED:
-            self._room.clear()
+        if self._waiting.is_enough:
             self._urgent.set()
+            if self._waiting.is_full:
+                self._room.clear()
         self._idle.clear()
         self._work.set()
 
@@ -220,7 +194,7 @@ class Engine:
             await self._work.wait()
             self._work.clear()
             await self._gathered()
-            batch, self._waiting, self._inputs, self._changed = self._waiting, [], 0, 0
+            batch = self._waiting.take()
             if not batch and not self._cut_wanted:
                 continue
             self._room.set()
@@ -237,7 +211,7 @@ class Engine:
                 except Exception:
                     # What is durable stays so: a listener's fault must not end the commits.
                     log.exception("engine.listener_failed")
-            if not self._waiting:
+            if not self._waiting.inputs:
                 self._urgent.clear()
                 self._idle.set()
 

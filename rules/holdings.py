@@ -21,14 +21,14 @@ def take_in(step: Step, arrival: Arrival, reading: Reading) -> list[str]:
     whole_ms = reading.ended_ms if whole else (before.whole_ms if before else None)
     key = (arrival.account.key, reading.wallet)
     times = (reading.began_ms, reading.ended_ms, whole_ms)
-    if before is not None and before.source is reading.rows and before.fields == reading.fields:
-        step.world.put_holding(*key, Holding(before.fields, before.rows, before.source, *times))
+    if before is not None and _told_before(before) is reading.rows and before.fields == reading.fields:
+        step.world.put_holding(*key, Holding(before.fields, before.rows, reading.contents, *times))
         return []
     known = {} if before is None else _known(before, reading.fields)
     rows, changed = _revised(before, reading) or _merged(known, reading, whole=whole)
     for asset, row in changed.items():
         _changed(step, arrival, reading.fields, asset, known.get(asset), row, reading.ended_ms)
-    step.world.put_holding(*key, Holding(reading.fields, rows, reading.rows, *times))
+    step.world.put_holding(*key, Holding(reading.fields, rows, reading.contents, *times))
     return [*changed]
 
 
@@ -65,10 +65,16 @@ def _revised(before: Holding | None, reading: Reading) -> tuple[Mapping[str, Row
     """As `_merged`, without a walk over all rows, where the client made them from those that are held."""
     if before is None or before.fields != reading.fields or not isinstance(reading.rows, Revised):
         return None
-    changed = reading.rows.fresh_since(before.source)
-    if changed is None or before.rows is not before.source:
+    told = _told_before(before)
+    changed = reading.rows.fresh_since(told)
+    if changed is None or before.rows is not told:
         return None
     return reading.rows, changed
+
+
+def _told_before(before: Holding) -> Mapping[str, Row] | None:
+    """The very rows that the last reading told; None where that is not known."""
+    return None if before.source is None else before.source.rows
 
 
 def _merged(

@@ -59,7 +59,7 @@ class Index:
     `prices_asked_ms` belong to reconciliation: what it follows on each exchange, the legs by amount, the parts that a
     round has not covered yet, the assets that the summary compares, those whose prices were ever asked for, and when
     that was last done. From `allows_until_ms` on some allow
-    grants nothing any more. `lines` finds by the identity of its rows what `rules.repeats` expects to be said again.
+    grants nothing any more. `lines` finds by its identity what `rules.repeats` expects to be told again.
     `unreckoned` tells that sums were forgotten since `rules.reckoning` went over them, and `summing` are their rules.
     """
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rules.facts import Facts
-from rules.model import Identity, Reading, Row, Severity
+from rules.model import Contents, Identity, Row, Severity
 
 
 class Subject(NamedTuple):
@@ -80,26 +80,32 @@ class Account:
 class Holding:
     """The last known quantities of one wallet of one account. Only `rules.repeats` writes to one: its times alone.
 
-    `source` is the very object the last reading carried: identity tells that nothing moved. `rows` is that,
-    plus zero rows of assets that were held before and are now absent. `whole_ms` is the end of the last
+    `source` is what the last reading told: by the identity of its rows it is known that nothing moved. `rows` are
+    those, plus zero rows of assets that were held before and are now absent. `whole_ms` is the end of the last
     reading, or pass, that proved absences; None before the first.
     """
 
     fields: tuple[str, ...]
     rows: Mapping[str, Row]
-    source: Mapping[str, Row] | None
+    source: Contents | None
     began_ms: int
     ended_ms: int
     whole_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Line:
-    """What one wallet said last, and holds since."""
+    """A wallet of which its contents may be told again, and what it holds since they were told.
 
-    reading: Reading
-    place: tuple[int, str]
+    `mark` belongs to the log: whatever it knows of the wallet, so that it need not look for it.
+    """
+
+    contents: Contents
+    exchange: str
+    account: int
+    wallet: str
     holding: Holding
+    mark: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ to the same World: that is what the differential test holds this file to.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from rules.allows import NEVER_MS
 from rules.changed import replace
@@ -25,39 +26,55 @@ class Repeats:
 
     That is why the exchange is looked at once: for readings that end from `since_ms` on and before `until_ms`, and
     are taken in before `now_until_ms`, it is as it was.
+
+    `taken` holds four of each: its line, when it began and ended, and when it was taken in. One list of them all is
+    written and read in the least time.
     """
 
-    lines: list[Line] = field(default_factory=list)
-    began_ms: list[int] = field(default_factory=list)
-    ended_ms: list[int] = field(default_factory=list)
-    now_ms: list[int] = field(default_factory=list)
+    taken: list[Any] = field(default_factory=list)
     exchange: str = ""
     since_ms: int = 0
     until_ms: int = 0
     now_until_ms: int = 0
 
-    def reading(self, place: int) -> Reading:
-        """One of the run, whole: it is the one that its line repeats, at other times."""
-        return self.lines[place].reading._replace(
-            began_ms=self.began_ms[place], ended_ms=self.ended_ms[place]
-        )
+    def __len__(self) -> int:
+        return len(self.taken) // 4
+
+    @property
+    def lines(self) -> list[Line]:
+        """What was told again."""
+        return self.taken[::4]
+
+    @property
+    def began_ms(self) -> list[int]:
+        return self.taken[1::4]
+
+    @property
+    def ended_ms(self) -> list[int]:
+        return self.taken[2::4]
+
+    @property
+    def now_ms(self) -> list[int]:
+        """When each was taken in."""
+        return self.taken[3::4]
 
 
 def expect(step: Step, plan: AccountPlan, account: Account, reading: Reading) -> None:
-    """After a judgement: where the next reading of the same rows would move nothing, remember it by these rows."""
-    if reading.values is not None or reading.covers is not Covers.ALL or not reading.fields:
+    """After a judgement: where the same contents told again would move nothing, remember them."""
+    contents = reading.contents
+    if contents.values is not None or contents.covers is not Covers.ALL or not contents.fields:
         return
-    world, place = step.world, (account.key, reading.wallet)
+    world, place = step.world, (account.key, contents.wallet)
     holding, index = world.holdings.get(place), world.index
-    if holding is None or holding.source is not reading.rows or place not in index.judged:
+    if holding is None or holding.source is not contents or place not in index.judged:
         return
     if plan.rated or plan.reconciled or plan.composed or _is_in_doubt(world.accounts[account.key]):
         return
     opened = index.open_of
-    name = reading.exchange
+    name = contents.exchange
     if opened and ((name, account.key) in opened or (name, None) in opened or ("", None) in opened):
         return
-    index.lines[id(reading.rows)] = Line(reading, place, holding)
+    index.lines[id(contents)] = Line(contents, name, account.key, contents.wallet, holding)
 
 
 def take(world: World, reading: Reading, now_ms: int, run: Repeats) -> bool:
@@ -66,29 +83,25 @@ def take(world: World, reading: Reading, now_ms: int, run: Repeats) -> bool:
     Each condition stands for a line of `judge_reading` that would do something. The others are held by whoever
     changes what they rest on: an account, an alert, the rules or a holding that changes forgets its lines.
     """
-    index = world.index
-    line = index.lines.get(id(reading[6]))
+    contents, began_ms, ended_ms = reading
+    line = world.index.lines.get(id(contents))
     if line is None:
         return False
-    said = line.reading
-    if reading[:3] != said[:3] or reading[5:] != said[5:]:
-        return False
-    began_ms, ended_ms, holding = reading[3], reading[4], line.holding
+    holding = line.holding
     if began_ms < holding.began_ms:
         return False
     known = (
-        reading[0] == run.exchange and run.since_ms <= ended_ms < run.until_ms and now_ms < run.now_until_ms
+        line.exchange == run.exchange
+        and run.since_ms <= ended_ms < run.until_ms
+        and now_ms < run.now_until_ms
     )
     if not (known or _is_calm(world, reading, now_ms, run)):
         return False
     if ended_ms > run.since_ms:
-        index.last_success_ms[run.exchange] = run.since_ms = ended_ms
+        world.index.last_success_ms[run.exchange] = run.since_ms = ended_ms
     holding.began_ms = began_ms
     holding.ended_ms = holding.whole_ms = ended_ms
-    run.lines.append(line)
-    run.began_ms.append(began_ms)
-    run.ended_ms.append(ended_ms)
-    run.now_ms.append(now_ms)
+    run.taken += (line, began_ms, ended_ms, now_ms)
     return True
 
 

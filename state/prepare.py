@@ -135,6 +135,7 @@ class Preparer:
 
     def cut(self) -> int:
         """Begin the log anew: what follows refers to nothing before it. The last `seq` that was prepared."""
+        self._log.end()
         self._log = LogWriter(self._names, self._identities)
         return self._next_seq - 1
 
@@ -170,7 +171,6 @@ class Preparer:
         drops: list[Parameters] = []
         rows: list[Parameters] = []
         anew: set[WalletKey] = set()
-        # Before what was judged: its times are those of the World now, whichever came first.
         for entry in batch:
             if isinstance(entry.input, Repeats):
                 self._times.put_again(entry.input)
@@ -180,6 +180,7 @@ class Preparer:
             if holding is None:
                 drops.append(where)
                 self._written.pop(key, None)
+                self._times.put(key)
                 continue
             self._times.put(key, holding)
             fields = self._fields(holding)

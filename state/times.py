@@ -6,7 +6,6 @@ the last complete look (0 for none). The view `holdings` takes them apart again.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
@@ -19,8 +18,12 @@ BLOCK: Final = 64
 WIDTH: Final = 14
 _TIMES: Final = 3
 _FORMAT: Final = f"%0{WIDTH}d" * (BLOCK * _TIMES)
-_SHORTEST_MS: Final = 10 ** (WIDTH - 2)
-"""From here on, for some centuries, times have one digit less than their place."""
+_LENGTH: Final = BLOCK * _TIMES * WIDTH - 1
+_COMMAS: Final = b"," * (BLOCK * _TIMES - 1)
+"""For some centuries times have one digit less than their place: there the commas are, and no number is shorter."""
+
+_NOTHING: Final = Holding((), {}, None, 0, 0)
+"""In the place of an account without such a wallet."""
 
 _json = msgspec.json.Encoder().encode
 
@@ -34,29 +37,29 @@ Times = tuple[int, int, int | None]
 
 
 class Blocks:
-    """Every time as it is, or will be with the next commit, in the database. `wallet_id` is of a wallet's name."""
+    """The holdings whose times the database has, or will with the next commit. `wallet_id` is of a wallet's name."""
 
     def __init__(self, wallet_id: Callable[[str], int]) -> None:
         self._wallet_id = wallet_id
-        self._times: dict[str, array[int]] = {}  # of all accounts, by their keys
+        self._held: dict[str, list[Holding]] = {}  # of all accounts, by their keys
         self._touched: set[tuple[str, int]] = set()
 
-    def put(self, key: tuple[int, str], holding: Holding) -> None:
-        """Take over the times of a wallet."""
-        times, at = self._block(key[1], key[0] // BLOCK), key[0] * _TIMES
-        times[at], times[at + 1], times[at + 2] = holding.began_ms, holding.ended_ms, holding.whole_ms or 0
+    def put(self, key: tuple[int, str], holding: Holding = _NOTHING) -> None:
+        """A wallet holds something else, or is no longer there."""
+        account, wallet = key
+        held = self._held.setdefault(wallet, [])
+        if account >= len(held):
+            held += [_NOTHING] * ((account // BLOCK + 1) * BLOCK - len(held))
+        held[account] = holding
+        self._touched.add((wallet, account // BLOCK))
 
     def put_again(self, run: Repeats) -> None:
-        """As `put`, of wallets whose last reading was a complete look."""
-        wallet, block, times = "", -1, array("q")
-        for line, began_ms, ended_ms in zip(run.lines, run.began_ms, run.ended_ms, strict=True):
-            account, name = line.place
-            if account // BLOCK != block or name != wallet:
-                wallet, block = name, account // BLOCK
-                times = self._block(wallet, block)
-            at = account * _TIMES
-            times[at] = began_ms
-            times[at + 1] = times[at + 2] = ended_ms
+        """The times of holdings moved on."""
+        lines = run.lines
+        wallets = {line.wallet for line in lines}
+        for wallet in wallets:
+            own = lines if len(wallets) == 1 else [line for line in lines if line.wallet == wallet]
+            self._touched |= {(wallet, number) for number in {line.account // BLOCK for line in own}}
 
     def restore(self, holdings: Mapping[tuple[int, str], Holding]) -> None:
         """As `put`, of what the database holds already."""
@@ -69,24 +72,18 @@ class Blocks:
         touched, self._touched = sorted(self._touched), set()
         return [(self._wallet_id(name), number, self._text(name, number)) for name, number in touched]
 
-    def _block(self, wallet: str, number: int) -> array[int]:
-        """The times of a wallet, of which those of a block are about to change."""
-        times = self._times.setdefault(wallet, array("q"))
-        missing = (number + 1) * BLOCK * _TIMES - len(times)
-        if missing > 0:
-            times.extend([0] * missing)
-        self._touched.add((wallet, number))
-        return times
-
     def _text(self, wallet: str, number: int) -> str:
         """The times of a block, each in WIDTH digits."""
-        size = BLOCK * _TIMES
-        times = self._times[wallet][number * size : (number + 1) * size].tolist()
+        held = self._held[wallet][number * BLOCK : (number + 1) * BLOCK]
+        times: list[int | None] = [None] * (BLOCK * _TIMES)
+        times[0::_TIMES] = [one.began_ms for one in held]
+        times[1::_TIMES] = [one.ended_ms for one in held]
+        times[2::_TIMES] = [one.whole_ms for one in held]
         # A list in JSON has one character before each number, and is written ten times as fast as a format.
-        text = _json(times)[1:-1].replace(b",", b"0")
-        if min(times) >= _SHORTEST_MS and len(text) == size * WIDTH - 1:
-            return "0" + text.decode()
-        return _FORMAT % tuple(times)
+        text = _json(times)[1:-1]
+        if len(text) == _LENGTH and text[WIDTH - 1 :: WIDTH] == _COMMAS and b"-" not in text:
+            return "0" + text.replace(b",", b"0").decode()
+        return _FORMAT % tuple(one or 0 for one in times)
 
 
 def written(times: Iterable[tuple[int, int, Times]]) -> list[tuple[int, int, str]]:

@@ -345,7 +345,7 @@ class Engine:
         padding = ("0",) * (len(fields) - 1)
         given = {asset: (text, *padding) for asset, text in free.items()} if rows is None else rows
         return self.says(
-            Reading(
+            Reading.of(
                 exchange,
                 who(account),
                 wallet,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from daemon.exchanges.base import Answer, Span, Task
 from daemon.exchanges.binance_history import HISTORIES, Histories, read_prices, read_spot_transfers
@@ -33,15 +33,16 @@ from daemon.exchanges.binance_wire import (
 )
 from daemon.exchanges.calling import Params
 from daemon.exchanges.client import Client
-from daemon.exchanges.decode import Memo
 from daemon.exchanges.endpoint import Endpoint, Said, Setup
 from daemon.exchanges.errors import CallError, Verdict, readable
 from daemon.exchanges.found import TOLD_OF
 from daemon.exchanges.http import Response
 from daemon.exchanges.limits import Limit, Pool
+from daemon.exchanges.memo import Memo
 from daemon.exchanges.signing import binance_signer
 from rules.model import (
     MASTER_IDENTITY,
+    Contents,
     Failure,
     FailureKind,
     Identity,
@@ -95,7 +96,7 @@ class Binance(Client):
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
         self._sign = binance_signer(setup.credentials.api_secret.strip())
-        self._memo = Memo()
+        self._memo = Memo(read_balances, self._spot, revise_balances)
         self._master_email: str | None = None
 
     def _request(self, endpoint: Endpoint, params: Params) -> tuple[str, Mapping[str, str]]:
@@ -132,8 +133,11 @@ class Binance(Client):
             tasks += [Task("assets", "assets", account, "spot") for account in accounts if account.email]
         return tasks
 
-    def _remembered(self) -> Memo | None:
-        return self._memo
+    def _remembered(self) -> Sequence[Memo[Any, Contents]]:
+        return (self._memo,)
+
+    def _spot(self, account: Identity, rows: Mapping[str, Row]) -> Contents:
+        return Contents(self.name, account, "spot", FIELDS, rows)
 
     async def _perform(self, task: Task, *, urgent: bool) -> AsyncGenerator[Answer, None]:
         if task.name == "assets" and task.account is not None:
@@ -148,11 +152,11 @@ class Binance(Client):
     async def _assets(self, task: Task, account: Identity, *, urgent: bool) -> Reading:
         email = account.email or ""
 
-        def read(body: bytes) -> Mapping[str, Row]:
-            return self._memo.recall((email,), body, read_balances, revise_balances)
+        def read(body: bytes) -> Contents:
+            return self._memo.recall(email, account, body)
 
         said = await self.call("assets", [("email", email)], read, urgent=urgent, task=task)
-        return Reading(self.name, account, "spot", said.began_ms, said.ended_ms, FIELDS, said.value)
+        return Reading((said.value, said.began_ms, said.ended_ms))
 
     async def _master(self, task: Task, *, urgent: bool) -> AsyncGenerator[Answer, None]:
         """One call for both: valuations ("wallets") and, with details asked for, quantities ("master")."""
@@ -169,9 +173,9 @@ class Binance(Client):
             about = (self.name, MASTER_IDENTITY, wallet.name, said.began_ms, said.ended_ms)
             values = {quote: wallet.value} if valued else None
             if wallet.rows is not None:
-                yield Reading(*about, FIELDS, wallet.rows, values=values)
+                yield Reading.of(*about, FIELDS, wallet.rows, values=values)
             elif valued:
-                yield Reading(*about, (), {}, values=values)
+                yield Reading.of(*about, (), {}, values=values)
 
     async def _summary(self, *, valued: bool, urgent: bool = False) -> AsyncGenerator[Answer, None]:
         """All pages: valuations as they come, then the listing. No snapshot binds the pages together."""
@@ -208,7 +212,7 @@ class Binance(Client):
         return "wallets" in self.settings.read and self.settings.quote == "BTC"
 
     def _valuation(self, account: Identity, wallet: str, value: str, said: Said[Summary]) -> Reading:
-        return Reading(
+        return Reading.of(
             self.name, account, wallet, said.began_ms, said.ended_ms, (), {}, values={"BTC": value}
         )
 

@@ -30,14 +30,16 @@ from daemon.exchanges.bitget_wire import (
 )
 from daemon.exchanges.calling import Params
 from daemon.exchanges.client import Client
-from daemon.exchanges.decode import Memo, same_amounts
+from daemon.exchanges.decode import same_amounts
 from daemon.exchanges.endpoint import Endpoint, Said, Setup
 from daemon.exchanges.errors import CallError, Verdict, readable
 from daemon.exchanges.http import Response
 from daemon.exchanges.limits import Limit, Pool
+from daemon.exchanges.memo import Memo
 from daemon.exchanges.signing import base64_signer, header_safe, target
 from rules.model import (
     MASTER_IDENTITY,
+    Contents,
     Covers,
     Failure,
     FailureKind,
@@ -93,7 +95,8 @@ class Bitget(Client):
         super().__init__(setup)
         self._sign = base64_signer(setup.credentials.api_secret.strip())
         self._passphrase = header_safe("passphrase", setup.credentials.passphrase)
-        self._memo: Memo = Memo()
+        self._pages = Memo(read_page, lambda _, page: page)
+        self._coins = Memo(read_coins, self._spot)
         self._master_id: str | None = None
 
     def _request(self, endpoint: Endpoint, params: Params) -> tuple[str, Mapping[str, str]]:
@@ -132,16 +135,19 @@ class Bitget(Client):
             yield answer
 
     async def _own(self, task: Task, *, urgent: bool) -> Reading:
-        def read(body: bytes) -> Mapping[str, Row]:
-            return self._memo.recall(("master",), lasting(body), lambda _, before: read_coins(body, before))
+        def read(body: bytes) -> Contents:
+            return self._coins.recall("", MASTER_IDENTITY, lasting(body))
 
         said = await self.call("master", (), read, urgent=urgent, task=task)
-        return Reading(self.name, MASTER_IDENTITY, "spot", said.began_ms, said.ended_ms, FIELDS, said.value)
+        return Reading((said.value, said.began_ms, said.ended_ms))
+
+    def _spot(self, account: Identity, rows: Mapping[str, Row]) -> Contents:
+        return Contents(self.name, account, "spot", FIELDS, rows)
 
     async def _pass(self, task: Task, *, urgent: bool) -> AsyncGenerator[Answer, None]:
         """All pages up to an empty one: a short page may only be thinned out (law 3)."""
         await self._learn_master()
-        walk, began_ms, cursor, cursors = Walk(), self._now_ms(), "", {("page", "")}
+        walk, began_ms, cursor, cursors = Walk(), self._now_ms(), "", {""}
         for page_number in range(1, PAGES_MOST + 1):
             try:
                 said = await self._page(cursor, task, urgent=urgent)
@@ -158,10 +164,10 @@ class Bitget(Client):
             for reading in self._taken(walk, said):
                 yield reading
             cursor = said.value.ids[-1]
-            cursors.add(("page", cursor))
+            cursors.add(cursor)
         else:
             walk.fault = "more pages than we read"
-        self._memo.keep_only(cursors | {("master",)})
+        self._pages.keep_only(cursors)
         seen = {user: frozenset(rows) for user, rows in walk.seen.items()}
         about = (self.name, "spot", began_ms, self._now_ms())
         yield Pass(*about, not walk.fault, FIELDS, seen, walk.fault)
@@ -170,9 +176,7 @@ class Bitget(Client):
         params = [("limit", str(PASS_PAGE))] + ([("idLessThan", cursor)] if cursor else [])
 
         def read(body: bytes) -> Page:
-            return self._memo.recall(
-                ("page", cursor), lasting(body), lambda _, before: read_page(body, before)
-            )
+            return self._pages.recall(cursor, None, lasting(body))
 
         return await self.call("assets", params, read, urgent=urgent, task=task)
 
@@ -203,7 +207,7 @@ class Bitget(Client):
                 walk.seen[user] = {**before, **fresh}
             if fresh or before is None:
                 about = (self.name, Identity(venue_id=user), "spot", said.began_ms, said.ended_ms)
-                readings.append(Reading(*about, FIELDS, fresh, Covers.NAMED))
+                readings.append(Reading.of(*about, FIELDS, fresh, Covers.NAMED))
         return readings
 
     def _unreadable(self, user: str, why: str) -> Failure:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from daemon.exchanges.base import Answer, Span, Task, Usage
 from daemon.exchanges.calling import Caller, Params
-from daemon.exchanges.decode import Memo
 from daemon.exchanges.errors import CallError
 from daemon.exchanges.found import TOLD_OF, Found, Source, Walk
 from daemon.exchanges.gates import Gate
+from daemon.exchanges.memo import Memo
 from daemon.exchanges.prices import ReadPrices
 from daemon.exchanges.restart import Record
-from rules.model import MASTER_IDENTITY, ClockSeen, Identity
+from rules.model import MASTER_IDENTITY, ClockSeen, Contents, Identity
 from rules.statements import Prices
 
 
@@ -42,17 +42,18 @@ class Client(Caller):
     def _history(self, span: Span) -> AsyncGenerator[Answer, None]:
         """One `Transfers` per history, each by `_walked`."""
 
-    def _remembered(self) -> Memo | None:
-        """The last bodies, each under a key that ends with the name by which its account is called."""
-        return None
+    def _remembered(self) -> Sequence[Memo[Any, Contents]]:
+        """The last bodies of wallets, each under the name by which its account is called, "" for the master."""
+        return ()
 
     def keep_only(self, accounts: Collection[Identity]) -> None:
         labels = {"", MASTER_IDENTITY.label, *(account.label for account in accounts)}
         self._tries = {key: tries for key, tries in self._tries.items() if key[1] in labels}
-        memo = self._remembered()
-        if memo is not None:
-            named = {name for account in accounts for name in (account.email, account.name) if name}
-            memo.keep_named(named)
+        names = {
+            name for account in accounts for name in ("", account.email, account.name) if name is not None
+        }
+        for memo in self._remembered():
+            memo.keep_only(names)
 
     async def open(self) -> None:
         await self._http.open()

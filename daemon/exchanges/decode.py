@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Annotated, Any, NoReturn, Protocol, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import msgspec
 
@@ -25,7 +25,6 @@ AMOUNT_CHARACTERS = 100
 EXPONENT_MOST = 60
 NAME_CHARACTERS = 100
 WHOLE_DIGITS = 18
-MEMO_MOST = 50_000
 
 _PLAIN = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _EXPONENT = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)[eE]([+-]?[0-9]{1,3})")
@@ -187,61 +186,3 @@ def one_row(
 def same_amounts(one: Row, other: Row) -> bool:
     """Whether two rows say the same, however they are written."""
     return all(a == b or bool(a and b and Decimal(a) == Decimal(b)) for a, b in zip(one, other, strict=True))
-
-
-class Revise(Protocol[T]):
-    """Reads a body by what differs from the last one."""
-
-    def __call__(self, old: bytes, new: bytes, before: T, *, sure: bool) -> T | None:
-        """What `new` says, where `old` said `before`; None where it must be read in full.
-
-        `sure` tells that `before` is an answer of this very function to `old`.
-        """
-
-
-class Memo:
-    """The last body of each wallet and what it said: the very same bytes give the very same rows."""
-
-    __slots__ = ("_seen",)
-
-    def __init__(self) -> None:
-        self._seen: dict[tuple[str, ...], tuple[bytes, Any, bool]] = {}
-
-    def recall(
-        self,
-        key: tuple[str, ...],
-        body: bytes,
-        read: Callable[[bytes, T | None], T],
-        revise: Revise[T] | None = None,
-    ) -> T:
-        """What `body` says. `read` gets what was last said under `key`, or None.
-
-        `revise` is asked first where there is a last body.
-        """
-        seen = self._seen.get(key)
-        if seen is not None and seen[0] == body:
-            said: T = seen[1]
-            return said
-        now: T | None = None
-        if seen is not None and revise is not None:
-            now = revise(seen[0], body, seen[1], sure=seen[2])
-        revised = now is not None
-        if now is None:
-            before: T | None = None if seen is None else seen[1]
-            now = read(body, before)
-            if before is not None and now == before:
-                now = before  # other bytes, the same facts
-        self._seen[key] = (body, now, revised)
-        if len(self._seen) > MEMO_MOST:
-            del self._seen[next(iter(self._seen))]  # accounts that are gone take no memory for ever
-        return now
-
-    def keep_named(self, names: set[str]) -> None:
-        """Forget all whose key ends with the name of another account; one without a name is the master's."""
-        if len(self._seen) > len(names):
-            self._seen = {key: seen for key, seen in self._seen.items() if not key[-1] or key[-1] in names}
-
-    def keep_only(self, keys: set[tuple[str, ...]]) -> None:
-        """Forget all others."""
-        if len(self._seen) > len(keys):
-            self._seen = {key: seen for key, seen in self._seen.items() if key in keys}

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from daemon.exchanges.base import Answer, Span, Task
 from daemon.exchanges.calling import Params
 from daemon.exchanges.client import Client
-from daemon.exchanges.decode import WHOLE_DIGITS, Memo, whole
+from daemon.exchanges.decode import WHOLE_DIGITS, whole
 from daemon.exchanges.endpoint import Endpoint, Said, Setup
 from daemon.exchanges.errors import CallError, Verdict, readable
 from daemon.exchanges.limits import Limit
+from daemon.exchanges.memo import Memo
 from daemon.exchanges.okx_history import HISTORIES, sources
 from daemon.exchanges.okx_wire import (
     CODES,
@@ -37,6 +38,7 @@ from daemon.exchanges.reply import WAIT_MOST_SECONDS
 from daemon.exchanges.signing import base64_signer, header_safe, iso_ms, target
 from rules.model import (
     MASTER_IDENTITY,
+    Contents,
     Identity,
     ListedAccount,
     Listing,
@@ -81,7 +83,8 @@ class Okx(Client):
         super().__init__(setup)
         self._sign = base64_signer(setup.credentials.api_secret.strip())
         self._passphrase = header_safe("passphrase", setup.credentials.passphrase)
-        self._funds: Memo = Memo()
+        self._funding = Memo(read_funding, self._funds, revise_funding)
+        self._trading = Memo(read_trading, self._trades)
 
     def _request(self, endpoint: Endpoint, params: Params) -> tuple[str, Mapping[str, str]]:
         text = target(endpoint.path, params)
@@ -108,35 +111,27 @@ class Okx(Client):
         tasks += [Task(wallet, wallet, account, wallet) for wallet in wallets for account in named]
         return tasks
 
-    def _remembered(self) -> Memo | None:
-        return self._funds
+    def _remembered(self) -> Sequence[Memo[Any, Contents]]:
+        return self._funding, self._trading
+
+    def _funds(self, account: Identity, rows: Mapping[str, Row]) -> Contents:
+        return Contents(self.name, account, "funding", FUNDING_FIELDS, rows)
+
+    def _trades(self, account: Identity, trade: Trade) -> Contents:
+        rows, values = trade
+        return Contents(self.name, account, "trading", TRADING_FIELDS, rows, values=values)
 
     async def _perform(self, task: Task, *, urgent: bool) -> AsyncGenerator[Answer, None]:
         account = task.account or MASTER_IDENTITY
-        if task.name == "trading":
-            yield await self._trade(task, account, urgent=urgent)
-            return
-        name = account.name or ""
-        params = [] if task.name == "master" else [("subAcct", name)]
-        key = (task.name, name)
+        name = "" if task.name == "master" else account.name or ""
+        memo: Memo[Any, Contents] = self._trading if task.name == "trading" else self._funding
 
-        def read(body: bytes) -> Mapping[str, Row]:
-            return self._funds.recall(key, body, read_funding, revise_funding)
+        def read(body: bytes) -> Contents:
+            return memo.recall(name, account, body)
 
+        params = [("subAcct", name)] if name else []
         said = await self.call(task.pool, params, read, urgent=urgent, task=task)
-        yield Reading(self.name, account, "funding", said.began_ms, said.ended_ms, FUNDING_FIELDS, said.value)
-
-    async def _trade(self, task: Task, account: Identity, *, urgent: bool) -> Reading:
-        name = account.name or ""
-
-        def read(body: bytes) -> Trade:
-            return self._funds.recall(("trading", name), body, read_trading)
-
-        said = await self.call("trading", [("subAcct", name)], read, urgent=urgent, task=task)
-        rows, values = said.value
-        return Reading(
-            self.name, account, "trading", said.began_ms, said.ended_ms, TRADING_FIELDS, rows, values=values
-        )
+        yield Reading((said.value, said.began_ms, said.ended_ms))
 
     async def _listing(self) -> AsyncGenerator[Answer, None]:
         """Pages by time of creation. `after` is one more than the oldest seen, so that equal times are not

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import astuple
 
-from daemon.exchanges.decode import Given, Revise, one_row
+from daemon.exchanges.decode import Given, one_row
 from daemon.exchanges.errors import Malformed
+from daemon.exchanges.memo import Revise
 from rules.model import Row
 from rules.rows import Revised
 

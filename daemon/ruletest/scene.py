@@ -274,14 +274,14 @@ class Scene:
         who, now_ms = self._who(pocket, at_ms), self._start_ms + at_ms
         if pocket.valued:
             values = {quote: row.get("value", "") for quote, row in contents.figures.items()}
-            return [Reading(pocket.exchange, who, pocket.wallet, now_ms, now_ms, (), {}, values=values)]
+            return [Reading.of(pocket.exchange, who, pocket.wallet, now_ms, now_ms, (), {}, values=values)]
         fields = _fields(settings.kind, pocket.wallet)
         rows = {asset: _row(fields, figures) for asset, figures in contents.figures.items()}
         named = not settings.lists_all_assets and pocket.account != MASTER
         if named and not rows:
             return []
         covers = Covers.NAMED if named else Covers.ALL
-        return [Reading(pocket.exchange, who, pocket.wallet, now_ms, now_ms, fields, rows, covers)]
+        return [Reading.of(pocket.exchange, who, pocket.wallet, now_ms, now_ms, fields, rows, covers)]
 
     def _list(self, at_ms: int, settings: ExchangeSettings) -> list[Input]:
         now_ms = self._start_ms + at_ms

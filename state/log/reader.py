@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from rules.model import Covers, Identity, ListedAccount, Listing, Pass, Reading, Row
+from rules.model import Contents, Covers, Identity, ListedAccount, Listing, Pass, Reading, Row
 from rules.ruleset import RulesAccepted, Ruleset
 from state.codec import from_json
 from state.log import kinds
@@ -83,27 +83,26 @@ class LogReader:
 
     def _reading(self, cursor: Cursor, now_ms: int) -> Reading:
         flags, key = _start(kinds.READING, 4, cursor)
-        before = self._before(flags, key, Reading)
+        known = self._before(flags, key, Reading)
+        before = None if known is None else known.contents
         began_ms, ended_ms = _times(cursor, now_ms)
         rows: Mapping[str, Row] = {} if before is None else before.rows
         if not flags & kinds.SAME:
             rows = self._delta(cursor, rows, _row)
         values: Mapping[str, str] | None = None
         if flags & kinds.VALUED:
-            known = before.values if before is not None and before.values is not None else {}
-            values = self._delta(cursor, known, _value)
-        reading = Reading(
+            were = before.values if before is not None and before.values is not None else {}
+            values = self._delta(cursor, were, _value)
+        told = Contents(
             exchange=self._name(key[1]),
             account=self._identity(key[2]),
             wallet=self._name(key[3]),
-            began_ms=began_ms,
-            ended_ms=ended_ms,
             fields=from_json(tuple[str, ...], self._name(key[4])),
             rows=rows,
             covers=Covers.NAMED if flags & kinds.NAMED_ONLY else Covers.ALL,
             values=values,
         )
-        self.last[key] = reading
+        reading = self.last[key] = Reading((told, began_ms, ended_ms))
         return reading
 
     def _repeats(self, cursor: Cursor, now_ms: int) -> list[tuple[int, Input]]:
@@ -119,7 +118,7 @@ class LogReader:
             identity, now_ms = identity + step, now_ms + gap_ms
             key = (kinds.READING, exchange, identity, wallet, fields)
             before, ended_ms = self._known(key, Reading), now_ms - late_ms
-            reading = self.last[key] = before._replace(began_ms=ended_ms - took_ms, ended_ms=ended_ms)
+            reading = self.last[key] = Reading((before.contents, ended_ms - took_ms, ended_ms))
             found.append((now_ms, reading))
         return found
 

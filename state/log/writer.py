@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import takewhile
 from operator import sub
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from rules.model import Covers, Identity, ListedAccount, Listing, Pass, Reading, Row
+from rules.model import Contents, Covers, Identity, ListedAccount, Listing, Pass, Reading, Row
+from rules.records import Line
 from rules.repeats import Repeats
 from rules.rows import Revised
 from rules.ruleset import RulesAccepted
@@ -25,6 +26,9 @@ if TYPE_CHECKING:  # the type alone: reading the state needs no judge
 
 V = TypeVar("V")
 
+_Place: TypeAlias = tuple[int, int, int]
+"""Exchange, name of the wallet and fields: what a run of repeats has in common."""
+
 # A chunk is read and deleted as a whole; a row of this size is still cheap to handle.
 CHUNK_BYTES = 64 * 1024
 
@@ -37,20 +41,30 @@ class Chunk(NamedTuple):
     body: bytes
 
 
+def _number(number: int) -> bytes:
+    out = bytearray()
+    put_number(out, number)
+    return bytes(out)
+
+
 class _Wallet:
-    """One wallet's readings: their ids as written, and one that says what the last of them said."""
+    """One wallet's readings: their ids as written, and what the last of them told."""
 
     __slots__ = ("identity", "last", "place", "prefix")
 
-    def __init__(self, ids: tuple[int, int, int, int]) -> None:
-        exchange, self.identity, wallet, fields = ids
-        self.place = (exchange, wallet, fields)
-        self.prefix = b"".join(map(_number, ids))
-        self.last: Reading | None = None
+    def __init__(self, identity: int, place: _Place | None) -> None:
+        exchange, wallet, fields = place or (0, 0, 0)
+        self.identity, self.place = identity, place
+        self.prefix = b"".join(map(_number, (exchange, identity, wallet, fields)))
+        self.last: Contents | None = None
+
+
+_NOWHERE: Final = _Wallet(0, None)
+"""Of readings that the log has nothing of: they are written whole."""
 
 
 class LogWriter:
-    """Remembers the last reading, listing and pass of each key by reference, which costs no copy."""
+    """Remembers what the last reading, listing and pass of each key told by reference, which costs no copy."""
 
     def __init__(self, names: Interned[str], identities: Interned[Identity]) -> None:
         self._names = names
@@ -58,6 +72,7 @@ class LogWriter:
         self._last: dict[Key, Input] = {}
         self._wallets: dict[tuple[str, Identity, str, tuple[str, ...]], _Wallet] = {}
         self._by_last: dict[int, _Wallet] = {}  # by the identity of its `last`
+        self._places: dict[_Place, _Place] = {}  # each once
         self._chunks: list[Chunk] = []
         self._open = bytearray()
         self._records = 0
@@ -74,39 +89,53 @@ class LogWriter:
             self._close_chunk()
 
     def add_repeats(self, run: Repeats) -> None:
-        """Append readings that say what the last ones said, in their order: one record for neighbours of one kind."""
-        said = [line.reading for line in run.lines]
-        wallets = list(map(self._by_last.get, map(id, said)))
-        begin, last = 0, len(wallets)
-        while begin < last:
-            first = wallets[begin]
-            if first is None:  # the log began anew since: it has nothing to repeat
-                self.add(run.reading(begin), run.now_ms[begin])
-                self._remember(said[begin])
-                begin += 1
+        """Append readings that tell what the last ones told, in their order: one record for neighbours of one kind."""
+        lines, began_ms, ended_ms, now_ms = run.lines, run.began_ms, run.ended_ms, run.now_ms
+        wallets = [
+            mark if (mark := line.mark) is not None and mark.last is line.contents else self._found(line)
+            for line in lines
+        ]
+        places, end = [wallet.place for wallet in wallets], 0
+        while end < len(places):
+            place, begin = places[end], end
+            end = len(places) if places.count(place) == len(places) else _end_of(places, begin)
+            part = slice(begin, end)
+            if place is not None:
+                identities = [wallet.identity for wallet in wallets[part]]
+                self._repeats(place, identities, began_ms[part], ended_ms[part], now_ms[part])
                 continue
-            place, identities = first.place, [first.identity]
-            for wallet in islice(wallets, begin + 1, None):
-                if wallet is None or wallet.place != place:
-                    break
-                identities.append(wallet.identity)
-            end = begin + len(identities)
-            self._repeats(place, identities, run, slice(begin, end))
-            begin = end
+            for one in range(begin, end):
+                self.add(Reading((lines[one].contents, began_ms[one], ended_ms[one])), now_ms[one])
 
-    def _remember(self, reading: Reading) -> tuple[_Wallet, Reading | None]:
-        """The wallet of a reading, from now on written against it, and what it was written against."""
-        which = (reading.exchange, reading.account, reading.wallet, reading.fields)
+    def _found(self, line: Line) -> _Wallet:
+        """The wallet of which the log has what the line tells; _NOWHERE where it began anew since."""
+        line.mark = wallet = self._by_last.get(id(line.contents), _NOWHERE)
+        return wallet
+
+    def end(self) -> None:
+        """Another log begins: nothing that was written here may be repeated there."""
+        for wallet in self._wallets.values():
+            wallet.last = None
+
+    def _remember(self, told: Contents) -> tuple[_Wallet, Contents | None]:
+        """The wallet of a reading, from now on written against what it tells, and what it was written against."""
+        which = (told.exchange, told.account, told.wallet, told.fields)
         wallet = self._wallets.get(which)
         if wallet is None:
-            wallet = self._wallets[which] = _Wallet(self._ids(*which))
-        before, wallet.last = wallet.last, reading
+            wallet = self._wallets[which] = self._new(*which)
+        before, wallet.last = wallet.last, told
         self._by_last.pop(id(before), None)
-        self._by_last[id(reading)] = wallet
+        self._by_last[id(told)] = wallet
         return wallet, before
 
-    def _repeats(self, place: tuple[int, int, int], identities: list[int], run: Repeats, part: slice) -> None:
-        began_ms, ended_ms, now_ms = run.began_ms[part], run.ended_ms[part], run.now_ms[part]
+    def _repeats(
+        self,
+        place: _Place,
+        identities: list[int],
+        began_ms: Sequence[int],
+        ended_ms: Sequence[int],
+        now_ms: Sequence[int],
+    ) -> None:
         if not self._records:
             self._first_ms = self._now_ms = now_ms[0]
         out = self._open
@@ -162,12 +191,13 @@ class LogWriter:
         put_signed(out, now_ms - self._now_ms)
 
     def _reading(self, out: bytearray, reading: Reading, now_ms: int) -> None:
-        wallet, before = self._remember(reading)
-        flags = 0 if reading.covers is Covers.ALL else kinds.NAMED_ONLY
-        if reading.values is not None:
+        told = reading.contents
+        wallet, before = self._remember(told)
+        flags = 0 if told.covers is Covers.ALL else kinds.NAMED_ONLY
+        if told.values is not None:
             flags |= kinds.VALUED
         # The judge tells by identity, and so must replay: equal is not the same.
-        if before is not None and before.rows is reading.rows:
+        if before is not None and before.rows is told.rows:
             out.append(flags | kinds.SAME)
             out += wallet.prefix
             _put_times(out, reading, now_ms)
@@ -175,17 +205,15 @@ class LogWriter:
             out.append(flags if before is not None else flags | kinds.WHOLE)
             out += wallet.prefix
             _put_times(out, reading, now_ms)
-            self._rows(out, {} if before is None else before.rows, reading.rows)
-        if reading.values is not None:
+            self._rows(out, {} if before is None else before.rows, told.rows)
+        if told.values is not None:
             values = before.values if before is not None and before.values is not None else {}
-            self._delta(out, values, reading.values, _put_value)
+            self._delta(out, values, told.values, _put_value)
 
-    def _ids(
-        self, exchange: str, account: Identity, wallet: str, fields: tuple[str, ...]
-    ) -> tuple[int, int, int, int]:
-        """What tells a reading's subject apart."""
+    def _new(self, exchange: str, account: Identity, wallet: str, fields: tuple[str, ...]) -> _Wallet:
         names = self._names.id
-        return names(exchange), self._identities.id(account), names(wallet), names(to_json(fields))
+        place = (names(exchange), names(wallet), names(to_json(fields)))
+        return _Wallet(self._identities.id(account), self._places.setdefault(place, place))
 
     def _listing(self, out: bytearray, listing: Listing, now_ms: int) -> None:
         key = (kinds.LISTING, self._names.id(listing.exchange), self._names.id(listing.source))
@@ -292,14 +320,13 @@ class LogWriter:
             put(out, before.get(name), value)
 
 
+def _end_of(places: Sequence[_Place | None], begin: int) -> int:
+    """Up to where all places are the same as the first."""
+    return begin + sum(1 for _ in takewhile(places[begin].__eq__, places[begin:]))
+
+
 def _completeness(walk: Listing | Pass) -> int:
     return (kinds.COMPLETE if walk.complete else 0) | (kinds.EXPLAINED if walk.reason else 0)
-
-
-def _number(number: int) -> bytes:
-    out = bytearray()
-    put_number(out, number)
-    return bytes(out)
 
 
 def _put_times(out: bytearray, call: Reading | Listing | Pass, now_ms: int) -> None:

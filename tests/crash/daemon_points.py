@@ -51,7 +51,7 @@ RULESET = Ruleset(
 def reads(second: int, account: str, free: str) -> Reading:
     at_ms = T0_MS + second * 1_000
     who = Identity(venue_id=f"id-{account}", email=account)
-    return Reading("x", who, "spot", at_ms - 100, at_ms, ("free", "locked"), {"USDT": (free, "0")})
+    return Reading.of("x", who, "spot", at_ms - 100, at_ms, ("free", "locked"), {"USDT": (free, "0")})
 
 
 def lists(second: int, *accounts: str) -> Listing:

@@ -41,7 +41,7 @@ def listed(second: int) -> Listing:
 
 def read(second: int, free: str) -> Reading:
     at_ms = T0_MS + second * 1_000
-    return Reading("x", WHO, "spot", at_ms - 100, at_ms, ("free", "locked"), {"USDT": (free, "0")})
+    return Reading.of("x", WHO, "spot", at_ms - 100, at_ms, ("free", "locked"), {"USDT": (free, "0")})
 
 
 @pytest.fixture

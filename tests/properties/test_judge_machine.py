@@ -272,7 +272,7 @@ class Life(RuleBasedStateMachine):
     def observes(self, account: str, row: tuple[str | None, ...]) -> None:
         self.now_ms += 1_000
         now = self.now_ms
-        self.takes(Reading("x", who(account), "spot", now - 100, now, FIELDS, {"USDT": row}))
+        self.takes(Reading.of("x", who(account), "spot", now - 100, now, FIELDS, {"USDT": row}))
 
     def hears(self) -> None:
         """The engine hears of what people ordered."""

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.exchanges import binance_wire, okx_wire
-from daemon.exchanges.decode import Memo
 from daemon.exchanges.errors import Malformed
+from daemon.exchanges.memo import Memo
 from rules.model import Row
 from rules.rows import Revised
 
@@ -43,6 +43,10 @@ VENUES = {
 }
 
 
+def itself(_: object, rows: Mapping[str, Row]) -> Mapping[str, Row]:
+    return rows
+
+
 def told(read: Read, body: bytes, before: Mapping[str, Row] | None) -> Mapping[str, Row] | str:
     try:
         return read(body, before)
@@ -62,7 +66,7 @@ def damaged(body: bytes, chance: random.Random) -> bytes:
 @given(chance=st.randoms(use_true_random=False))
 def test_a_revised_body_says_what_it_says_in_full(venue: str, chance: random.Random) -> None:
     write, read, revise = VENUES[venue]
-    quick, full = Memo(), Memo()
+    quick, full = Memo(read, itself, revise), Memo(read, itself)
     rows = [(name, str(chance.randrange(10**6))) for name in COINS[: chance.randrange(1, 20)]]
     strange, gap = chance.choice(STRANGE), chance.choice(["", "", "", " ", "\n"])
     for _ in range(12):
@@ -83,10 +87,10 @@ def test_a_revised_body_says_what_it_says_in_full(venue: str, chance: random.Ran
             body = damaged(body, chance)
 
         def quickly(body: bytes, _: Mapping[str, Row] | None) -> Mapping[str, Row]:
-            return quick.recall(("a",), body, read, revise)
+            return quick.recall("a", None, body)
 
         def in_full(body: bytes, _: Mapping[str, Row] | None) -> Mapping[str, Row]:
-            return full.recall(("a",), body, read)
+            return full.recall("a", None, body)
 
         assert told(quickly, body, None) == told(in_full, body, None)
 
@@ -112,11 +116,11 @@ def test_a_changed_amount_is_revised_wherever_it_stands(venue: str) -> None:
 )
 def test_law_1_a_damaged_row_is_malformed_as_it_is_in_full(venue: str, damage: bytes) -> None:
     write, read, revise = VENUES[venue]
-    memo, rows = Memo(), [(name, "100.5") for name in COINS]
-    memo.recall(("a",), write(rows, "", ""), read, revise)
+    memo, rows = Memo(read, itself, revise), [(name, "100.5") for name in COINS]
+    memo.recall("a", None, write(rows, "", ""))
     body = write([*rows[:5], (rows[5][0], "DAMAGE"), *rows[6:]], "", "").replace(b"DAMAGE", damage)
     with pytest.raises(Malformed):
-        memo.recall(("a",), body, read, revise)
+        memo.recall("a", None, body)
 
 
 def test_rows_tell_what_was_revised_of_those_that_they_were_made_from() -> None:

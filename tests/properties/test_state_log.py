@@ -45,7 +45,7 @@ field_lists = st.sampled_from([("free", "locked"), ("free",), ()])
 def readings(draw: st.DrawFn) -> Reading:
     fields = draw(field_lists)
     width = len(fields) if draw(st.booleans()) else draw(st.integers(0, 3))
-    return Reading(
+    return Reading.of(
         exchange=draw(exchanges),
         account=draw(identities),
         wallet=draw(st.sampled_from(["spot", "funding"])),
@@ -195,7 +195,8 @@ def test_the_very_rows_come_back_as_the_very_rows(first: Reading, now_ms: int) -
     both = Both()
     both.writer.add(first, now_ms)
     both.writer.add(first, now_ms)
-    both.writer.add(first._replace(rows=dict(first.rows)), now_ms)
+    other = first.contents._replace(rows=dict(first.rows))
+    both.writer.add(Reading((other, first.began_ms, first.ended_ms)), now_ms)
     found = [entry for _, entry in read(both.reader, both.take())]
     rows = [entry.rows for entry in found if isinstance(entry, Reading)]
     assert rows[0] is rows[1]

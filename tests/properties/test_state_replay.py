@@ -82,7 +82,7 @@ def events(seed: int, count: int) -> list[tuple[int, Input]]:
             for asset, amount in zip("ABCD", amounts, strict=True)
             if chance.random() < 0.7
         }
-        read = Reading("okx-main", who, "funding", now_ms - 50, now_ms, FIELDS, rows)
+        read = Reading.of("okx-main", who, "funding", now_ms - 50, now_ms, FIELDS, rows)
         giver, taker = chance.choice(accounts), chance.choice([None, *accounts])
         kind = MovementKind.WITHDRAWAL if taker is None else MovementKind.INTERNAL
         ident, amount = str(chance.randrange(40)), chance.choice(amounts)

@@ -73,7 +73,7 @@ class Fed:
 
     def read(self, who: Identity, rows: dict[str, Row]) -> None:
         self.now += 1_000
-        self.take(Reading("okx-main", who, "funding", self.now - 100, self.now, FIELDS, rows))
+        self.take(Reading.of("okx-main", who, "funding", self.now - 100, self.now, FIELDS, rows))
 
     def list(self, *who: Identity) -> None:
         self.now += 1_000

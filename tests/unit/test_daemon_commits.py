@@ -42,7 +42,9 @@ class Desk:
     def read(self, who: Identity, free: str) -> None:
         self.clock[0] += 1
         now = self.clock[0]
-        self.engine.judge_now(Reading("x", who, "spot", now, now, ("free", "locked"), {"USDT": (free, "0")}))
+        self.engine.judge_now(
+            Reading.of("x", who, "spot", now, now, ("free", "locked"), {"USDT": (free, "0")})
+        )
 
 
 @asynccontextmanager
@@ -117,12 +119,12 @@ async def test_law_11_a_ban_is_durable_at_once(tmp_path: Path) -> None:
 async def test_readers_never_wait_for_the_moment_to_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemon.engine.MOST_WAITING", 5)
+    monkeypatch.setattr("daemon.gathering.MOST_WAITING", 5)
     async with a_desk(tmp_path) as desk:
         for number in range(20):
             now = desk.clock[0]
             rows = {"USDT": (f"2{number:02}", "0")}
-            reading = Reading("x", PEOPLE[0], "spot", now, now, ("free", "locked"), rows)
+            reading = Reading.of("x", PEOPLE[0], "spot", now, now, ("free", "locked"), rows)
             await asyncio.wait_for(desk.engine.take(reading), 30)
         await desk.engine.settled()
         assert sum(desk.commits) == 20

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import daemon.engine
-from daemon.engine import EACH_INPUT, MOST_CHANGED, Engine
+from daemon.engine import Engine
+from daemon.gathering import EACH_INPUT, MOST_WEIGHT
 from rules.judge import judge
 from rules.model import Identity, ListedAccount, Listing, Reading, Start, Tick
 from rules.ruleset import ExchangeSettings, RulesAccepted, Ruleset
@@ -29,7 +30,7 @@ BEGIN = (RulesAccepted(NOW_MS, RULES), Start(NOW_MS), LISTED)
 
 def reading(who: Identity, assets: int) -> Reading:
     rows = {f"COIN{number}": ("1", "0") for number in range(assets)}
-    return Reading("okx-main", who, "funding", NOW_MS, NOW_MS + 1, FIELDS, rows)
+    return Reading.of("okx-main", who, "funding", NOW_MS, NOW_MS + 1, FIELDS, rows)
 
 
 def test_to_know_who_is_read_compiles_the_rules_of_no_account_but_the_one_that_spoke() -> None:
@@ -94,7 +95,7 @@ def test_readers_wait_while_many_changed_rows_wait_for_the_disk(tmp_path: Path) 
 
     batches = asyncio.run(scenario())
     assert sum(batches) == 500 * len(PEOPLE)
-    assert max(batches) < MOST_CHANGED + 500
+    assert max(batches) < MOST_WEIGHT + 500
 
 
 def test_readers_wait_while_many_readings_of_one_change_each_wait_for_the_disk(tmp_path: Path) -> None:
@@ -109,7 +110,7 @@ def test_readers_wait_while_many_readings_of_one_change_each_wait_for_the_disk(t
         for number in range(20):
             for who in PEOPLE:
                 rows = {"USDT": (str(number), "0")}
-                await engine.take(Reading("okx-main", who, "funding", NOW_MS, NOW_MS + 1, FIELDS, rows))
+                await engine.take(Reading.of("okx-main", who, "funding", NOW_MS, NOW_MS + 1, FIELDS, rows))
         await engine.settled()
         await engine.close()
         await store.close()
@@ -117,4 +118,4 @@ def test_readers_wait_while_many_readings_of_one_change_each_wait_for_the_disk(t
 
     batches = asyncio.run(scenario())
     assert sum(batches) == 20 * len(PEOPLE) + len(BEGIN)
-    assert max(batches) <= MOST_CHANGED // EACH_INPUT
+    assert max(batches) <= MOST_WEIGHT // EACH_INPUT

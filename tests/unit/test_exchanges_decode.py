@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.exchanges import binance_wire, bitget_wire, okx_wire
-from daemon.exchanges.decode import Memo, amount, exact, whole
+from daemon.exchanges.decode import amount, exact, whole
 from daemon.exchanges.errors import Malformed
 from tests.contract.clients_support import vectors
 
@@ -266,28 +266,21 @@ def test_numeric_ids_of_any_size_are_text() -> None:
 
 
 def test_the_time_of_the_request_is_no_fact() -> None:
-    one, two = (bitget_wire.lasting(b'{"code":"00000","requestTime":%d,"data":[]}' % t) for t in (1, 2))
+    one, two = (bitget_wire.lasting(b'{"code":"00000","requestTime":%d,"data":[]}' % t) for t in (1, 20))
     assert one == two
+    assert bitget_wire.read_page(one) == bitget_wire.read_page(b'{"code":"00000","requestTime":1,"data":[]}')
 
 
-def test_equal_bytes_give_the_very_same_rows_and_equal_facts_too() -> None:
-    memo, reads = Memo(), []
+@pytest.mark.parametrize("time", [b'"17"', b'"17x"', b"017", b"-17", b"1.5", b"null", b'"'])
+def test_a_body_is_read_without_its_time_as_it_is_with_it(time: bytes) -> None:
+    def told(body: bytes) -> object:
+        try:
+            return bitget_wire.read_page(body)
+        except Malformed:
+            return "malformed"
 
-    def read(body: bytes, before: Any) -> Any:
-        reads.append(body)
-        return binance_wire.read_balances(body, before)
-
-    first = body_of("binance", ("BTC", '"1"'), ("ETH", '"2"'))
-    shuffled = body_of("binance", ("ETH", '"2"'), ("BTC", '"1"'))
-    changed = body_of("binance", ("BTC", '"1"'), ("ETH", '"3"'))
-    rows = memo.recall(("a",), first, read)
-    assert memo.recall(("a",), first, read) is rows
-    assert len(reads) == 1
-    assert memo.recall(("a",), shuffled, read) is rows
-    later = memo.recall(("a",), changed, read)
-    assert later is not rows
-    assert later["BTC"][0] is rows["BTC"][0]
-    assert memo.recall(("b",), changed, read) is not later
+    body = b'{"code":"00000","requestTime":%b,"data":[]}' % time
+    assert told(bitget_wire.lasting(body)) == told(body)
 
 
 ROWS = st.dictionaries(
@@ -307,14 +300,6 @@ def test_what_was_read_before_changes_nothing_of_what_is_read(
     before = binance_wire.read_balances(body(old))
     after = binance_wire.read_balances(body(new), before)
     assert after == binance_wire.read_balances(body(new))
-
-
-def test_a_bad_body_leaves_the_last_good_one() -> None:
-    memo = Memo()
-    rows = memo.recall(("a",), b'{"balances":[]}', binance_wire.read_balances)
-    with pytest.raises(Malformed):
-        memo.recall(("a",), b"{}", binance_wire.read_balances)
-    assert memo.recall(("a",), b'{"balances":[]}', binance_wire.read_balances) is rows
 
 
 def test_json_keeps_every_number_as_text() -> None:
@@ -340,23 +325,6 @@ def test_rights_are_every_true_flag_beyond_reading() -> None:
     flags, rights = binance_wire.rights_of(json.dumps({**shape, "enableSomethingNew": True}).encode())
     assert rights == ("enableFutures", "enableSpotAndMarginTrading", "enableSomethingNew")
     assert flags["ipRestrict"] is False
-
-
-def test_bodies_of_accounts_that_are_read_no_more_are_forgotten() -> None:
-    memo, reads = Memo(), []
-
-    def read(body: bytes, _before: Any) -> Any:
-        reads.append(body)
-        return {}
-
-    keys = [("funding", "a"), ("trading", "a"), ("funding", "b"), ("funding", "")]
-    for key in keys:
-        memo.recall(key, b"1", read)
-    memo.keep_named({"a"})
-    reads.clear()
-    for key in keys:
-        memo.recall(key, b"1", read)
-    assert len(reads) == 1, "only b's"
 
 
 def test_an_amount_that_becomes_null_is_no_amount_that_stayed_away() -> None:

@@ -105,7 +105,7 @@ async def test_an_order_that_a_busy_state_hid_is_heard_by_the_next_look(
 async def test_law_6_a_commit_keeps_the_number_of_an_order_and_the_order_or_neither(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemon.engine.MOST_WAITING", 1)
+    monkeypatch.setattr("daemon.gathering.MOST_WAITING", 1)
     async with a_house(tmp_path, monkeypatch) as house:
         kept: list[tuple[int, list[str]]] = []
 

@@ -16,6 +16,7 @@ import pytest
 
 from rules.model import (
     ClockSeen,
+    Contents,
     DeliveryDied,
     FailureKind,
     Identity,
@@ -92,6 +93,8 @@ def show(value: object) -> str:  # noqa: C901, PLR0911  one line for each kind o
             if item != default or type(item) is not type(default):
                 parts.append(f"{field.name}={show(item)}")
         return f"{type(value).__name__}({', '.join(parts)})"
+    if isinstance(value, Contents):  # of a holding, which says of whom: only what it keeps for itself
+        return show(value.rows)
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, Decimal):

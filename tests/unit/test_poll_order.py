@@ -47,7 +47,7 @@ class OneAtATime:
             self.asked.append(task.account.label)
             self.moved.notify_all()
         await self.gate.acquire()
-        yield Reading("okx-main", task.account, "funding", 1_000, 1_001, ("free",), {"USDT": ("5",)})
+        yield Reading.of("okx-main", task.account, "funding", 1_000, 1_001, ("free",), {"USDT": ("5",)})
 
     async def listing(self) -> AsyncIterator[Answer]:
         rows = tuple(ListedAccount(Identity(str(at), name=name)) for at, name in enumerate(NAMES))
@@ -135,7 +135,7 @@ class AllAtOnce(OneAtATime):
     async def listing(self) -> AsyncIterator[Answer]:
         for number in range(400):
             who = Identity(str(number), name=f"desk{number}")
-            yield Reading("okx-main", who, "funding", 1_000, 1_001, ("free",), {"USDT": ("5",)})
+            yield Reading.of("okx-main", who, "funding", 1_000, 1_001, ("free",), {"USDT": ("5",)})
 
 
 async def test_a_call_that_tells_of_hundreds_of_accounts_lets_others_have_their_turn(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ class Desk(OneAtATime):
         else:
             self.read_at[name].append(began_ms)
         rows = {"USDT": (self.balance(name, began_ms),)}
-        yield Reading("okx-main", task.account, "funding", began_ms, self.now_ms, ("free",), rows)
+        yield Reading.of("okx-main", task.account, "funding", began_ms, self.now_ms, ("free",), rows)
 
     async def listing(self) -> AsyncIterator[Answer]:
         rows = tuple(ListedAccount(Identity(str(at), name=name)) for at, name in enumerate(self.names))

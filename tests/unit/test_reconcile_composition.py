@@ -198,7 +198,7 @@ def test_a_valuation_that_is_judged_after_a_reading_that_ended_later_is_waited_f
         engine.after("6s").reads("a", **after)
         (holding,) = engine.world.holdings.values()
         ended_ms = holding.ended_ms - ms(apart)
-        engine.says(Reading("x", who("a"), "spot", ended_ms, ended_ms, (), {}, values={"BTC": "40000"}))
+        engine.says(Reading.of("x", who("a"), "spot", ended_ms, ended_ms, (), {}, values={"BTC": "40000"}))
     assert said(engine) == [("critical", HEADLINE)]
 
 

@@ -56,7 +56,7 @@ class Day:
 
     def reads(self, account: str, rows: dict[str, Row]) -> None:
         identity = Identity(email=account)
-        self.take(Reading("binance-main", identity, "spot", self.now - 100, self.now, FIELDS, rows))
+        self.take(Reading.of("binance-main", identity, "spot", self.now - 100, self.now, FIELDS, rows))
 
 
 def test_the_worked_example_gives_the_output_of_the_page(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ class Story:
             for wallet in exchange.wallets:
                 for name in self.names if names is None else names:
                     self.take(
-                        Reading(
+                        Reading.of(
                             exchange.name,
                             identity(name),
                             wallet,

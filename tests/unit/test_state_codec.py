@@ -1,12 +1,13 @@
 import dataclasses
 import inspect
 import typing
+from collections.abc import Callable
 
 import pytest
 
 import rules.judge
 from rules.facts import Facts
-from rules.model import Identity, Listing, Pass, Reading, Severity
+from rules.model import Contents, Identity, Listing, Pass, Reading, Severity
 from rules.outcome import Notification, Transition
 from rules.ruleset import RulesAccepted
 from rules.world import (
@@ -87,12 +88,13 @@ def test_every_input_of_the_judge_can_be_logged() -> None:
 @pytest.mark.parametrize(
     "kind,names",
     [
-        (Reading, "exchange account wallet began_ms ended_ms fields rows covers values"),
+        (Reading.of, "exchange account wallet began_ms ended_ms fields rows covers values"),
+        (Contents, "exchange account wallet fields rows covers values"),
         (Listing, "exchange source began_ms ended_ms complete accounts reason"),
         (Pass, "exchange wallet began_ms ended_ms complete fields seen reason"),
     ],
 )
-def test_inputs_written_field_by_field_have_no_other_fields(kind: type, names: str) -> None:
+def test_inputs_written_field_by_field_have_no_other_fields(kind: Callable[..., object], names: str) -> None:
     assert list(inspect.signature(kind).parameters) == names.split(), "teach state/log/{writer,reader}.py"
 
 

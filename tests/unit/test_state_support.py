@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rules.facts import Facts
-from rules.model import Identity, Reading, Row, Severity
+from rules.model import Contents, Identity, Reading, Row, Severity
 from rules.outcome import BalanceChange, Notification, NotificationKind, Outcome, Transition
 from rules.world import Account, Alert, AlertKey, Holding, Subject, World
 from state import Entry, Store
@@ -49,8 +49,8 @@ def transition(
 def reading(
     rows: dict[str, Row], at_ms: int = 1_000, account: str = "mm-1@desk.example", **changes: Any
 ) -> Reading:
-    known = Reading("okx-main", Identity(email=account), "funding", at_ms - 100, at_ms, FIELDS, rows)
-    return known._replace(**changes)
+    told = Contents("okx-main", Identity(email=account), "funding", FIELDS, rows)
+    return Reading((told._replace(**changes), at_ms - 100, at_ms))
 
 
 def absorb(world: World, read: Reading, now_ms: int) -> Entry:
@@ -69,7 +69,7 @@ def absorb(world: World, read: Reading, now_ms: int) -> Entry:
         if known.get(asset) != row
     ]
     world.holdings[key, read.wallet] = Holding(
-        read.fields, after, read.rows, read.began_ms, read.ended_ms, read.ended_ms
+        read.fields, after, read.contents, read.began_ms, read.ended_ms, read.ended_ms
     )
     return Entry(read, now_ms, Outcome(changes=changes))
 

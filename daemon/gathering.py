@@ -1,0 +1,81 @@
+"""What was judged and is not durable yet: the next commit, as it fills.
+
+Each commit costs the same, however little it holds, and holds up whoever waits for it, the more it holds. So answers
+of which nothing is to be told wait a moment for others, but not for many.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rules.model import Reading
+from rules.outcome import Outcome
+from rules.repeats import Repeats, take
+from rules.world import World
+from state.prepared import Entry
+
+GATHER_SECONDS: Final = 0.25
+"""Answers of which nothing is to be told are committed together with those that come so soon after the first."""
+
+ENOUGH: Final = 1_000
+"""Weight at which they wait no longer: what is to be told meanwhile waits for a commit of some milliseconds."""
+
+MOST_WAITING: Final = 5_000
+"""Judged inputs that wait for the disk: beyond it the readers wait."""
+
+MOST_WEIGHT: Final = 2_500
+"""The weight of which they wait, too: to prepare this for a commit holds the loop for some 20 ms."""
+
+EACH_INPUT: Final = 10
+"""The weight is in changed rows. An input that was judged counts as so many: its times, its alerts and its record."""
+
+NOTHING: Final = Outcome()
+"""What follows from a reading that repeats the last one. Nobody writes to it."""
+
+
+class Gathering:
+    """Judged inputs in their order; readings in a row of which nothing follows are one entry."""
+
+    __slots__ = ("_entries", "_run", "inputs", "weight")
+
+    def __init__(self) -> None:
+        self.inputs = 0  # each reading of a run counted
+        self.weight = 0
+        self._entries: list[Entry] = []
+        self._run = Repeats()  # what comes after the entries
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether it is worth a commit of its own."""
+        return self.weight >= ENOUGH or self.inputs >= MOST_WAITING
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more may be judged before it is on its way to the disk."""
+        return self.weight >= MOST_WEIGHT or self.inputs >= MOST_WAITING
+
+    def add(self, entry: Entry) -> None:
+        """One that was judged."""
+        self._end_run()
+        self._entries.append(entry)
+        self.inputs += 1
+        self.weight += EACH_INPUT + len(entry.outcome.changes)
+
+    def repeats(self, world: World, reading: Reading, now_ms: int) -> bool:
+        """Take a reading in of which nothing follows; False where it must be judged."""
+        if not take(world, reading, now_ms, self._run):
+            return False
+        self.inputs += 1
+        return True
+
+    def take(self) -> list[Entry]:
+        """All of it; from here on the next one fills."""
+        self._end_run()
+        taken, self._entries = self._entries, []
+        self.inputs = self.weight = 0
+        return taken
+
+    def _end_run(self) -> None:
+        if self._run.taken:
+            self._entries.append(Entry(self._run, self._run.taken[3], NOTHING))
+            self._run = Repeats()
