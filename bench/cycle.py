@@ -21,6 +21,7 @@ from daemon.gathering import GATHER_SECONDS, Gathering
 from daemon.running import GARBAGE_AFTER
 from rules.judge import Input, judge
 from rules.model import Contents, ListedAccount, Listing, Reading, Row, Start
+from rules.repeats import take
 from rules.ruleset import RulesAccepted, Ruleset
 from rules.world import World
 from state.prepared import Entry
@@ -59,16 +60,17 @@ class House:
 
     def sweep(self) -> int:
         """Take every body in once; the number of changed rows."""
-        recall, repeats, waiting, changed = self.memo.recall, self.waiting.repeats, self.waiting, 0
+        recall, world, waiting, changed, gathered = self.memo.recall, self.world, self.waiting, 0, 0
         for who, body in zip(self.desk.people, self.desk.bodies, strict=True):
             now_ms = self.now_ms = self.now_ms + 20
             reading = Reading((recall(who.email or "", who, body), now_ms - 15, now_ms))
-            if not repeats(self.world, reading, now_ms):
+            gathered += 1
+            if not take(world, reading, now_ms, waiting.run):
                 changed += self._judge(reading)
-                if waiting.is_enough:
-                    self._commit()
-            if waiting.inputs >= BATCH:
+                gathered = BATCH if waiting.is_enough else gathered
+            if gathered >= BATCH:
                 self._commit()
+                gathered = 0
         self._commit()
         return changed
 

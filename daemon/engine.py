@@ -22,6 +22,7 @@ from rules.judge import Input, judge
 from rules.model import Failure, FailureKind, Reading, Tick
 from rules.outcome import Outcome
 from rules.reckoning import is_wanted, reckon
+from rules.repeats import take
 from rules.world import Table, World
 from state.checkpoints import Cut, encode
 from state.errors import StateError
@@ -117,7 +118,7 @@ class Engine:
     def judge_now(self, event: Input) -> Outcome:
         """As `take`, for callers that cannot wait."""
         now = self.clock()
-        if isinstance(event, Reading) and self._waiting.repeats(self.world, event, now):
+        if isinstance(event, Reading) and take(self.world, event, now, self._waiting.run):
             self._wake()
             return NOTHING
         outcome = judge(self.world, event, now)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from rules.model import Reading
 from rules.outcome import Outcome
-from rules.repeats import Repeats, take
-from rules.world import World
+from rules.repeats import Repeats
 from state.prepared import Entry
 
 GATHER_SECONDS: Final = 0.25
@@ -34,15 +32,23 @@ NOTHING: Final = Outcome()
 
 
 class Gathering:
-    """Judged inputs in their order; readings in a row of which nothing follows are one entry."""
+    """Judged inputs in their order; readings in a row of which nothing follows are one entry.
 
-    __slots__ = ("_entries", "_run", "inputs", "weight")
+    `run` is for `rules.repeats.take`: what it takes in comes after the inputs that were added before.
+    """
+
+    __slots__ = ("_entries", "_inputs", "run", "weight")
 
     def __init__(self) -> None:
-        self.inputs = 0  # each reading of a run counted
+        self.run = Repeats()
         self.weight = 0
         self._entries: list[Entry] = []
-        self._run = Repeats()  # what comes after the entries
+        self._inputs = 0  # of the entries
+
+    @property
+    def inputs(self) -> int:
+        """How many there are, each reading of a run counted."""
+        return self._inputs + len(self.run)
 
     @property
     def is_enough(self) -> bool:
@@ -58,24 +64,18 @@ class Gathering:
         """One that was judged."""
         self._end_run()
         self._entries.append(entry)
-        self.inputs += 1
+        self._inputs += 1
         self.weight += EACH_INPUT + len(entry.outcome.changes)
-
-    def repeats(self, world: World, reading: Reading, now_ms: int) -> bool:
-        """Take a reading in of which nothing follows; False where it must be judged."""
-        if not take(world, reading, now_ms, self._run):
-            return False
-        self.inputs += 1
-        return True
 
     def take(self) -> list[Entry]:
         """All of it; from here on the next one fills."""
         self._end_run()
         taken, self._entries = self._entries, []
-        self.inputs = self.weight = 0
+        self._inputs = self.weight = 0
         return taken
 
     def _end_run(self) -> None:
-        if self._run.taken:
-            self._entries.append(Entry(self._run, self._run.taken[3], NOTHING))
-            self._run = Repeats()
+        if self.run.taken:
+            self._inputs += len(self.run)
+            self._entries.append(Entry(self.run, self.run.taken[3], NOTHING))
+            self.run = Repeats()

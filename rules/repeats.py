@@ -84,7 +84,8 @@ def take(world: World, reading: Reading, now_ms: int, run: Repeats) -> bool:
     changes what they rest on: an account, an alert, the rules or a holding that changes forgets its lines.
     """
     contents, began_ms, ended_ms = reading
-    line = world.index.lines.get(id(contents))
+    index = world.index
+    line = index.lines.get(id(contents))
     if line is None:
         return False
     holding = line.holding
@@ -98,7 +99,7 @@ def take(world: World, reading: Reading, now_ms: int, run: Repeats) -> bool:
     if not (known or _is_calm(world, reading, now_ms, run)):
         return False
     if ended_ms > run.since_ms:
-        world.index.last_success_ms[run.exchange] = run.since_ms = ended_ms
+        index.last_success_ms[run.exchange] = run.since_ms = ended_ms
     holding.began_ms = began_ms
     holding.ended_ms = holding.whole_ms = ended_ms
     run.taken += (line, began_ms, ended_ms, now_ms)
