@@ -65,14 +65,14 @@ def look_at(step: Step, rule: Rule, key: AlertKey, arrival: Arrival) -> Look:
     def now() -> int:
         return arrival.began_ms
 
-    if not parts or (key.subject.account is None and not _all_known(step, rule, key)):
+    if not parts or (key.subject.account is None and not all_known(step, rule, key)):
         return Look(None, now, parts)
     if len(parts) == 1:
         value = _figure(step, rule, key.subject.asset, parts[0])
         if value is None:
             return Look(None, now, parts, _blind(step, rule, parts[0]))
         return Look(value, lambda: _began(step, rule, parts[0], arrival), parts)
-    total = _total(step, rule, key, parts)
+    total = _total(step, rule, key, parts, (arrival.account.key, arrival.wallet))
     if isinstance(total, tuple):
         return Look(None, now, parts, _blind(step, rule, total))
     return Look(total, lambda: min(_began(step, rule, part, arrival) for part in parts), parts)
@@ -88,15 +88,19 @@ def with_before(step: Step, rule: Rule, key: AlertKey, arrival: Arrival, look: L
     return look._replace(before=old, before_ms=_before_ms(rule, arrival))
 
 
-def _total(step: Step, rule: Rule, key: AlertKey, parts: tuple[Part, ...]) -> Decimal | Part:
+def _total(step: Step, rule: Rule, key: AlertKey, parts: tuple[Part, ...], mine: Part) -> Decimal | Part:
     """The sum of all parts, or one part that is unknown. Of many parts what did not move is not added up again."""
     if key.subject.account is not None or len(parts) < FEWEST_PARTS:
         figures = _figures(step, rule, key, parts)
         return figures if isinstance(figures, tuple) else add(figures.values())
-    asset, kept = key.subject.asset, sums_of(step, rule, key, parts)
-    total = kept.total(asset, figure_of(step, rule, asset))
+    asset, kept, hints = key.subject.asset, sums_of(step, rule, key, parts), step.world.index.unknown_part
+    told, hint = figure_of(step, rule, asset), hints.get(key)
+    if hint is not None and told(hint) is None:
+        kept.keep_behind(mine, asset, told)
+        return hint
+    total = kept.total(asset, told)
     if total is not None:
-        step.world.index.unknown_part.pop(key, None)
+        hints.pop(key, None)
         return total
     figures = _figures(step, rule, key, parts)
     return figures if isinstance(figures, tuple) else kept.keep(asset, map(figures.__getitem__, parts))
@@ -241,7 +245,7 @@ def _there(step: Step, key: AlertKey) -> Iterator[Account]:
             yield from step.accounts_of(name)
 
 
-def _all_known(step: Step, rule: Rule, key: AlertKey) -> bool:
+def all_known(step: Step, rule: Rule, key: AlertKey) -> bool:
     """Whether it is known which accounts a sum is made of: of an exchange not listed yet nobody knows."""
     names = [key.subject.exchange] if key.subject.exchange else sorted(step.ruleset.exchanges)
     for name in names:

@@ -159,6 +159,7 @@ class Index:
         """Something that every verdict rests on is another now: each subject is judged at its next reading."""
         self.judged.clear()
         self.lines.clear()
+        self.unreckoned = True
 
     def memory(self) -> Memory:
         """What a checkpoint must hold beside the tables."""

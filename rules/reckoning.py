@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rules.figures import figure_of, parts_in_steps, parts_of, sums_of
+from rules.figures import all_known, figure_of, parts_in_steps, parts_of, sums_of
 from rules.plan import FIGURES, is_valued, quantity_wallets, quote_of, valued_wallets
 from rules.records import AlertKey, Subject
 from rules.ruleset import Rule
@@ -53,11 +53,12 @@ _OVER_ACCOUNTS = frozenset({"account", "exchange"})
 
 
 def _reckon(step: Step, rule: Rule, key: AlertKey) -> Iterator[None]:
+    if not all_known(step, rule, key):
+        return  # each account that comes makes it another sum, and none is judged before all are there
     yield from parts_in_steps(step, rule, key)
     parts = parts_of(step, rule, key, None)
-    table = step.world.valuations if is_valued(rule) else step.world.holdings
-    if len(parts) < FEWEST_PARTS or not all(part in table for part in parts):
-        return  # what is not known yet is no sum
+    if len(parts) < FEWEST_PARTS:
+        return
     assets = {quote_of(rule)} if is_valued(rule) else set[str]()
     if not is_valued(rule):
         yield from _assets(step, rule, parts, assets)

@@ -16,6 +16,9 @@ Part: TypeAlias = tuple[int, str]
 FEWEST_PARTS = 32
 """Sums of fewer wallets are added up as fast as looked up."""
 
+BEHIND = 16
+"""More answers than these are seldom under way: a sweep that is so far into a block has read the one before."""
+
 
 def over_assets(key: AlertKey) -> AlertKey:
     """What the sums of one rule over the same wallets have in common."""
@@ -47,12 +50,20 @@ class Sums:
         return total
 
     def fill(self, asset: str, figure: Callable[[Part], Decimal | None]) -> Iterator[None]:
-        """Learn it in steps of one block each, between which parts may move; no further than one that is unknown."""
-        blocks = self._blocks.setdefault(asset, [None] * -(-len(self.parts) // self._size))
+        """Learn what is known of it in steps of one block each, between which parts may move."""
+        blocks = self._of(asset)
         for place, block in enumerate(blocks):
-            if block is None and self._known(blocks, place, figure) is None:
-                return
+            if block is None:
+                self._known(blocks, place, figure)
             yield
+
+    def keep_behind(self, part: Part, asset: str, figure: Callable[[Part], Decimal | None]) -> None:
+        """In a first sweep, which comes by early in a block: learn the one before, so that the last part finds it."""
+        place = self._block_of.get(part, 0)
+        if place and self.parts[place * self._size : place * self._size + BEHIND][-1] == part:
+            blocks = self._of(asset)
+            if blocks[place - 1] is None:
+                self._known(blocks, place - 1, figure)
 
     def total(self, asset: str, figure: Callable[[Part], Decimal | None]) -> Decimal | None:
         """The sum of an asset that is kept; None where it is not, or where a figure is unknown now."""
@@ -66,7 +77,6 @@ class Sums:
         for place, block in enumerate(blocks):
             one = self._known(blocks, place, figure) if block is None else block
             if one is None:
-                del self._blocks[asset]
                 return None
             known.append(one)
         total = self._totals[asset] = add(known)
@@ -82,6 +92,9 @@ class Sums:
             if blocks is not None:
                 blocks[place] = None
                 self._totals.pop(asset, None)
+
+    def _of(self, asset: str) -> list[Decimal | None]:
+        return self._blocks.setdefault(asset, [None] * -(-len(self.parts) // self._size))
 
     def _known(
         self, blocks: list[Decimal | None], place: int, figure: Callable[[Part], Decimal | None]

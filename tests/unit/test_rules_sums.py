@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -155,20 +156,61 @@ def test_what_was_reckoned_ahead_costs_the_next_reading_no_look_at_the_others() 
     assert is_wanted(engine.world)
     assert len([*reckon(engine.world)]) > 3 * 8
     assert not is_wanted(engine.world)
+    with looks() as looked:
+        engine.reads(names[7], USDT="6", BTC="1")
+    assert 0 < len(looked) <= 4 * 8  # of four sums the block in which the reading is
+
+
+@contextmanager
+def looks() -> Iterator[list[Part]]:
+    """The parts whose figures are looked at for a sum meanwhile."""
     looked: list[Part] = []
     figure_of = figures.figure_of
 
     def counted(*about: Any) -> Callable[[Part], Decimal | None]:
+        told = figure_of(*about)
+
         def figure(part: Part) -> Decimal | None:
             looked.append(part)
-            return figure_of(*about)(part)
+            return told(part)
 
         return figure
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figures, "figure_of", counted)
-        engine.reads(names[7], USDT="6", BTC="1")
-    assert 0 < len(looked) <= 4 * 8  # of four sums the block in which the reading is
+        yield looked
+
+
+def test_the_last_reading_of_a_first_sweep_finds_the_others_added_up() -> None:
+    engine = Engine(low("all", "1", sum_over=["account"], account="*", confirm=1))
+    names = [f"desk-{number}@x" for number in range(400)]
+    engine.lists(*names)
+    [*reckon(engine.world)]
+    most = 0
+    with looks() as looked:
+        for begin in range(0, 400, 8):
+            # Answers overtake each other.
+            for name in sorted(names[begin : begin + 8], reverse=True):
+                engine.reads(name, USDT="5")
+                most = max(most, len(looked))
+                looked.clear()
+    (sums,) = engine.world.index.sums.values()
+    assert sums.total("USDT", lambda _: None) == 2_000
+    assert most <= 3 * 21
+
+
+def test_one_more_account_makes_its_first_reading_add_up_no_more_than_its_block() -> None:
+    engine = Engine(low("all", "1", sum_over=["account"], account="*", confirm=1))
+    names = [f"desk-{number}@x" for number in range(400)]
+    engine.lists(*names)
+    for name in names:
+        engine.reads(name, USDT="5")
+    engine.lists(*names, "desk-new@x")
+    [*reckon(engine.world)]
+    with looks() as looked:
+        engine.reads("desk-new@x", USDT="5")
+    assert len(looked) <= 2 * 21
+    assert is_wanted(engine.world) is False
 
 
 def test_rules_that_mean_the_same_wallets_ask_every_account_but_once() -> None:
@@ -190,7 +232,7 @@ def test_what_a_sum_is_made_of_is_asked_in_steps_and_not_gone_on_with_once_it_is
     engine = Engine(rule)
     engine.lists(*names)
     index = engine.world.index
-    assert len([*reckon(engine.world)]) == 2
+    assert len([*reckon(engine.world)]) == 2 + 1 + 18  # to ask, to look for names, a block of 19 each
     (in_steps,) = index.asked.values()
     engine.edits(rule)
     under_way = reckon(engine.world)
