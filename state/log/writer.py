@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import takewhile
-from operator import sub
+from operator import eq, sub
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -322,7 +323,7 @@ class LogWriter:
 
 def _end_of(places: Sequence[_Place | None], begin: int) -> int:
     """Up to where all places are the same as the first."""
-    return begin + sum(1 for _ in takewhile(places[begin].__eq__, places[begin:]))
+    return begin + sum(1 for _ in takewhile(partial(eq, places[begin]), places[begin:]))
 
 
 def _completeness(walk: Listing | Pass) -> int:

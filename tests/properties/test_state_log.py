@@ -23,6 +23,8 @@ from rules.model import (
     Start,
     Tick,
 )
+from rules.records import Holding, Line
+from rules.repeats import Repeats
 from rules.ruleset import RulesAccepted, Ruleset
 from rules.statements import BookRow, Books, MovementKind, Prices, Transfer, Transfers
 from state.interned import Interned
@@ -202,3 +204,36 @@ def test_the_very_rows_come_back_as_the_very_rows(first: Reading, now_ms: int) -
     assert rows[0] is rows[1]
     assert rows[1] is not rows[2]
     assert rows[1] == rows[2]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["spot", "funding"])), max_size=8),
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["spot", "funding"])), max_size=12),
+)
+def test_law_13_a_run_of_repeats_is_read_back_whichever_of_them_the_log_has(
+    known: list[tuple[int, str]], again: list[tuple[int, str]]
+) -> None:
+    """After a checkpoint the log begins anew: of a run it has some wallets and lacks others."""
+    both, now_ms = Both(), 1_700_000_000_000
+    every = {
+        (number, wallet): Reading.of(
+            "okx-main", Identity(str(number)), wallet, now_ms, now_ms + 1, ("free",), {"USDT": (str(number),)}
+        )
+        for number in range(4)
+        for wallet in ("spot", "funding")
+    }
+    lines = {
+        place: Line(one.contents, one.exchange, place[0], one.wallet, Holding((), {}, None, 0, 0))
+        for place, one in every.items()
+    }
+    for place in known:
+        both.writer.add(every[place], now_ms + 2)
+    run = Repeats()
+    for place in again:
+        run.taken += (lines[place], now_ms + 3, now_ms + 4, now_ms + 5)
+    both.writer.add_repeats(run)
+    told = [entry for _, entry in read(both.new_reader(), both.take())]
+    assert told == [
+        *(every[place] for place in known),
+        *(Reading((every[place].contents, now_ms + 3, now_ms + 4)) for place in again),
+    ]
