@@ -81,9 +81,7 @@ class Lane:
         self._more = False
         self._series = Series()
         self._resting = False
-        self._handed: asyncio.Future[outbox.Message | None] | None = (
-            None  # what a commit claims for this lane
-        )
+        self._handed: asyncio.Future[outbox.Message | None] | None = None  # what a commit claims for it
         self._trouble = ""
         self._not_before_ms = 0
         self._keep_at_ms = 0
@@ -99,9 +97,13 @@ class Lane:
         """Something may be due."""
         self._wake.set()
 
+    @property
+    def has_time(self) -> bool:
+        return self._resting and not self._closing and self._handed is None
+
     def wants(self) -> Wanted | None:
         """What the next commit is to claim for this lane, where it has nothing to do; then `hand` follows."""
-        if not self._resting or self._closing or self._handed is not None:
+        if not self.has_time:
             return None
         wanted = self._wanted()
         if wanted is not None:
@@ -134,6 +136,7 @@ class Lane:
             try:
                 # In this one task with the sends: no end is overtaken by an older "still fires".
                 await self._keep_alive()
+                self._engine.hurry()
                 message = await self._claim()
                 if message is None:
                     await self._pause()
@@ -218,6 +221,7 @@ class Lane:
         if isinstance(self.sender, Reminded):
             seconds = min(seconds, max(IDLE_SECONDS, (self._keep_at_ms - self._engine.clock()) / 1000))
         self._resting = True
+        self._engine.hurry()
         try:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()

@@ -48,6 +48,10 @@ def now_ms() -> int:
 class Claimer(Protocol):
     """Whoever sends what a commit is about."""
 
+    @property
+    def has_time(self) -> bool:
+        """Whether it has nothing to do: what is to be told would leave at once."""
+
     def wants(self) -> Wanted | None:
         """What to claim in the same transaction; then `hand` is called, whatever becomes of it."""
 
@@ -75,6 +79,7 @@ class Engine:
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
         self._urgent = asyncio.Event()  # what waits is committed without waiting for more
+        self._unhurried = False  # something waits that is to be told once somebody has time for it
         self._settling = 0  # so many wait until all is durable
         self._cut_wanted = False
         self._keeping: asyncio.Task[None] | None = None
@@ -124,10 +129,11 @@ class Engine:
         outcome = judge(self.world, event, now)
         if isinstance(event, Tick) and not _anything(self.world, outcome):
             return outcome
-        self._waiting.add(Entry(event, now, outcome))
+        entry = Entry(event, now, outcome)
+        self._waiting.add(entry)
         if outcome.notifications:
-            self.quiet.begin(asyncio.get_running_loop().time())
-        if not _may_wait(event, outcome):
+            self._tell(entry)
+        elif not _may_wait(event):
             self._urgent.set()
         self._wake()
         if is_wanted(self.world):
@@ -164,6 +170,20 @@ class Engine:
         self._idle.clear()
         self._work.set()
 
+    def _tell(self, entry: Entry) -> None:
+        """At once, but for what nobody has time for: in a storm of alerts each commit holds many of them."""
+        claimers = tuple(self.claimers((entry,)))
+        if claimers and not any(one.has_time for one in claimers):
+            self._unhurried = True
+            return
+        self.quiet.begin(asyncio.get_running_loop().time())
+        self._urgent.set()
+
+    def hurry(self) -> None:
+        """Somebody has time now for what is to be told: it waits for no other answers any more."""
+        if self._unhurried:
+            self._urgent.set()
+
     def checkpoint_soon(self) -> None:
         """Keep the World beside the next commit, so that a replay can begin there."""
         self._cut_wanted = True
@@ -196,6 +216,7 @@ class Engine:
             self._work.clear()
             await self._gathered()
             batch = self._waiting.take()
+            self._unhurried = False
             if not batch and not self._cut_wanted:
                 continue
             self._room.set()
@@ -238,7 +259,8 @@ class Engine:
         try:
             while True:
                 try:
-                    claimed = await self._store.write(prepared, [wanted for _, wanted in idle])
+                    still = self.quiet.left_seconds(asyncio.get_running_loop().time()) if idle else 0.0
+                    claimed = await self._store.write_at_once(prepared, [wanted for _, wanted in idle], still)
                 except StateError as error:
                     _hand(idle)
                     if not self.trouble:
@@ -275,10 +297,8 @@ def _nobody(_batch: Sequence[Entry]) -> tuple[Claimer, ...]:
     return ()
 
 
-def _may_wait(event: Input, outcome: Outcome) -> bool:
+def _may_wait(event: Input) -> bool:
     """Whether a commit of it may wait for others. A ban may not: a kill before it is kept would break it (law 11)."""
-    if outcome.notifications:
-        return False
     return isinstance(event, Reading) or (isinstance(event, Failure) and event.kind is not FailureKind.BANNED)
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from rules.world import World
 from state.checkpoints import Cut
 from state.commits import Commits
-from state.prepared import Entry, Prepared
+from state.outbox import Message
+from state.prepared import Entry, Prepared, Wanted
 from state.store import Store
 from state.wal import Wal
 
@@ -59,7 +60,11 @@ class AsyncStore:
 
     async def run(self, method: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Any function of the Store on its thread."""
+        return await asyncio.wrap_future(self._begin(method, *args, **kwargs))
 
+    def _begin(
+        self, method: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]:
         def call() -> T:
             done = method(self._store, *args, **kwargs)
             if self._wal is not None and self._wal.is_due():
@@ -67,7 +72,16 @@ class AsyncStore:
                     self._executor.submit(self._wal.carry)
             return done
 
-        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+        return self._executor.submit(call)
+
+    async def write_at_once(
+        self, prepared: Prepared, wanted: Sequence[Wanted], still_seconds: float
+    ) -> list[Message]:
+        """As `write`. For so long at most the loop stands still: a busy one would hold up each of its statements."""
+        writing = self._begin(Store.write, prepared, wanted)
+        if still_seconds > 0:
+            wait((writing,), still_seconds)
+        return writing.result() if writing.done() else await asyncio.wrap_future(writing)
 
     async def close(self) -> None:
         """After what was asked for before."""

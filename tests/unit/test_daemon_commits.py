@@ -12,7 +12,8 @@ from daemon.engine import Engine
 from rules.model import Failure, FailureKind, Identity, ListedAccount, Listing, Reading, Severity, Start
 from rules.ruleset import NotifierSettings, RulesAccepted, Ruleset, Settings
 from rules.world import World
-from state.prepared import Entry
+from state.outbox import Message
+from state.prepared import Entry, Wanted
 from state.threaded import AsyncStore
 from tests.engine import binance, low
 
@@ -24,6 +25,18 @@ RULES = Ruleset(
     {"slack": NotifierSettings("slack", Severity.INFO)},
     (low("floor", {"warning": "60"}, confirm=1),),
 )
+
+
+class Busy:
+    """A lane that is sending something."""
+
+    has_time = False
+
+    def wants(self) -> Wanted | None:
+        return None
+
+    def hand(self, message: Message | None) -> None:
+        raise AssertionError(f"it asked for nothing, and got {message}")
 
 
 @dataclass
@@ -105,6 +118,30 @@ async def test_what_is_to_be_told_waits_for_no_other_answer(tmp_path: Path) -> N
         desk.read(PEOPLE[1], "50")
         await asyncio.wait_for(desk.committed.wait(), 30)
         assert desk.commits == [2], "what came before it is in the same commit"
+
+
+@pytest.mark.usefixtures("patient")
+async def test_alerts_that_nobody_has_time_to_tell_are_one_commit(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as desk:
+        desk.engine.claimers = lambda _: (Busy(),)
+        for who in PEOPLE[:3]:
+            desk.read(who, "50")
+            for _ in range(5):  # turns of the loop in which a commit could begin
+                await asyncio.sleep(0)
+        assert desk.commits == []
+        desk.engine.hurry()
+        await asyncio.wait_for(desk.committed.wait(), 30)
+        assert desk.commits == [3]
+
+
+@pytest.mark.usefixtures("patient")
+async def test_time_to_tell_something_hurries_no_answer_of_which_nothing_is_told(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as desk:
+        desk.read(PEOPLE[0], "200")
+        desk.engine.hurry()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert desk.commits == []
 
 
 @pytest.mark.usefixtures("patient")

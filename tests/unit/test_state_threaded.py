@@ -23,6 +23,34 @@ async def test_prepare_here_and_write_there(tmp_path: Path) -> None:
     await store.close()
 
 
+@pytest.mark.parametrize("still_seconds", [0.0, 0.01, 30.0])
+async def test_what_is_written_at_once_is_durable_when_it_returns(
+    tmp_path: Path, still_seconds: float
+) -> None:
+    store = await AsyncStore.open(tmp_path / "subtally.db", migrate=True)
+    world = await store.load(Ruleset())
+    prepared = store.prepare([absorb(world, reading({"BTC": ("1", "0")}), 1_000)], world)
+    assert await store.write_at_once(prepared, [], still_seconds) == []
+    assert same(await store.load(Ruleset()), world)
+    await store.close()
+
+
+async def test_the_loop_stands_still_for_no_slow_disk(tmp_path: Path) -> None:
+    store = await AsyncStore.open(tmp_path / "subtally.db", migrate=True)
+    world = await store.load(Ruleset())
+    prepared = store.prepare([absorb(world, reading({"BTC": ("1", "0")}), 1_000)], world)
+    slow = threading.Event()
+    before = asyncio.ensure_future(store.run(lambda _: slow.wait(60)))
+    await asyncio.sleep(0)
+    writing = asyncio.ensure_future(store.write_at_once(prepared, [], 0.001))
+    await asyncio.sleep(0)  # it returns although the write waits for what is on the thread
+    assert not writing.done()
+    slow.set()
+    assert await writing == []
+    assert await before
+    await store.close()
+
+
 async def test_all_calls_run_on_one_thread_which_is_not_the_loops(tmp_path: Path) -> None:
     store = await AsyncStore.open(tmp_path / "subtally.db", migrate=True)
     found = await asyncio.gather(*(store.run(lambda _: threading.get_ident()) for _ in range(5)))
