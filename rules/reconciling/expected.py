@@ -6,7 +6,7 @@ than the row's is not comparable, and what was not read is indeterminate: neithe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -40,6 +40,9 @@ POINTS_MOST = 512
 WHOLE = ""
 """The asset of the point that tells since when a wallet is known whole."""
 
+_MASTER = ""
+"""What the master is called here: no account has an empty name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -51,6 +54,29 @@ class Compared:
     ours: Decimal | None = None
     read_ms: int = 0
     reason: str = ""
+
+
+class Names:
+    """Which accounts a row may mean by its name: found once for many rows. The master has a name of its own."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self._known: dict[str, dict[str, list[Account]]] = {}
+
+    def of(self, row: BookRow) -> list[Account]:
+        """The accounts of the row's exchange that it names, in the order of their keys."""
+        if row.exchange not in self._known:
+            self._known[row.exchange] = self._found(row.exchange)
+        name = _MASTER if row.account == MASTER else row.account.casefold()
+        return self._known[row.exchange].get(name, [])
+
+    def _found(self, exchange: str) -> dict[str, list[Account]]:
+        found: dict[str, list[Account]] = {}
+        for account in self._step.accounts_of(exchange):
+            names = {one.casefold() for one in account.identity.identifiers} if account.present else set()
+            for name in (_MASTER,) if account.master else sorted(names):
+                found.setdefault(name, []).append(account)
+        return found
 
 
 def both_sides(ours: Decimal, theirs: Decimal, source: str) -> str:
@@ -101,34 +127,81 @@ def compares(rule: Rule, books: str) -> bool:
 
 def judge_books(step: Step, said: Books, before: Books | None) -> None:
     """Compare every row of one read of the books; what they no longer name is closed."""
+    names = Names(step)
     for rule in step.ruleset.rules:
-        if not compares(rule, said.name):
-            continue
-        looked: set[AlertKey] = set()
-        for one in compare(step, rule, said):
-            if one.account is not None:
-                looked.add(_key(rule, one))
-                _judge(step, rule, said, one)
-        for old in () if before is None else before.rows:
-            for gone in _accounts(step, rule, old):
-                key = AlertKey(rule.key, _subject(gone, old))
-                if key not in looked and key in step.world.alerts:
-                    alert = step.world.alerts[key]
-                    end(step, alert, "the books no longer name it", alert.facts, closed=True)
+        if compares(rule, said.name):
+            looked = _looked(step, rule, said, names)
+            if before is not None:
+                close(step, rule, before, looked, names)
 
 
-def compare(step: Step, rule: Rule, said: Books) -> Iterator[Compared]:
+def close(
+    step: Step, rule: Rule, before: Books, looked: Container[AlertKey] = (), names: Names | None = None
+) -> None:
+    """End what books named before and name no more, unless other books still say that it differs."""
+    names = names or Names(step)
+    gone = _gone(step, rule, before, looked, names)
+    elsewhere = _broken_elsewhere(step, rule, before, names) if gone else set()
+    for key in gone:
+        if key not in elsewhere:
+            alert = step.world.alerts[key]
+            end(step, alert, "the books no longer name it", alert.facts, closed=True)
+
+
+def _looked(step: Step, rule: Rule, said: Books, names: Names) -> set[AlertKey]:
+    """Judge all rows, and tell which figures they name.
+
+    Rows that mean the same one are judged as one: it agrees where all of them do, and those of other books, too.
+    """
+    looked: dict[AlertKey, list[Compared]] = {}
+    for one in compare(step, rule, said, names):
+        if one.account is not None:
+            looked.setdefault(_key(rule, one), []).append(one)
+    elsewhere = _broken_elsewhere(step, rule, said, names)
+    for key, found in looked.items():
+        known = [one for one in found if one.standing is Standing.AGREES and key not in elsewhere]
+        differing = [one for one in found if one.standing is Standing.BREAK]
+        for one in (differing or known)[:1]:
+            _judge(step, rule, said, one)
+    return set(looked)
+
+
+def _gone(step: Step, rule: Rule, before: Books, looked: Container[AlertKey], names: Names) -> list[AlertKey]:
+    """What is open and was named before, and is no more."""
+    keys = (
+        AlertKey(rule.key, _subject(account, row))
+        for row in before.rows
+        for account in names.of(row)
+        if concerns(rule, account)
+    )
+    return [key for key in dict.fromkeys(keys) if key not in looked and key in step.world.alerts]
+
+
+def _broken_elsewhere(step: Step, rule: Rule, said: Books, names: Names) -> set[AlertKey]:
+    """What other books say that differs: no agreement with these ends it."""
+    return {
+        _key(rule, one)
+        for name, books in step.world.books.items()
+        if name != said.name and compares(rule, name)
+        for one in compare(step, rule, books, names)
+        if one.standing is Standing.BREAK
+    }
+
+
+def compare(step: Step, rule: Rule, said: Books, names: Names | None = None) -> Iterator[Compared]:
     """Every row that the rule selects with what was read of it; of an account that nobody knows the row alone."""
+    names = names or Names(step)
     for row in said.rows:
         if not rule.exchange.match(row.exchange) or not rule.asset.match(row.asset):
             continue
         if row.wallet and rule.wallet is not None and not rule.wallet.match(row.wallet):
             continue
-        found = list(_accounts(step, rule, row))
-        if not found and not _is_known(step, row):
+        found = names.of(row)
+        if not found:
             yield Compared(row, None, Standing.INDETERMINATE, reason="no such account is known")
         for account in found:
-            yield _compared(step, rule, said, row, account)
+            if concerns(rule, account):
+                yield _compared(step, rule, said, row, account)
 
 
 def _compared(step: Step, rule: Rule, said: Books, row: BookRow, account: Account) -> Compared:
@@ -224,23 +297,6 @@ def _key(rule: Rule, one: Compared) -> AlertKey:
 
 def _subject(account: Account, row: BookRow) -> Subject:
     return Subject(account.exchange, account.key, row.wallet, row.asset)
-
-
-def _accounts(step: Step, rule: Rule, row: BookRow) -> Iterator[Account]:
-    """The accounts of the row's exchange that it names, as far as the rule selects them."""
-    return (one for one in step.accounts_of(row.exchange) if _is_named(one, row) and concerns(rule, one))
-
-
-def _is_known(step: Step, row: BookRow) -> bool:
-    return any(_is_named(one, row) for one in step.accounts_of(row.exchange))
-
-
-def _is_named(account: Account, row: BookRow) -> bool:
-    if account.master or row.account == MASTER:
-        return account.master and row.account == MASTER
-    return account.present and row.account.casefold() in {
-        one.casefold() for one in account.identity.identifiers
-    }
 
 
 def _followed(ruleset: Ruleset) -> set[tuple[Patterns | None, ...]]:

@@ -1,5 +1,7 @@
 """The user's own books against what was read at or before the time that a row names."""
 
+import time
+
 import pytest
 
 from rules.statements import BookRow, Books
@@ -142,3 +144,47 @@ def test_another_pattern_begins_another_past() -> None:
     engine.at("2m").reads("a", USDT="100", BTC="1")
     assert reads_books(engine, row("a", "1", "2m", "BTC"), row("a", "1", "90s", "BTC")) == []
     assert engine.states() == []
+
+
+def says(engine: Engine, name: str, *rows: BookRow, times: int = 2) -> list[str]:
+    """Books of this name are read so often."""
+    for _ in range(times):
+        engine.says(Books(name, engine.now_ms, rows))
+    return engine.told()
+
+
+def test_no_agreement_with_other_books_ends_or_hides_a_break() -> None:
+    engine = Engine(RULE)
+    polls(engine, "90", "90", "90")
+    assert says(engine, "desk", row("a", "90", "2m")) == []
+    assert says(engine, "treasury", row("a", "80", "2m"), times=1) == []
+    assert says(engine, "desk", row("a", "90", "2m"), times=3) == []
+    assert says(engine, "treasury", row("a", "80", "2m"), times=1) == ["firing expected a USDT 10"]
+    assert says(engine, "desk", row("a", "90", "2m"), times=3) == []
+    assert says(engine, "desk", times=1) == []
+    assert engine.states() == ["firing expected a USDT"]
+    assert says(engine, "treasury", row("a", "90", "2m")) == ["resolved expected a USDT 0"]
+
+
+def test_rows_that_mean_one_account_by_two_of_its_names_are_one_figure() -> None:
+    engine = Engine(RULE)
+    polls(engine, "90", "90", "90")
+    rows = (row("a", "90", "2m"), row("id-a", "80", "2m", line=3))
+    assert says(engine, "desk", *rows, times=1) == []
+    assert says(engine, "desk", *rows, times=1) == ["firing expected a USDT 10"]
+    rows = (row("a", "70", "2m"), row("id-a", "80", "2m", line=3))
+    assert says(engine, "desk", *rows, times=4) == []
+    assert says(engine, "desk", row("a", "90", "2m")) == ["resolved expected a USDT 0"]
+
+
+def test_books_of_a_large_desk_are_compared_in_moments() -> None:
+    engine = Engine(reconciled("expected", max_skew="1h"))
+    names = [f"a{number}" for number in range(400)]
+    coins = {f"C{number}": "1" for number in range(5)}
+    for name in names:
+        engine.reads(name, **coins)
+    at = f"{(engine.now_ms - T0_MS) // 1000 - 1}s"
+    rows = tuple(row(name, "1", at, coin) for name in names for coin in coins)
+    began = time.process_time()
+    assert says(engine, "desk", *rows) == []
+    assert time.process_time() - began < 2
