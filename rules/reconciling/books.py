@@ -44,11 +44,27 @@ def due(step: Step) -> None:
 def edited(step: Step, old: Ruleset) -> None:
     """Books that nobody compares any more, or that left the file, are missed by nobody."""
     gone = {one.name for one in old.books} - {one.name for one in step.ruleset.books}
+    _let_go(step, old, gone)
     for name in sorted(step.world.failing_books):
         if name in gone or not rules_of(step, name):
             del step.world.failing_books[name]
             reason = "the books were removed" if name in gone else "no rule compares these books any more"
             renew(step, BOOKS, _subject(name), reason)
+
+
+def _let_go(step: Step, old: Ruleset, gone: set[str]) -> None:
+    """What only books say that left the file, or that a rule compares no more, stays open no longer."""
+    before = {rule.key: rule for rule in old.rules}
+    known = sorted(step.world.books.items())
+    for name in sorted(gone & set(step.world.books)):
+        del step.world.books[name]
+    for rule in step.ruleset.rules:
+        was = before.get(rule.key)
+        for name, said in known:
+            if was is None or not rule.enabled:
+                continue
+            if expected.compares(was, name) and (name in gone or not expected.compares(rule, name)):
+                expected.close(step, rule, said)
 
 
 def rules_of(step: Step, name: str) -> list[Rule]:

@@ -1,9 +1,11 @@
 """The user's own books against what was read at or before the time that a row names."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
+from rules.ruleset import BooksSettings
 from rules.statements import BookRow, Books
 from tests.engine import T0_MS, Engine, ms, okx, reconciled
 
@@ -188,3 +190,21 @@ def test_books_of_a_large_desk_are_compared_in_moments() -> None:
     began = time.process_time()
     assert says(engine, "desk", *rows) == []
     assert time.process_time() - began < 2
+
+
+def test_books_that_left_the_file_or_that_the_rule_compares_no_more_hold_no_break_open() -> None:
+    for edit in ("removed", "both removed", "not compared"):
+        engine = Engine(RULE)
+        both = tuple(BooksSettings(name, 60_000) for name in ("desk", "treasury"))
+        engine.accepts(replace(engine.ruleset, books=both))
+        polls(engine, "90", "90", "90")
+        assert says(engine, "desk", row("a", "80", "2m"), times=1) == []
+        assert says(engine, "treasury", row("a", "80", "2m"), times=1) == ["firing expected a USDT 10"]
+        assert says(engine, "desk", row("a", "90", "2m"), times=1) == []
+        if "removed" in edit:
+            engine.accepts(replace(engine.ruleset, books=() if "both" in edit else both[:1]))
+        else:
+            engine.edits(reconciled("expected", max_skew="2m", books="desk"))
+        assert engine.told() == ["closed expected a USDT 10"]
+        assert says(engine, "desk", row("a", "90", "2m")) == []
+        assert engine.states() == []
