@@ -133,7 +133,7 @@ class Engine:
         self._waiting.add(entry)
         if outcome.notifications:
             self._tell(entry)
-        elif not _may_wait(event):
+        if not _may_wait(event):
             self._urgent.set()
         self._wake()
         if is_wanted(self.world):

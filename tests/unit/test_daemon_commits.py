@@ -145,9 +145,15 @@ async def test_time_to_tell_something_hurries_no_answer_of_which_nothing_is_told
 
 
 @pytest.mark.usefixtures("patient")
-async def test_law_11_a_ban_is_durable_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("busy", [False, True])
+async def test_law_11_a_ban_is_durable_at_once(tmp_path: Path, busy: bool) -> None:  # noqa: FBT001
+    """Also while nobody has time to tell its alert: a kill before would forget it."""
     async with a_desk(tmp_path) as desk:
-        desk.engine.judge_now(Failure("x", desk.clock[0], FailureKind.BANNED, "HTTP 418"))
+        if busy:
+            desk.engine.claimers = lambda _: (Busy(),)
+        until_ms = desk.clock[0] + 600_000
+        ban = Failure("x", desk.clock[0], FailureKind.BANNED, "HTTP 418", until_ms=until_ms)
+        assert desk.engine.judge_now(ban).notifications
         await asyncio.wait_for(desk.committed.wait(), 30)
         assert desk.commits == [1]
 
