@@ -78,6 +78,13 @@ async def judged(engine: Engine, *events: Input) -> None:
     await engine.settled()
 
 
+async def checkpointed(engine: Engine, store: AsyncStore) -> None:
+    """The World copied between two commits, and kept."""
+    engine.checkpoint_soon()
+    while await store.checkpointed_ms() is None:  # noqa: ASYNC110  it is the state that tells
+        await asyncio.sleep(EVERY_SECONDS)
+
+
 def listing(engine: Engine, desk: Desk) -> Listing:
     """All of them, as new objects, as a client decodes them."""
     now_ms = engine.clock()
@@ -120,8 +127,8 @@ async def phases(accounts: int, path: Path) -> list[Held]:
         found.append(await held("  its first sweep", sweep(engine, desk, memory)))
     engine.world.index.look_soon()
     found.append(await held("tick with all due", judged(engine, Tick(engine.clock()))))
-    engine.checkpoint_soon()
-    found.append(await held("checkpoint", engine.close()))
+    found.append(await held("checkpoint", checkpointed(engine, store)))
+    await engine.close()
     await store.close()
     store = await AsyncStore.open(path, migrate=True)
     found.append(await held("load", store.load(rules)))

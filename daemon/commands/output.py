@@ -7,14 +7,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import time_ns
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from notifiers.figures import figure
 from notifiers.text import clean
 from notifiers.times import duration
-from rules.records import Note
+
+if TYPE_CHECKING:  # a rules file is checked without the tables of the World
+    from rules.records import Note
 
 __all__ = [
     "UNKNOWN",

@@ -57,6 +57,12 @@ def test_help_lists_every_command_and_imports_none() -> None:
         assert line in heavy
 
 
+def test_check_is_loaded_without_the_inputs_of_the_engine_and_the_tables_of_the_world() -> None:
+    loaded = run_python("import sys, daemon.commands.check\nprint(*sorted(sys.modules), sep='\\n')").split()
+    assert {"rules.model", "rules.records", "rules.facts", "structlog", "rich"}.isdisjoint(loaded)
+    assert "daemon.commands.output" in loaded
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_help_shows_an_example_and_the_shared_options(name: str) -> None:
     result = subtally(name, "--help")
