@@ -15,7 +15,7 @@ from rules.ledger import LegKey, Round, Sheet, SheetKey
 from rules.lifecycle import end
 from rules.patterns import Patterns
 from rules.plan import AccountPlan, concerns, is_read, wallets_of
-from rules.reconciling import breaks, groups, leaks, legs, proofs, telling
+from rules.reconciling import breaks, declared, groups, leaks, legs, proofs, telling
 from rules.reconciling.prices import is_dust
 from rules.reconciling.tracking import (
     SWEEPS_IN_FLIGHT,
@@ -176,6 +176,7 @@ def _changes(
     The window of one that was seen after `shown_ms` is not over, whichever sweep it was.
     """
     round_, found = step.world.rounds[rule.key, place.exchange], {}
+    tracking = tracking_of(step, place.exchange)
     for key in legs.of_asset(step, place.exchange, place.asset):
         leg = step.world.legs[key]
         if leg.declared or key.at_ms <= round_.since_ms or not _counts(step, rule, key):
@@ -188,7 +189,7 @@ def _changes(
             leg.from_ms,
             key.at_ms,
             paired=bool(leg.match),
-            recent=key.at_ms > over_ms,
+            recent=key.at_ms > over_ms or (tracking is not None and declared.may_settle(step, tracking, key)),
         )
     return found
 

@@ -12,7 +12,7 @@ from rules.model import Severity
 from rules.patterns import Patterns
 from rules.plan import is_named
 from rules.reconciling import changes, legs, proofs, telling
-from rules.reconciling.declaring import is_denied, is_side, waiting
+from rules.reconciling.declaring import is_denied, is_side, meant, waiting
 from rules.reconciling.tracking import Tracking, parts_read, rules_on, spec_of, tracking_of
 from rules.records import AlertKey, Subject
 from rules.ruleset import Expect
@@ -59,6 +59,15 @@ def settles(step: Step, tracking: Tracking, key: LegKey) -> bool:
             _tell(step, tracking, key, other)
             return True
     return False
+
+
+def may_settle(step: Step, tracking: Tracking, key: LegKey) -> bool:
+    """Whether a leg waits that a declaration settles when its window is over without another side."""
+    expect = meant(step, tracking, key)
+    if expect is None:
+        return False
+    other = expect.taker if legs.amount_of(step.world.legs[key]) < 0 else expect.giver
+    return other is None or not _is_read(step, key.exchange, other)
 
 
 def _tell(step: Step, tracking: Tracking, key: LegKey, other: Patterns | None) -> None:

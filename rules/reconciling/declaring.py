@@ -44,7 +44,7 @@ def said_of(step: Step, tracking: Tracking, key: LegKey) -> tuple[str, ...]:
     leg = step.world.legs[key]
     if not _waits(leg):
         return telling.declared_as(step, [key])
-    expect = _meant(step, tracking, key)
+    expect = meant(step, tracking, key)
     if expect is None:
         return ()
     if leg.stated:
@@ -53,7 +53,7 @@ def said_of(step: Step, tracking: Tracking, key: LegKey) -> tuple[str, ...]:
     return (f"{telling.named_as(expect)}. Where it {way} is not known yet.",)
 
 
-def _meant(step: Step, tracking: Tracking, wanted: LegKey) -> Expect | None:
+def meant(step: Step, tracking: Tracking, wanted: LegKey) -> Expect | None:
     """What a leg would consume if all that wait stayed without their other side: the oldest first."""
     if not waiting(step, tracking, wanted.asset, legs.amount_of(step.world.legs[wanted])):
         return None

@@ -9,9 +9,11 @@ import pytest
 
 from rules.model import FailureKind
 from rules.outcome import NotificationKind
+from rules.patterns import Patterns
 from rules.reconciling import groups
+from rules.ruleset import Expect
 from rules.statements import MovementKind, Transfer, Transfers
-from tests.engine import Engine, bitget, ms, reconciled, who
+from tests.engine import T0_MS, Engine, bitget, ms, reconciled, who
 
 RULE = reconciled("conservation")
 UNIT = "0.000000000000000001"
@@ -584,3 +586,28 @@ def test_a_movement_two_polls_apart_is_no_break_in_whichever_account_the_sweeps_
             engine.reads(name, USDT=str(held[name]))
         engine.ticks()
     assert breaks(engine) == []
+
+
+@pytest.mark.parametrize("within", [None, "5m"])
+def test_a_declared_movement_is_no_leak_while_its_window_lasts(within: str | None) -> None:
+    expect = Expect("payout", "USDT", Decimal(7), T0_MS + ms("1h"), Patterns.of("c"), None)
+    rules = (RULE, reconciled("movements", within=within, tell="all"))
+    engine = Engine(*rules, expects=[expect])
+    for minute in range(12):
+        left = "93" if minute > 1 else "100"
+        sweep(engine, minute, a="100", b="100", c=left)
+    assert engine.told() == ["event movements USDT"]
+    assert engine.states() == ["firing movements USDT"]
+
+
+def test_what_another_declaration_or_none_explains_is_a_leak_as_ever() -> None:
+    expects = (
+        Expect("other amount", "USDT", Decimal(8), T0_MS + ms("1h"), Patterns.of("c"), None),
+        Expect("other account", "USDT", Decimal(7), T0_MS + ms("1h"), Patterns.of("a"), None),
+        Expect("inside", "USDT", Decimal(7), T0_MS + ms("1h"), Patterns.of("c"), Patterns.of("a")),
+    )
+    engine = Engine(RULE, reconciled("movements", within="20m"), expects=expects)
+    for minute in range(6):
+        left = "93" if minute > 1 else "100"
+        sweep(engine, minute, a="100", b="100", c=left)
+    assert breaks(engine) == ["firing conservation sum of 3 accounts (*) USDT -7"]
