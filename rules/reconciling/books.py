@@ -43,7 +43,7 @@ def due(step: Step) -> None:
 
 def edited(step: Step, old: Ruleset) -> None:
     """Books that nobody compares any more, or that left the file, are missed by nobody."""
-    gone = {one.name for one in old.books} - {one.name for one in step.ruleset.books}
+    gone = {*step.world.books, *step.world.failing_books} - {one.name for one in step.ruleset.books}
     _let_go(step, old, gone)
     for name in sorted(step.world.failing_books):
         if name in gone or not rules_of(step, name):
@@ -53,10 +53,13 @@ def edited(step: Step, old: Ruleset) -> None:
 
 
 def _let_go(step: Step, old: Ruleset, gone: set[str]) -> None:
-    """What only books say that left the file, or that a rule compares no more, stays open no longer."""
+    """What only books say that left the file, or that a rule compares no more, stays open no longer.
+
+    Also of those that left it long ago: earlier versions kept what they had said.
+    """
     before = {rule.key: rule for rule in old.rules}
     known = sorted(step.world.books.items())
-    for name in sorted(gone & set(step.world.books)):
+    for name in [name for name, _ in known if name in gone]:
         del step.world.books[name]
     for rule in step.ruleset.rules:
         was = before.get(rule.key)

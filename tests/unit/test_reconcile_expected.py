@@ -208,3 +208,16 @@ def test_books_that_left_the_file_or_that_the_rule_compares_no_more_hold_no_brea
         assert engine.told() == ["closed expected a USDT 10"]
         assert says(engine, "desk", row("a", "90", "2m")) == []
         assert engine.states() == []
+
+
+def test_books_that_left_the_file_under_an_earlier_version_hold_no_break_open() -> None:
+    engine = Engine(RULE)
+    engine.accepts(replace(engine.ruleset, books=(BooksSettings("desk", 60_000),)))
+    polls(engine, "90", "90", "90")
+    # What was said of them stayed in the state.
+    assert says(engine, "treasury", row("a", "80", "2m")) == ["firing expected a USDT 10"]
+    engine.accepts(engine.ruleset)  # a start accepts the file that is there
+    assert engine.told() == ["closed expected a USDT 10"]
+    assert list(engine.world.books) == []
+    assert says(engine, "desk", row("a", "90", "2m")) == []
+    assert engine.states() == []
