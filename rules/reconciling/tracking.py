@@ -59,9 +59,12 @@ def rules_on(step: Step, tracking: Tracking, keys: Iterable[LegKey]) -> list[Rul
 
 
 def window_ms(step: Step, settings: ExchangeSettings, tracking: Tracking) -> int:
-    """How far apart the two sides of one movement may be seen on an exchange."""
+    """How far apart the two sides of one movement may be seen on an exchange.
+
+    Without `within` two sweeps, and half a poll: accounts of one poll are not read at one moment.
+    """
     given = [spec_of(rule).within_ms for rule in tracking.movements]
-    sweeps = SWEEPS_IN_FLIGHT * planned_sweep_ms(step, settings)
+    sweeps = SWEEPS_IN_FLIGHT * planned_sweep_ms(step, settings) + settings.poll_every_ms // 2
     return max((sweeps if one is None else one for one in given), default=sweeps)
 
 

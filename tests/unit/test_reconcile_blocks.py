@@ -146,3 +146,14 @@ def test_a_trade_is_not_waited_for() -> None:
         )
     engine.ticks()
     assert told(engine) == ["100 USDT left a and arrived in no account that is read here within 3m"]
+
+
+def test_what_arrives_two_polls_later_is_matched_by_default_though_its_account_is_read_a_moment_later() -> (
+    None
+):
+    engine = Engine(reconciled("movements", tell="all"))
+    for minute in range(8):
+        engine.ticks(f"{minute}m")
+        engine.at(f"{minute}m").reads("a", USDT="100" if minute < 2 else "70")
+        engine.after("10s").reads("b", USDT="100" if minute < 4 else "130")
+    assert told(engine) == ["30 USDT moved from a to b"]
