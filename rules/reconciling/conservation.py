@@ -222,6 +222,9 @@ def _leak(
     alert = step.world.alerts.get(_key(rule, place))
     told_ms = -1 if alert is None or alert.fired_ms is None else alert.fired_ms
     found = leaks.find(total, changes, window_ms, told_ms)
+    if found.dust and found.leak is not None and _is_nothing(step, rule, place, found.leak):
+        # What is tolerated hides nothing larger.
+        found = leaks.find(total, changes, window_ms, told_ms, whole=True)
     sheet = replace(sheet, timing=found.leak != total)
     if found.leak is None:
         return None, sheet
@@ -281,7 +284,7 @@ def _tell(
     count = sum(1 for one in step.accounts_of(place.exchange) if is_read(step, one) and concerns(rule, one))
     details = []
     if sheet.timing:
-        details.append(f"All changes add up to {sheet.residual}; movements under way explain the rest.")
+        details.append(f"All changes add up to {sheet.residual}; movements under way may explain the rest.")
     if sheet.traders:
         who = telling.names(step.world.accounts[one].label for one in sheet.traders)
         details.append(

@@ -44,22 +44,27 @@ class Found:
     """`leak` is None where it cannot be told; `sure` is False where it must stand for more sweeps.
 
     `early` tells that the window of what shows it is not over: no sweep was waited for. `held` tells that what is taken
-    to be under way was seen before a leak was told, so that it cannot say that nothing leaks any more.
+    to be under way was seen before a leak was told, so that it cannot say that nothing leaks any more. `dust` says
+    that only what is finer than all that moves is told: there may be more of it than that.
     """
 
     leak: Decimal | None
     sure: bool = True
     early: bool = False
     held: bool = False
+    dust: bool = False
 
 
 UNTOLD = Found(None)
 
 
-def find(total: Decimal, changes: Sequence[Change], window_ms: int, told_ms: int = -1) -> Found:
+def find(
+    total: Decimal, changes: Sequence[Change], window_ms: int, told_ms: int = -1, *, whole: bool = False
+) -> Found:
     """The part of `total` that no change of the window explains; `changes` are in the order of time.
 
-    A leak was told at `told_ms`: what was seen until then did not explain it, and cannot explain it away.
+    A leak was told at `told_ms`: what was seen until then did not explain it, and cannot explain it away. With `whole`
+    digits finer than those of all that moves say nothing by themselves.
     """
     changes = groups.paired(changes, window_ms)
     left = [one for one in changes if not one.paired and one.amount]
@@ -69,11 +74,11 @@ def find(total: Decimal, changes: Sequence[Change], window_ms: int, told_ms: int
     if sum(one.paired for one in changes) < SCALE_LEAST and not _is_alone(off, left):
         off, trifle = set(), ZERO
     rest = [one for one in changes if one not in off]
-    found = _found(total, rest, [one for one in left if one not in off], window_ms, trifle, told_ms)
+    found = _found(total, rest, [one for one in left if one not in off], window_ms, trifle, told_ms, whole)
     if not any(one.recent for one in off):
         return found
     # Where the sum says so with them as well, what leaked was seen before the window.
-    plain = _found(total, changes, left, window_ms, trifle, told_ms)
+    plain = _found(total, changes, left, window_ms, trifle, told_ms, whole)
     return replace(found, early=not (plain.sure and plain.leak == found.leak))
 
 
@@ -84,6 +89,7 @@ def _found(
     window_ms: int,
     trifle: Decimal,
     told_ms: int,
+    whole: bool,  # noqa: FBT001
 ) -> Found:
     """What stands when all that is `left`, without its other side, is taken to be under way."""
     recent = [one for one in changes if one.recent]
@@ -91,8 +97,9 @@ def _found(
         return Found(total)
     fine, grain = _fine(changes), unit(one.size for one in recent)
     dust = _remainder(total, grain if fine is None else min(fine, grain))
-    if dust and (fine is not None or dust.copy_abs() <= min(trifle, EXACT.scaleb(grain, -9))):
-        return Found(dust)
+    finer = bool(dust) and (fine is not None or dust.copy_abs() <= min(trifle, EXACT.scaleb(grain, -9)))
+    if finer and not whole:
+        return Found(dust, dust=True)
     rich = fine is not None and min(one.size.copy_abs() for one in recent) >= RARE * fine
     apart = groups.ungrouped(left, window_ms) if rich and len(left) <= GROUPED_MOST else left
     open_ = _open(apart, window_ms)
@@ -106,7 +113,9 @@ def _found(
     if open_ and changes[-1].at_ms - open_[0].at_ms > CHAIN_MOST * window_ms:
         return UNTOLD
     calm = leak == total and all(one.paired for one in recent)
-    if rich or calm or (len(recent) <= SUMMED_MOST and not is_sum(total, [one.size for one in recent])):
+    sizes = [one.size for one in recent]
+    sums = {total, EXACT.subtract(total, dust)} if finer else {total}
+    if rich or calm or (len(recent) <= SUMMED_MOST and not any(is_sum(one, sizes) for one in sums)):
         return Found(leak, sure=rich, held=held)
     return UNTOLD
 

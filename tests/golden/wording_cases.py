@@ -152,7 +152,7 @@ LEAK = Facts(
     read_ms=NOW_MS - 4_000,
     readings=2,
     fired_ms=NOW_MS,
-    details=("All changes add up to -30; movements under way explain the rest.",),
+    details=("All changes add up to -30; movements under way may explain the rest.",),
 )
 BOOKS = replace(
     LEAK,

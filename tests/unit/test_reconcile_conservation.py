@@ -611,3 +611,26 @@ def test_what_another_declaration_or_none_explains_is_a_leak_as_ever() -> None:
         left = "93" if minute > 1 else "100"
         sweep(engine, minute, a="100", b="100", c=left)
     assert breaks(engine) == ["firing conservation sum of 3 accounts (*) USDT -7"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_loss_with_finer_digits_than_all_that_moves_is_not_hidden_by_a_tolerance(seed: int) -> None:
+    chance = random.Random(seed)
+    names = [f"a{number}" for number in range(6)]
+    held = dict.fromkeys(names, Decimal(100_000))
+    later: dict[int, list[tuple[str, int]]] = {}
+    engine = Engine(reconciled("conservation", tolerance={"abs": "5"}))
+    for minute in range(45):
+        for name, amount in later.pop(minute, ()):
+            held[name] += amount
+        if minute:
+            giver, taker = chance.sample(names, 2)
+            amount = chance.randint(100, 9_000)
+            held[giver] -= amount
+            later.setdefault(minute + chance.randint(1, 2), []).append((taker, amount))
+        if minute == 8:
+            held["a1"] -= Decimal("1.37")  # it is tolerated
+        if minute == 20:
+            held["a3"] -= Decimal("4821.37")
+        sweep(engine, minute, **{name: format(amount, "f") for name, amount in held.items()})
+    assert breaks(engine) == ["firing conservation sum of 6 accounts (*) USDT -4822.74"]
