@@ -151,13 +151,14 @@ def _sums(amounts: Sequence[Decimal]) -> set[Decimal]:
 def _open(changes: Sequence[Change], window_ms: int) -> list[Change]:
     """The changes that hang together with one of the window, each near enough to the one before it."""
     chain: list[Change] = []
-    last_ms = None
-    for one in changes:
-        if last_ms is not None and one.from_ms - last_ms > window_ms:
-            chain = []
+    from_ms = 0
+    for one in reversed(changes):
+        # A wallet that was not read for long shows what happened at any time since then.
+        if chain and from_ms - one.at_ms > window_ms:
+            break
+        from_ms = min(from_ms, one.from_ms) if chain else one.from_ms
         chain.append(one)
-        last_ms = one.at_ms
-    return chain if any(one.recent for one in chain) else []
+    return chain[::-1] if any(one.recent for one in chain) else []
 
 
 def _off(left: list[Change], window_ms: int, trifle: Decimal) -> set[Change]:

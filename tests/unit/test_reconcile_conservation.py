@@ -634,3 +634,26 @@ def test_a_loss_with_finer_digits_than_all_that_moves_is_not_hidden_by_a_toleran
             held["a3"] -= Decimal("4821.37")
         sweep(engine, minute, **{name: format(amount, "f") for name, amount in held.items()})
     assert breaks(engine) == ["firing conservation sum of 6 accounts (*) USDT -4822.74"]
+
+
+def test_what_an_account_shows_after_a_long_gap_reaches_back_to_what_met_it_then() -> None:
+    engine = Engine(RULE)
+    chance = random.Random(4)
+    held = {name: Decimal(10**6) for name in "abcd"}
+    seen: dict[int, dict[str, str]] = {
+        22: {"a": "-8177.861274053595060032"},  # to b
+        23: {"b": "15597.668999301799164138"},  # of it 7419.807725248204104106 from d
+        27: {"a": "4205.322091319379064224"},  # from d
+        33: {"d": "-11625.12981656758316833"},  # both, for it was not read meanwhile
+        34: {"c": "5549.674605413675970079"},  # from d
+        36: {"d": "-5549.674605413675970079"},
+    }
+    for minute in range(44):
+        if 0 < minute < 18:
+            amount = Decimal(chance.randint(10**21, 10**22)).scaleb(-18)
+            seen[minute] = {"b": format(-amount, "f"), "c": format(amount, "f")}
+        for name, text in seen.get(minute, {}).items():
+            held[name] += Decimal(text)
+        gone = ("d",) if 25 <= minute < 33 else ()
+        sweep(engine, minute, *gone, **{name: format(amount, "f") for name, amount in held.items()})
+    assert breaks(engine) == []
