@@ -70,9 +70,7 @@ def _settle(step: Step, tracking: Tracking, key: LegKey, waiting: Waiting, unrea
             step.world.index.due(ends_ms)
             return
         if not legs.came_back(step, key) and blocks.found(step, tracking, key, within):
-            step.world.index.due(
-                step.now_ms + LOOK_AGAIN_MS
-            )  # whoever waits for one of them need not any more
+            step.world.index.due(step.now_ms + LOOK_AGAIN_MS)  # who waits for one of them need not any more
             return
     if (
         amount < 0
