@@ -224,7 +224,8 @@ def _leak(
     found = leaks.find(total, changes, window_ms, told_ms)
     if found.dust and found.leak is not None and _is_nothing(step, rule, place, found.leak):
         # What is tolerated hides nothing larger.
-        found = leaks.find(total, changes, window_ms, told_ms, whole=True)
+        spared = max(found.leak.copy_abs(), spec_of(rule).tolerance.abs or ZERO)
+        found = leaks.find(total, changes, window_ms, told_ms, spared=spared)
     sheet = replace(sheet, timing=found.leak != total)
     if found.leak is None:
         return None, sheet

@@ -6,6 +6,7 @@ what stands when every such reading is taken away; how sure that is depends on h
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -59,12 +60,17 @@ UNTOLD = Found(None)
 
 
 def find(
-    total: Decimal, changes: Sequence[Change], window_ms: int, told_ms: int = -1, *, whole: bool = False
+    total: Decimal,
+    changes: Sequence[Change],
+    window_ms: int,
+    told_ms: int = -1,
+    *,
+    spared: Decimal | None = None,
 ) -> Found:
     """The part of `total` that no change of the window explains; `changes` are in the order of time.
 
-    A leak was told at `told_ms`: what was seen until then did not explain it, and cannot explain it away. With `whole`
-    digits finer than those of all that moves say nothing by themselves.
+    A leak was told at `told_ms`: what was seen until then did not explain it, and cannot explain it away. With
+    `spared`, an amount that is tolerated, digits finer than those of all that moves say nothing by themselves.
     """
     changes = groups.paired(changes, window_ms)
     left = [one for one in changes if not one.paired and one.amount]
@@ -74,11 +80,11 @@ def find(
     if sum(one.paired for one in changes) < SCALE_LEAST and not _is_alone(off, left):
         off, trifle = set(), ZERO
     rest = [one for one in changes if one not in off]
-    found = _found(total, rest, [one for one in left if one not in off], window_ms, trifle, told_ms, whole)
+    found = _found(total, rest, [one for one in left if one not in off], window_ms, trifle, told_ms, spared)
     if not any(one.recent for one in off):
         return found
     # Where the sum says so with them as well, what leaked was seen before the window.
-    plain = _found(total, changes, left, window_ms, trifle, told_ms, whole)
+    plain = _found(total, changes, left, window_ms, trifle, told_ms, spared)
     return replace(found, early=not (plain.sure and plain.leak == found.leak))
 
 
@@ -89,7 +95,7 @@ def _found(
     window_ms: int,
     trifle: Decimal,
     told_ms: int,
-    whole: bool,  # noqa: FBT001
+    spared: Decimal | None,
 ) -> Found:
     """What stands when all that is `left`, without its other side, is taken to be under way."""
     recent = [one for one in changes if one.recent]
@@ -98,7 +104,7 @@ def _found(
     fine, grain = _fine(changes), unit(one.size for one in recent)
     dust = _remainder(total, grain if fine is None else min(fine, grain))
     finer = bool(dust) and (fine is not None or dust.copy_abs() <= min(trifle, EXACT.scaleb(grain, -9)))
-    if finer and not whole:
+    if finer and spared is None:
         return Found(dust, dust=True)
     rich = fine is not None and min(one.size.copy_abs() for one in recent) >= RARE * fine
     apart = groups.ungrouped(left, window_ms) if rich and len(left) <= GROUPED_MOST else left
@@ -114,8 +120,7 @@ def _found(
         return UNTOLD
     calm = leak == total and all(one.paired for one in recent)
     sizes = [one.size for one in recent]
-    sums = {total, EXACT.subtract(total, dust)} if finer else {total}
-    if rich or calm or (len(recent) <= SUMMED_MOST and not any(is_sum(one, sizes) for one in sums)):
+    if rich or calm or (len(recent) <= SUMMED_MOST and not is_sum(total, sizes, spared or ZERO)):
         return Found(leak, sure=rich, held=held)
     return UNTOLD
 
@@ -137,11 +142,16 @@ def unit(amounts: Iterable[Decimal]) -> Decimal:
     return Decimal(1).scaleb(min(exponents, default=0))
 
 
-def is_sum(total: Decimal, amounts: Sequence[Decimal]) -> bool:
-    """Whether some of the amounts add up to the total."""
+def is_sum(total: Decimal, amounts: Sequence[Decimal], spared: Decimal = ZERO) -> bool:
+    """Whether some of the amounts add up to the total, or are off it by no more than what is tolerated."""
     half = len(amounts) // 2
-    one, other = _sums(amounts[:half]), _sums(amounts[half:])
-    return any(EXACT.subtract(total, some) in other for some in one)
+    one, other = _sums(amounts[:half]), sorted(_sums(amounts[half:]))
+    for some in one:
+        wanted = EXACT.subtract(total, some)
+        place = bisect_left(other, EXACT.subtract(wanted, spared))
+        if place < len(other) and other[place] <= EXACT.add(wanted, spared):
+            return True
+    return False
 
 
 def _sums(amounts: Sequence[Decimal]) -> set[Decimal]:

@@ -10,7 +10,7 @@ import pytest
 from rules.model import FailureKind
 from rules.outcome import NotificationKind
 from rules.patterns import Patterns
-from rules.reconciling import groups
+from rules.reconciling import groups, leaks
 from rules.ruleset import Expect
 from rules.statements import MovementKind, Transfer, Transfers
 from tests.engine import T0_MS, Engine, bitget, ms, reconciled, who
@@ -657,3 +657,11 @@ def test_what_an_account_shows_after_a_long_gap_reaches_back_to_what_met_it_then
         gone = ("d",) if 25 <= minute < 33 else ()
         sweep(engine, minute, *gone, **{name: format(amount, "f") for name, amount in held.items()})
     assert breaks(engine) == []
+
+
+@pytest.mark.parametrize(
+    "total, spared, found", [("776", "0", False), ("776", "1", True), ("775.5", "1", False)]
+)
+def test_a_sum_may_be_off_by_what_is_tolerated_and_no_more(total: str, spared: str, found: bool) -> None:  # noqa: FBT001
+    sizes = [Decimal(777), Decimal(-777), Decimal(1554)]
+    assert leaks.is_sum(Decimal(total), sizes, Decimal(spared)) is found
