@@ -101,7 +101,7 @@ class Reconciliation(RuleTable):
     within: Duration | None = Field(
         default=None,
         description="How far apart both sides of one movement may be seen: movements, conservation. Default: two "
-        "sweeps.",
+        "sweeps, and for movements half a poll more.",
         examples=["10m"],
     )
     tell: Literal["unmatched", "all"] = Field(
