@@ -6,7 +6,8 @@ alone: without a history its other sides are found by the sum, among the changes
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Iterator
+from itertools import chain, islice
 from math import comb
 
 from rules.ledger import LegKey
@@ -64,8 +65,17 @@ def _fits_by_chance(changes: list[Change], place: int, block: tuple[int, ...]) -
 
 def _near(step: Step, key: LegKey, within: int) -> list[LegKey]:
     """The leg and those that may be of its block, in the order of time."""
-    near = (one for one in legs.nearest(step, key, WINDOWS * within) if _is_free(step, one))
-    return sorted((key, *islice(near, NEAR_MOST - 1)), key=lambda one: (one.at_ms, one))
+    near = list(islice(_free(step, key, WINDOWS * within), NEAR_MOST - 1))
+    far = [one for one in near if one.at_ms - step.world.legs[one].from_ms > within]
+    reached = (
+        other for one in far for other in _free(step, one, within) if other != key
+    )  # it was not read for long
+    found = dict.fromkeys(chain((key,), near, reached))
+    return sorted(islice(found, NEAR_MOST), key=lambda one: (one.at_ms, one))
+
+
+def _free(step: Step, key: LegKey, within: int) -> Iterator[LegKey]:
+    return (one for one in legs.nearest(step, key, within) if _is_free(step, one))
 
 
 def _is_free(step: Step, key: LegKey) -> bool:

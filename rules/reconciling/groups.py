@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import accumulate, combinations, islice, pairwise
+from itertools import accumulate, combinations, islice
 
 from rules.changed import replace
 from rules.values import EXACT, add
@@ -176,5 +176,9 @@ def _spans(sums: list[Decimal], wanted: Decimal, trifle: Decimal | None) -> list
 
 
 def _hangs(some: Sequence[Change], window_ms: int) -> bool:
-    """Whether each of them is near enough to the one before it."""
-    return all(after.from_ms - before.at_ms <= window_ms for before, after in pairwise(some))
+    """Whether each of them is near enough to one after it: one whose reading reaches far back is near to many."""
+    begins = reversed(list(accumulate((one.from_ms for one in reversed(some)), min)))
+    return all(
+        begin - before.at_ms <= window_ms
+        for before, begin in zip(some, islice(begins, 1, None), strict=False)
+    )

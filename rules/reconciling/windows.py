@@ -12,8 +12,9 @@ from rules.reconciling import blocks, declared, forgetting, legs, proofs, tellin
 from rules.reconciling.prices import FIRST_WAIT_MS
 from rules.reconciling.tracking import Tracking, parts_read, seen_ms, tracking_of, window_ms
 from rules.reconciling.waiting import Waiting
-from rules.ruleset import HOUR_MS
+from rules.ruleset import HOUR_MS, ExchangeSettings
 from rules.step import Step
+from rules.sweep import planned_sweep_ms
 
 UNREAD_MOST_MS = HOUR_MS
 """So long an outflow waits for accounts that cannot be read; then it is told as one whose way is not known."""
@@ -38,20 +39,25 @@ def due(step: Step) -> None:
             if key.at_ms + within > step.now_ms:
                 step.world.index.due(key.at_ms + within)
         if over:
-            _over(step, tracking, sorted(over, key=lambda key: (key.at_ms, key)), within)
+            _over(step, settings, tracking, sorted(over, key=lambda key: (key.at_ms, key)), within)
         forgetting.old(step, settings, within)
 
 
-def _over(step: Step, tracking: Tracking, over: list[LegKey], within: int) -> None:
-    parts = parts_read(step, over[0].exchange)
+def _over(
+    step: Step, settings: ExchangeSettings, tracking: Tracking, over: list[LegKey], within: int
+) -> None:
+    parts = parts_read(step, settings.name)
     seen = [(seen_ms(step.world.holdings.get((who.key, wallet))), who.label) for who, wallet in parts]
     oldest = min((at for at, _ in seen), default=-1)
-    waiting = Waiting(step, over[0].exchange, within)
+    # Whoever was read a moment after it left, and never again, may have got it since.
+    late = max(0, within - planned_sweep_ms(step, settings) - settings.poll_every_ms // 2)
+    waiting = Waiting(step, settings.name, within)
     for key in over:
         leg = step.world.legs.get(key)
         if leg is None or not _waits(leg):
             continue  # an earlier one of this round has taken it
-        unread = [label for at, label in seen if at < key.at_ms] if oldest < key.at_ms else []
+        asked_ms = key.at_ms + late
+        unread = [label for at, label in seen if at < asked_ms] if oldest < asked_ms else []
         if unread and not leg.stated and step.now_ms < key.at_ms + within + UNREAD_MOST_MS:
             step.world.index.due(step.now_ms + LOOK_AGAIN_MS)
             continue

@@ -157,3 +157,18 @@ def test_what_arrives_two_polls_later_is_matched_by_default_though_its_account_i
         engine.at(f"{minute}m").reads("a", USDT="100" if minute < 2 else "70")
         engine.after("10s").reads("b", USDT="100" if minute < 4 else "130")
     assert told(engine) == ["30 USDT moved from a to b"]
+
+
+def test_a_change_whose_reading_reaches_far_back_holds_a_block_together() -> None:
+    """c was not read for long: it may have got the one half before the other half left."""
+    moves = ((2, "a", "-30"), (3, "c", "30"), (20, "b", "-40"), (20, "c", "40"))
+    engine = desk(*moves, until=40, unread={"c": range(1, 21)})
+    assert told(engine) == ["70 USDT moved from a and b to c"]
+
+
+def test_an_account_that_answered_once_after_it_left_and_no_more_is_waited_for() -> None:
+    moves = ((1, "a", "-30"), (9, "b", "30"))
+    assert told(desk(*moves, until=20, unread={"b": range(3, 9)})) == ["30 USDT moved from a to b"]
+    assert told(desk(moves[0], until=90, unread={"b": range(3, 90)})) == [
+        "30 USDT left a; where it went is not known: not read since then: b"
+    ]

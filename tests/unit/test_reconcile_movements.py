@@ -79,9 +79,10 @@ def test_an_outflow_that_arrives_nowhere_is_told_when_its_window_ends() -> None:
     three(engine)
     engine.at("1m")
     three(engine, "70")
-    engine.at("2m")
-    three(engine, "70")
-    engine.ticks("3m")
+    for minute in ("2m", "3m"):
+        engine.at(minute)
+        three(engine, "70")
+    engine.ticks("235s")
     assert headlines(engine) == []
     engine.ticks("5m")
     assert headlines(engine) == ["30 USDT left a and arrived in no account that is read here within 3m"]
