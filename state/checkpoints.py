@@ -21,6 +21,7 @@ from rules.checkpoint import Checkpoint
 from rules.index import Memory
 from rules.records import Holding
 from rules.world import Table, World
+from state.codec import known
 
 VERSION: Final = 1
 EVERY_MS: Final = 24 * 3_600_000
@@ -183,12 +184,12 @@ def _take_in(found: dict[str, Any], name: str, hint: object, value: msgspec.Raw)
     origin, kinds = get_origin(hint), get_args(hint)
     if origin in (Table, dict):
         pairs: Any = GenericAlias(list, (GenericAlias(tuple, kinds),))
-        found.setdefault(name, {}).update(msgspec.msgpack.decode(value, type=pairs))
+        found.setdefault(name, {}).update(msgspec.msgpack.decode(value, type=known(pairs)))
     elif origin is set:
-        found.setdefault(name, set()).update(msgspec.msgpack.decode(value, type=list[kinds[0]]))  # type: ignore[valid-type]
+        found.setdefault(name, set()).update(msgspec.msgpack.decode(value, type=known(list[kinds[0]])))  # type: ignore[valid-type]
     else:
         kind: Any = hint
-        found[name] = msgspec.msgpack.decode(value, type=kind)
+        found[name] = msgspec.msgpack.decode(value, type=known(kind))
 
 
 _ENCODE: Final = msgspec.msgpack.Encoder().encode

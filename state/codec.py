@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
@@ -56,6 +57,23 @@ def _defaults(kind: type) -> tuple[tuple[str, object], ...] | None:
     return tuple(found)
 
 
+def known(kind: T) -> T:
+    """The type itself, which msgspec knows from then on: any thread may decode by it."""
+    _learn(cast("Hashable", kind))
+    return kind
+
+
+_LEARNING: Final = Lock()
+"""msgspec reads the hints of a dataclass in Python: a thread that meets one half read crashes the process."""
+
+
+@lru_cache(maxsize=256)
+def _learn(kind: Hashable) -> None:
+    with _LEARNING:
+        msgspec.msgpack.Decoder(kind)
+
+
 @lru_cache(maxsize=256)
 def _decoder(kind: Hashable) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
+    with _LEARNING:
+        return msgspec.json.Decoder(kind)

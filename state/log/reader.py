@@ -9,7 +9,7 @@ import msgspec
 
 from rules.model import Contents, Covers, Identity, ListedAccount, Listing, Pass, Reading, Row
 from rules.ruleset import RulesAccepted, Ruleset
-from state.codec import from_json
+from state.codec import from_json, known
 from state.log import kinds
 from state.log.binary import Cursor
 from state.log.kinds import Key
@@ -221,5 +221,5 @@ def _value(cursor: Cursor, _: str | None) -> str:
 
 def _plain(kind: int, cursor: Cursor, now_ms: int) -> Input:
     kept = msgspec.msgpack.decode(cursor.bytes(cursor.number()))
-    decoded: Input = msgspec.convert({"at_ms": now_ms, **kept}, kinds.PLAIN[kind])
+    decoded: Input = msgspec.convert({"at_ms": now_ms, **kept}, known(kinds.PLAIN[kind]))
     return decoded

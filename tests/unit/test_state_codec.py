@@ -1,8 +1,12 @@
 import dataclasses
 import inspect
+import time
 import typing
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import msgspec
 import pytest
 
 import rules.judge
@@ -21,7 +25,7 @@ from rules.world import (
     Subject,
     TrailPoint,
 )
-from state.codec import from_json, to_json
+from state.codec import from_json, known, to_json
 from state.interned import Interned
 from state.log import kinds
 from state.log.binary import Cursor, put_amount, put_number, put_signed, put_text
@@ -131,3 +135,25 @@ def test_ids_are_given_once() -> None:
     assert [names.id("ETH"), names.id("XRP"), names.id("XRP"), names.id("BTC")] == [4, 5, 5, 1]
     assert names.take_new() == [(5, "XRP")]
     assert names.take_new() == []
+
+
+def test_two_threads_do_not_show_msgspec_their_types_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads hints of a dataclass in Python, and crashes the process where another thread meets one half read."""
+    inside, most = 0, 0
+    real = msgspec.json.Decoder
+
+    def slow(kind: type) -> Any:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.02)
+        inside -= 1
+        return real(kind)
+
+    monkeypatch.setattr("state.codec.msgspec.json.Decoder", slow)
+    monkeypatch.setattr("state.codec.msgspec.msgpack.Decoder", slow)
+    kinds: list[Any] = [tuple[int, ...], tuple[bool, ...], tuple[float, ...], list[bool]]
+    with ThreadPoolExecutor(8) as threads:
+        told = [*threads.map(lambda kind: from_json(kind, "[]"), kinds), *threads.map(known, kinds)]
+    assert told == [(), (), (), [], *kinds]
+    assert most == 1
