@@ -260,7 +260,7 @@ class Engine:
             while True:
                 try:
                     still = self.quiet.left_seconds(asyncio.get_running_loop().time()) if idle else 0.0
-                    claimed = await self._store.write_at_once(prepared, [wanted for _, wanted in idle], still)
+                    claimed = await self._store.write(prepared, [wanted for _, wanted in idle], still)
                 except StateError as error:
                     _hand(idle)
                     if not self.trouble:

@@ -24,14 +24,14 @@ class Phrasing:
         return f"custom wording failed, these are the built-in words: {self.fault}" if self.fault else ""
 
     @property
-    def shrinks(self) -> bool:
-        """Whether a block of less detail is never longer: so are the built-in words, of the user's own nobody knows."""
+    def is_builtin(self) -> bool:
+        """Whether all words are ours: a block of less detail is never longer then, which nobody knows of the user's."""
         return not self._templates.body or self._too_long
 
     def block(self, a: View, detail: int, message_id: str) -> str:
         """Title line and all: what stands of one alert in a message."""
         builtin = render(a.kind.value, a=a, detail=detail, message_id=message_id)
-        if not self._templates.body or self._too_long:
+        if self.is_builtin:
             return builtin
         history = render_macro("parts", "history", a)
         values = values_of(a, builtin=builtin, history=history, message_id=message_id)
@@ -45,7 +45,7 @@ class Phrasing:
 
     def give_up_body(self) -> bool:
         """The user's words do not fit into any message: the built-in ones do. False where none were wanted."""
-        if not self._templates.body or self._too_long:
+        if self.is_builtin:
             return False
         self._too_long = True
         self._fail("body", TemplateFault("it becomes longer than a message may be"))

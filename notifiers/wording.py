@@ -172,7 +172,7 @@ def _several(
 def _fullest_blocks(views: Sequence[View], phrasing: Phrasing, room: int) -> list[str] | None:
     """Every alert's block with as much as fits, None where even the least does not."""
     least = None
-    if phrasing.shrinks:
+    if phrasing.is_builtin:
         # Most messages of many alerts end here: what has no room with the least has none with more.
         least = _blocks(views, phrasing, _DETAILS[-1], room)
         if least is None:

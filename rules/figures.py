@@ -169,26 +169,23 @@ def parts_of(step: Step, rule: Rule, key: AlertKey, account: Account | None) -> 
     kept, place = step.world.index.parts, over_assets(key)
     found = kept.get(place)
     if found is None:
-        # To ask every account takes long: rules that mean the same wallets ask but once.
-        asked, alike = step.world.index.asked, _meaning(rule, place)
-        found = asked.get(alike)
-        if found is None:
-            found = tuple(
-                part for one in _accounts(step, rule, key) for part in _wallets(step, rule, key, one)
-            )
-            asked[alike] = found
-        kept[place] = found
+        for _ in parts_in_steps(step, rule, key):
+            pass
+        found = kept[place] = step.world.index.asked[_meaning(rule, place)]
     return found
 
 
 def parts_in_steps(step: Step, rule: Rule, key: AlertKey) -> Iterator[None]:
-    """Have `parts_of` ready for a subject over accounts. Not to be gone on with once `index.unreckoned` is set."""
+    """Have `parts_of` ready for a subject over accounts. Not to be gone on with once `index.unreckoned` is set.
+
+    To ask every account takes long: rules that mean the same wallets ask but once.
+    """
     index, place = step.world.index, over_assets(key)
     alike = _meaning(rule, place)
     if place in index.parts or alike in index.asked:
         return
     found: list[Part] = []
-    for number, account in enumerate(_there(step, key), 1):
+    for number, account in enumerate(_accounts(step, key), 1):
         if is_read(step, account) and concerns(rule, account):
             found += _wallets(step, rule, key, account)
         if number % ACCOUNTS_AT_ONCE == 0:
@@ -234,11 +231,7 @@ def _wallets(step: Step, rule: Rule, key: AlertKey, account: Account) -> Iterato
             yield account.key, wallet
 
 
-def _accounts(step: Step, rule: Rule, key: AlertKey) -> Iterator[Account]:
-    return (one for one in _there(step, key) if is_read(step, one) and concerns(rule, one))
-
-
-def _there(step: Step, key: AlertKey) -> Iterator[Account]:
+def _accounts(step: Step, key: AlertKey) -> Iterator[Account]:
     names = [key.subject.exchange] if key.subject.exchange else sorted(step.ruleset.exchanges)
     for name in names:
         if step.exchange(name) is not None:

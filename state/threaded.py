@@ -74,10 +74,10 @@ class AsyncStore:
 
         return self._executor.submit(call)
 
-    async def write_at_once(
-        self, prepared: Prepared, wanted: Sequence[Wanted], still_seconds: float
+    async def write(
+        self, prepared: Prepared, wanted: Sequence[Wanted] = (), still_seconds: float = 0.0
     ) -> list[Message]:
-        """As `write`. For so long at most the loop stands still: a busy one would hold up each of its statements."""
+        """As `Store.write`. For so long at most the loop stands still: a busy one would hold up each statement."""
         writing = self._begin(Store.write, prepared, wanted)
         if still_seconds > 0:
             wait((writing,), still_seconds)
@@ -109,7 +109,6 @@ class AsyncStore:
 
     lock_writer = _awaited(Store.lock_writer)
     load = _awaited(Store.load)
-    write = _awaited(Store.write)
     keep_checkpoint = _awaited(Store.keep_checkpoint)
     checkpointed_ms = _awaited(Store.checkpointed_ms)
     save_rules = _awaited(Store.save_rules)

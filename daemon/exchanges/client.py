@@ -49,9 +49,7 @@ class Client(Caller):
     def keep_only(self, accounts: Collection[Identity]) -> None:
         labels = {"", MASTER_IDENTITY.label, *(account.label for account in accounts)}
         self._tries = {key: tries for key, tries in self._tries.items() if key[1] in labels}
-        names = {
-            name for account in accounts for name in ("", account.email, account.name) if name is not None
-        }
+        names = {"", *(name for account in accounts for name in (account.email, account.name) if name)}
         for memo in self._remembered():
             memo.keep_only(names)
 

@@ -66,11 +66,9 @@ def _fits_by_chance(changes: list[Change], place: int, block: tuple[int, ...]) -
 def _near(step: Step, key: LegKey, within: int) -> list[LegKey]:
     """The leg and those that may be of its block, in the order of time."""
     near = list(islice(_free(step, key, WINDOWS * within), NEAR_MOST - 1))
+    # A change of an account that was not read for long is near to others that are far from each other.
     far = [one for one in near if one.at_ms - step.world.legs[one].from_ms > within]
-    reached = (
-        other for one in far for other in _free(step, one, within) if other != key
-    )  # it was not read for long
-    found = dict.fromkeys(chain((key,), near, reached))
+    found = dict.fromkeys(chain((key,), near, *(_free(step, one, within) for one in far)))
     return sorted(islice(found, NEAR_MOST), key=lambda one: (one.at_ms, one))
 
 

@@ -159,9 +159,9 @@ def _looked(step: Step, rule: Rule, said: Books, names: Names) -> set[AlertKey]:
             looked.setdefault(_key(rule, one), []).append(one)
     elsewhere = _broken_elsewhere(step, rule, said, names)
     for key, found in looked.items():
-        known = [one for one in found if one.standing is Standing.AGREES and key not in elsewhere]
+        agreeing = [one for one in found if one.standing is Standing.AGREES and key not in elsewhere]
         differing = [one for one in found if one.standing is Standing.BREAK]
-        for one in (differing or known)[:1]:
+        for one in (differing or agreeing)[:1]:
             _judge(step, rule, said, one)
     return set(looked)
 

@@ -48,7 +48,7 @@ def _over(
 ) -> None:
     parts = parts_read(step, settings.name)
     seen = [(seen_ms(step.world.holdings.get((who.key, wallet))), who.label) for who, wallet in parts]
-    oldest = min((at for at, _ in seen), default=-1)
+    oldest = min((at for at, _ in seen), default=step.now_ms)
     # Whoever was read a moment after it left, and never again, may have got it since.
     late = max(0, within - planned_sweep_ms(step, settings) - settings.poll_every_ms // 2)
     waiting = Waiting(step, settings.name, within)
@@ -57,10 +57,10 @@ def _over(
         if leg is None or not _waits(leg):
             continue  # an earlier one of this round has taken it
         asked_ms = key.at_ms + late
-        unread = [label for at, label in seen if at < asked_ms] if oldest < asked_ms else []
-        if unread and not leg.stated and step.now_ms < key.at_ms + within + UNREAD_MOST_MS:
+        if oldest < asked_ms and not leg.stated and step.now_ms < key.at_ms + within + UNREAD_MOST_MS:
             step.world.index.due(step.now_ms + LOOK_AGAIN_MS)
             continue
+        unread = [label for at, label in seen if at < asked_ms] if oldest < asked_ms else []
         _settle(step, tracking, key, waiting, unread)
 
 

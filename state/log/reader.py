@@ -83,8 +83,8 @@ class LogReader:
 
     def _reading(self, cursor: Cursor, now_ms: int) -> Reading:
         flags, key = _start(kinds.READING, 4, cursor)
-        known = self._before(flags, key, Reading)
-        before = None if known is None else known.contents
+        last = self._before(flags, key, Reading)
+        before = None if last is None else last.contents
         began_ms, ended_ms = _times(cursor, now_ms)
         rows: Mapping[str, Row] = {} if before is None else before.rows
         if not flags & kinds.SAME:

@@ -63,9 +63,8 @@ def test_a_reading_waits_while_sums_over_all_accounts_are_added_up_and_nothing_e
         assert turns > 3
         (sums,) = engine.world.index.sums.values()
         assert sums.parts == tuple((number, "funding") for number in range(1, len(PEOPLE) + 1))
-        engine.judge_now(
-            RulesAccepted(NOW_MS, RULES)
-        )  # and while they are added up, an edit makes an end of it
+        # And while they are added up, an edit makes an end of it.
+        engine.judge_now(RulesAccepted(NOW_MS, RULES))
         await engine.take(RulesAccepted(NOW_MS, summing))
         engine.judge_now(RulesAccepted(NOW_MS, RULES))
         await engine.take(reading(PEOPLE[1], 3))

@@ -30,7 +30,7 @@ async def test_what_is_written_at_once_is_durable_when_it_returns(
     store = await AsyncStore.open(tmp_path / "subtally.db", migrate=True)
     world = await store.load(Ruleset())
     prepared = store.prepare([absorb(world, reading({"BTC": ("1", "0")}), 1_000)], world)
-    assert await store.write_at_once(prepared, [], still_seconds) == []
+    assert await store.write(prepared, [], still_seconds) == []
     assert same(await store.load(Ruleset()), world)
     await store.close()
 
@@ -42,7 +42,7 @@ async def test_the_loop_stands_still_for_no_slow_disk(tmp_path: Path) -> None:
     slow = threading.Event()
     before = asyncio.ensure_future(store.run(lambda _: slow.wait(60)))
     await asyncio.sleep(0)
-    writing = asyncio.ensure_future(store.write_at_once(prepared, [], 0.001))
+    writing = asyncio.ensure_future(store.write(prepared, [], 0.001))
     await asyncio.sleep(0)  # it returns although the write waits for what is on the thread
     assert not writing.done()
     slow.set()
