@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from rules.model import Identity, ListedAccount, Listing, Reading, Severity, Sta
 from rules.ruleset import NotifierSettings, RulesAccepted, Ruleset, Settings
 from state import outbox
 from state.errors import BusyError
-from state.prepared import Prepared, Wanted
 from state.store import Store
 from tests.e2e.desk import T0_MS, Desk, Watched, a_desk
 from tests.engine import binance, low
@@ -168,10 +167,10 @@ async def test_law_7_what_a_refused_commit_would_have_claimed_is_told_once_it_is
     await idle_lane(desk, recorder)
     write, refused = desk.store.write, [BusyError("write", desk.store.path, "is locked", "wait")]
 
-    async def refusing(prepared: Prepared, wanted: Sequence[Wanted] = ()) -> Any:
+    async def refusing(*given: Any) -> Any:
         if refused:
             raise refused.pop()
-        return await write(prepared, wanted)
+        return await write(*given)
 
     monkeypatch.setattr(desk.store, "write", refusing, raising=False)
     await crosses(desk, 121)
