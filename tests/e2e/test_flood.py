@@ -30,5 +30,5 @@ async def test_300_alerts_at_once_are_each_named_exactly_once_within_the_bounds(
             await house.recorder.until(lambda r: all(re.search(rf"\b{one}\b", r.text) for one in ids), 90)
     bodies = [told.body for told in house.recorder.messages]
     assert all(len(body.encode("utf-16-le")) // 2 <= 3_500 for body in bodies)
-    everything = "\n".join(bodies)
-    assert all(len(re.findall(rf"\b{one}\b", everything)) == 1 for one in ids)
+    # A message of one alert names it more than once: where to ack it, and at its end.
+    assert all(sum(bool(re.search(rf"\b{one}\b", body)) for body in bodies) == 1 for one in ids)
