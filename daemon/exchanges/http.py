@@ -14,14 +14,16 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
-from aiohttp.http import HttpProcessingError, RawResponseMessage
+from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from daemon.exchanges.errors import Malformed, Trouble
+from daemon.exchanges.patience import Patience, Wait
 
 CAP_BYTES = 8 * 1024 * 1024
 INFORMATIONAL = frozenset(range(100, 200)) - {101}  # the answer proper is still to come
@@ -51,18 +53,25 @@ class Response:
     body: bytes
 
 
+class _Opened(NamedTuple):
+    """What there is of a running loop. `place` is never sent: by it the connector knows where to connect."""
+
+    connector: aiohttp.TCPConnector
+    place: aiohttp.ClientRequest
+    patience: Patience
+
+
 class Http:
     """Connections to one host, of which `base_url` names no path. Only GET exists."""
 
     def __init__(self, base_url: str, timeouts: Timeouts | None = None, cap_bytes: int = CAP_BYTES) -> None:
         self._base = URL(base_url)
         self._timeouts = timeouts or Timeouts()
-        self._patience = aiohttp.ClientTimeout(
+        self._connecting = aiohttp.ClientTimeout(
             total=None, connect=self._timeouts.connect, sock_connect=self._timeouts.connect
         )
         self._cap = cap_bytes
-        self._connector: aiohttp.TCPConnector | None = None
-        self._place: aiohttp.ClientRequest | None = None
+        self._opened: _Opened | None = None
         self.host = self._base.host or ""
         self.authority = f"{self.host}:{self._base.port}"
         self._same = (
@@ -72,19 +81,20 @@ class Http:
 
     async def open(self) -> None:
         """Make the pool of connections, in the running loop. No request yet."""
-        if self._connector is not None:
+        if self._opened is not None:
             return
         # The pools bound what is in flight. Kept connections save a TLS handshake per call; they are dropped
         # before the usual idle limits of the venues' fronts, so that hardly one is closed under a request.
-        self._connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=15, ttl_dns_cache=60)
-        # It is never sent: by it the connector knows where to connect.
-        self._place = aiohttp.ClientRequest("GET", self._base, loop=asyncio.get_running_loop())
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=15, ttl_dns_cache=60)
+        place = aiohttp.ClientRequest("GET", self._base, loop=asyncio.get_running_loop())
+        self._opened = _Opened(connector, place, Patience(self._timeouts.silence, self._timeouts.total))
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._connector is not None:
-            await self._connector.close()
-            self._connector = None
+        if self._opened is not None:
+            opened, self._opened = self._opened, None
+            await opened.connector.close()
+            opened.patience.close()
 
     async def get(self, target: str, headers: Mapping[str, str]) -> Response:
         """Ask once. Raises Trouble or Malformed; no text of them holds the address.
@@ -92,16 +102,27 @@ class Http:
         The status of a refusal counts without its body: a ban is one, however badly it is written.
         """
         asked, message = self._written(target, headers), None
+        opened = self._opened
+        if opened is None:
+            raise RuntimeError("open() comes before the first call")
+        patience = opened.patience
+        began = patience.now()
         try:
-            async with asyncio.timeout(self._timeouts.total):
-                connection = await self._connected()
+            connection = await self._connected(opened)
+            try:
+                protocol = self._sent(connection, asked)
+                wait = patience.begin(protocol, began)
                 try:
-                    message, content = await self._answer(connection, asked)
-                    raw = await self._read(content)
-                except BaseException:
-                    connection.close()  # what may still come on it answers no other question
-                    raise
-                connection.release()
+                    message, content = await protocol.read()
+                    while message.code in INFORMATIONAL:
+                        message, content = await protocol.read()
+                    raw = await self._read(content, patience, wait)
+                finally:
+                    patience.end(wait)
+            except BaseException:
+                connection.close()  # what may still come on it answers no other question
+                raise
+            connection.release()
             return Response(message.code, message.headers, self._unpacked(raw, message.headers))
         except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError, Malformed) as error:
             if message is not None and message.code != HTTPStatus.OK:
@@ -117,11 +138,9 @@ class Http:
         own = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         return f"GET {target} HTTP/1.1\r\n{self._same}{own}\r\n".encode()
 
-    async def _connected(self) -> Connection:
-        if self._connector is None or self._place is None:
-            raise RuntimeError("open() comes before the first call")
+    async def _connected(self, opened: _Opened) -> Connection:
         try:
-            connection = await self._connector.connect(self._place, [], self._patience)
+            connection = await opened.connector.connect(opened.place, [], self._connecting)
         except TimeoutError:
             raise Trouble(f"no connection within {self._timeouts.connect:g} s", venue_wide=True) from None
         if connection.protocol is None or connection.protocol.should_close:
@@ -130,29 +149,25 @@ class Http:
             raise Trouble("the venue sent what was not asked for")
         return connection
 
-    async def _answer(
-        self, connection: Connection, asked: bytes
-    ) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
+    def _sent(self, connection: Connection, asked: bytes) -> ResponseHandler:
         protocol, transport = connection.protocol, connection.transport
         if protocol is None or transport is None or transport.is_closing():
             raise aiohttp.ServerDisconnectedError
-        protocol.set_response_params(
-            read_until_eof=True, auto_decompress=False, read_timeout=self._timeouts.silence
-        )
+        protocol.set_response_params(read_until_eof=True, auto_decompress=False)
         transport.write(asked)
-        protocol.start_timeout()
-        message, content = await protocol.read()
-        while message.code in INFORMATIONAL:
-            message, content = await protocol.read()
-        return message, content
+        return protocol
 
-    async def _read(self, content: aiohttp.StreamReader) -> bytes:
-        raw = bytearray()
-        while chunk := await content.readany():
-            raw += chunk
-            if len(raw) > self._cap:
+    async def _read(self, content: aiohttp.StreamReader, patience: Patience, wait: Wait) -> bytes:
+        parts, size = [], 0
+        while not content.at_eof():
+            if not content.is_eof():
+                patience.heard(wait, content)
+            part = await content.readany()
+            parts.append(part)
+            size += len(part)
+            if size > self._cap:
                 raise Malformed(f"the answer is longer than {self._cap} bytes")
-        return bytes(raw)
+        return b"".join(parts)
 
     def _unpacked(self, raw: bytes, headers: Headers) -> bytes:
         encoding = (headers.get("Content-Encoding") or "identity").strip().lower()
