@@ -140,16 +140,15 @@ class Binance(Client):
         return Contents(self.name, account, "spot", FIELDS, rows)
 
     async def _perform(self, task: Task, *, urgent: bool) -> AsyncGenerator[Answer, None]:
-        if task.name == "assets" and task.account is not None:
-            yield await self._assets(task, task.account, urgent=urgent)
-        elif task.name == "summary":
+        if task.name == "summary":
             async for answer in self._summary(valued=True, urgent=urgent):
                 yield answer
         else:
             async for answer in self._master(task, urgent=urgent):
                 yield answer
 
-    async def _assets(self, task: Task, account: Identity, *, urgent: bool) -> Reading:
+    async def _account(self, task: Task, *, urgent: bool) -> Reading:
+        account = task.account or MASTER_IDENTITY
         email = account.email or ""
 
         def read(body: bytes) -> Contents:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -30,6 +30,10 @@ class Client(Caller):
 
     @abstractmethod
     def _perform(self, task: Task, *, urgent: bool) -> AsyncGenerator[Answer, None]: ...
+
+    async def _account(self, task: Task, *, urgent: bool) -> Answer:
+        """The answer to a task of ACCOUNTS_POOLS: a venue that has such implements it. Raises CallError."""
+        raise NotImplementedError
 
     @abstractmethod
     def _listing(self) -> AsyncGenerator[Answer, None]: ...
@@ -68,6 +72,8 @@ class Client(Caller):
         return max(2, min(known.slots, int(known.slots / known.window_seconds) + 2))
 
     def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
+        if task.pool in self.ACCOUNTS_POOLS:
+            return _Single(partial(self._of_account, task, urgent=urgent))
         return self._answers(self._perform(task, urgent=urgent))
 
     def listing(self) -> AsyncIterator[Answer]:
@@ -111,6 +117,14 @@ class Client(Caller):
                 if error.failure.kind in TOLD_OF and self._is_news(name, error.failure):
                     yield error.failure
         yield found.transfers(self.name, began_ms, self._now_ms())
+
+    async def _of_account(self, task: Task, *, urgent: bool) -> Answer:
+        if self._stopped is not None:
+            return replace(self._stopped, at_ms=self._now_ms())
+        try:
+            return await self._account(task, urgent=urgent)
+        except CallError as error:
+            return error.failure
 
     async def _answers(self, answers: AsyncGenerator[Answer, None]) -> AsyncIterator[Answer]:
         async with aclosing(answers):
@@ -170,3 +184,27 @@ class Client(Caller):
     def _gates(self) -> dict[str, Gate]:
         pools = {f"pool {name}": pool.gate for name, pool in self._pools.items()}
         return {"host": self._host_gate, "key": self._key_gate, **pools}
+
+
+class _Single:
+    """One answer, to iterate over. Sweeps consist of them, and generators within each other take a tenth of a call."""
+
+    __slots__ = ("_ask",)
+
+    def __init__(self, ask: Callable[[], Coroutine[Any, Any, Answer]]) -> None:
+        self._ask = ask
+
+    def __aiter__(self) -> _Single:
+        return self
+
+    def __anext__(self) -> Coroutine[Any, Any, Answer]:
+        ask, self._ask = self._ask, _no_more
+        return ask()
+
+    async def aclose(self) -> None:
+        """As of a generator."""
+        self._ask = _no_more
+
+
+async def _no_more() -> Answer:
+    raise StopAsyncIteration

@@ -122,6 +122,9 @@ class Okx(Client):
         return Contents(self.name, account, "trading", TRADING_FIELDS, rows, values=values)
 
     async def _perform(self, task: Task, *, urgent: bool) -> AsyncGenerator[Answer, None]:
+        yield await self._account(task, urgent=urgent)
+
+    async def _account(self, task: Task, *, urgent: bool) -> Reading:
         account = task.account or MASTER_IDENTITY
         name = "" if task.name == "master" else account.name or ""
         memo: Memo[Any, Contents] = self._trading if task.name == "trading" else self._funding
@@ -131,7 +134,7 @@ class Okx(Client):
 
         params = [("subAcct", name)] if name else []
         said = await self.call(task.pool, params, read, urgent=urgent, task=task)
-        yield Reading((said.value, said.began_ms, said.ended_ms))
+        return Reading((said.value, said.began_ms, said.ended_ms))
 
     async def _listing(self) -> AsyncGenerator[Answer, None]:
         """Pages by time of creation. `after` is one more than the oldest seen, so that equal times are not
