@@ -53,6 +53,7 @@ def plain_alert(row: AlertRow) -> dict[str, Any]:
         "quote": facts.quote or None,
         "headline": facts.headline or None,
         "value": facts.value,
+        "perhaps": facts.perhaps,
         "sign": facts.sign or None,
         "threshold": facts.threshold,
         "clear_at": facts.clear_at,

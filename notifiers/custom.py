@@ -45,6 +45,7 @@ _TEXTS: Final = (
     ),
     *(
         "value",
+        "perhaps",
         "sign",
         "limit",
         "side",

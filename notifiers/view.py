@@ -50,6 +50,7 @@ class View:
     rank: int
     raised_from: str
     aged: str
+    grown_from: str
     acked_by: str
     rule: str
     exchange: str
@@ -61,6 +62,7 @@ class View:
     quote: str
     headline: str
     value: str
+    perhaps: str
     relation: Relation
     step: str
     within: str
@@ -179,6 +181,7 @@ def _in_line(item: Item, reader: Reader) -> dict[str, Any]:
         "severity": item.severity.value.upper(),
         "rank": item.severity.rank,
         "raised_from": facts.raised_from.value.upper() if facts.raised_from else "",
+        "grown_from": "" if facts.grown_from is None else figure(facts.grown_from),
         "exchange": name(facts.exchange),
         "label": name(facts.label),
         "wallet": name(facts.wallet),
@@ -187,6 +190,7 @@ def _in_line(item: Item, reader: Reader) -> dict[str, Any]:
         "quote": name(facts.quote),
         "headline": tidy(facts.headline, TEXT_UNITS),
         "value": "" if facts.value is None else figure(facts.value),
+        "perhaps": "" if facts.perhaps is None or ended else figure(facts.perhaps),
         "relation": relation(facts, ended=ended) if facts.window_ms is None else Relation(),
         "within": "" if facts.window_ms is None else duration(facts.window_ms),
         "empty": outlook.empty,

@@ -25,6 +25,7 @@ class Facts:
     severity: Severity
     raised_from: Severity | None = None
     aged_ms: int | None = None  # of a break that its age has raised
+    grown_from: str | None = None  # of a break that has grown: the figure that was told before
     acked_by: str = ""  # who had acked what was raised
     label: str = ""
     wallet: str = ""
@@ -34,6 +35,9 @@ class Facts:
     quote: str = ""
     headline: str = ""  # for alerts without a figure: what happened, as "frozen by the venue"
     value: str | None = None
+    perhaps: str | None = (
+        None  # of a break that is at least `value`: all that may be missing, with what is under way
+    )
     sign: str = ""
     threshold: str | None = None
     clear_at: str | None = None

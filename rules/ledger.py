@@ -83,8 +83,9 @@ class Sheet:
     """What a conservation rule knows of one asset beyond the legs that are kept.
 
     `drift` is what the forgotten legs add up to; `candidates` is the leak that would explain the last `run` sweeps
-    where that takes more than one; `traders` are the accounts whose assets moved against each other; `residual` is
-    the sum at the end of the last sweep, and `timing` tells that dated items explain it.
+    where that takes more than one, `early` one whose window is not over, of the last `early_run`; `stood` is the last
+    leak that has stood whole, "" for none; `traders` are the accounts whose assets moved against each other; `residual`
+    is the sum at the end of the last sweep, and `timing` tells that dated items explain a part of it.
     """
 
     drift: str = "0"
@@ -93,6 +94,9 @@ class Sheet:
     traders: tuple[int, ...] = ()
     residual: str = "0"
     timing: bool = False
+    early: str = ""
+    early_run: int = 0
+    stood: str = ""
 
 
 @dataclass(frozen=True, slots=True)

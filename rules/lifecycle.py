@@ -266,7 +266,9 @@ def _figures(facts: Facts, evidence: Evidence) -> Facts:
     new = evidence.facts()
     return replace(
         facts,
+        headline=facts.headline if new.value is None else new.headline,
         value=new.value,
+        perhaps=new.perhaps,
         read_ms=new.read_ms,
         also=new.also,
         details=new.details,

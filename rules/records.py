@@ -241,6 +241,8 @@ class Alert:
     escalate_at_ms: int | None = None  # None: no escalation, or it was told
     course: Course | None = None  # of a withdrawal
     note: Note | None = None
+    told_value: str = ""  # of a break: its figure when it fired, or when it was last told to have grown
+    grown_run: int = 0  # looks in a row at which it is a multiple of that
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,9 +107,10 @@ def _print(rows: list[AlertRow], courses: list[str] | None, now: int) -> None:
 
 def _cells(row: AlertRow, now: int, *, ended: bool) -> list[str]:
     alert, facts = row.alert, told_facts(row)
-    what = " ".join(
-        part for part in (facts.wallet or "+".join(facts.wallets), facts.asset, facts.field) if part
-    )
+    # A headline like "is off by" goes on with the figure, and may say that it is the least of it.
+    said = facts.headline if facts.value is not None and facts.window_ms is None else ""
+    parts = (facts.wallet or "+".join(facts.wallets), facts.asset, facts.field, said)
+    what = " ".join(part for part in parts if part)
     figured = facts.value is not None or not facts.headline
     cells = [alert.id, row.state, alert.severity.value, facts.exchange, facts.label]
     cells += [what if figured else facts.headline, amount(facts.value) if figured else "", _limit(row, facts)]
@@ -121,11 +122,13 @@ def _cells(row: AlertRow, now: int, *, ended: bool) -> list[str]:
 
 
 def _limit(row: AlertRow, facts: Facts) -> str:
-    """`< 20,000`, always a true inequality; of a change by how much, and within what time."""
+    """`< 20,000`, always a true inequality; of a change by how much, and within what time; what else a break may be."""
     if facts.window_ms is not None:
         change = difference(facts.before or "", facts.value or "")
         return f"{change or figure(facts.threshold or '')} within {duration(facts.window_ms)}"
     if facts.outlook is not None:
         return words_of(facts.outlook).empty
+    if facts.perhaps is not None and row.ended_ms is None:
+        return f"perhaps {figure(facts.perhaps)}"
     found = relation(facts, ended=row.ended_ms is not None)
     return f"{found.sign} {found.limit}".strip()

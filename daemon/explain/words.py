@@ -212,7 +212,8 @@ def _said(facts: Facts) -> str:
     if facts.value is None:
         return " ".join(part for part in (*who, facts.headline) if part)
     found = [facts.wallet, facts.asset, facts.headline, "to" if facts.window_ms is not None else ""]
-    return " ".join(part for part in (*who, *found, figure(facts.value), facts.quote) if part)
+    said = " ".join(part for part in (*who, *found, figure(facts.value), facts.quote) if part)
+    return said if facts.perhaps is None else f"{said}, perhaps by {figure(facts.perhaps)}"
 
 
 def _judged(facts: Facts, row: AlertRow, clock: Clock) -> str:

@@ -72,6 +72,7 @@ _ALERT: Final[Schema] = record(
     quote=maybe(TEXT),
     headline=maybe(TEXT),
     value=maybe(AMOUNT),
+    perhaps=maybe(AMOUNT),
     sign=maybe(TEXT),
     threshold=maybe(AMOUNT),
     clear_at=maybe(AMOUNT),

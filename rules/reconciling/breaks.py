@@ -19,6 +19,9 @@ from rules.sweep import gap_cap_ms
 from rules.types.base import Family, Verdict, Zone
 from rules.types.reconciliation import Reconciliation
 
+GROWN = 10
+"""A break that is so many times what was told of it is another matter."""
+
 
 def judge(
     step: Step,
@@ -50,6 +53,8 @@ def judge(
         agreed=max(0, facts.readings - 1),
     )
     alert = look(step, rule, key, evidence)
+    if alert is not None and alert.state == "firing" and value is not None:
+        alert = _followed(step, rule, alert, evidence, facts.readings)
     spec = rule.spec
     if (
         alert is not None
@@ -59,6 +64,30 @@ def judge(
     ):
         step.world.index.due(alert.since_ms + spec.escalate_age_ms)
     return alert
+
+
+def _followed(step: Step, rule: Rule, alert: Alert, evidence: Evidence, readings: int) -> Alert:
+    """The break with what was told of its size; where it has grown to a multiple of that it is told anew.
+
+    It may have been acked for dust. As any raise it takes `confirm` looks; that each is GROWN times the one before
+    bounds how many there are.
+    """
+    value, told = Decimal(alert.facts.value or 0), Decimal(alert.told_value or 0)
+    if not told or alert.held:
+        kept = replace(alert, told_value=alert.facts.value or "", grown_run=0)
+    elif evidence.verdict.zone is not Zone.QUALIFIES or value.copy_abs() < GROWN * told.copy_abs():
+        kept = replace(alert, grown_run=0)
+    else:
+        fresh = alert.counted_ms == evidence.ended_ms
+        kept = replace(alert, grown_run=max(readings, alert.grown_run + fresh))
+    if kept.grown_run >= rule.confirm:
+        facts = replace(kept.facts, grown_from=alert.told_value)
+        kept = replace(kept, facts=facts, told_value=facts.value or "", grown_run=0)
+        step.moved(kept, "firing", "firing", f"grown from {alert.told_value} to {facts.value}")
+        kept = telling.raised(step, rule, kept)
+    if kept != alert:
+        step.world.put_alert(kept)
+    return kept
 
 
 def facts_of(rule: Rule, key: AlertKey, headline: str, value: Decimal, at_ms: int, **more: Any) -> Facts:  # noqa: ANN401  fields of Facts

@@ -15,7 +15,7 @@ from rules.ledger import LegKey, Round, Sheet, SheetKey
 from rules.lifecycle import end
 from rules.patterns import Patterns
 from rules.plan import AccountPlan, concerns, is_read, wallets_of
-from rules.reconciling import breaks, declared, groups, leaks, legs, proofs, telling
+from rules.reconciling import breaks, declared, groups, leaks, legs, proofs, proven, telling
 from rules.reconciling.prices import is_dust
 from rules.reconciling.tracking import (
     SWEEPS_IN_FLIGHT,
@@ -33,7 +33,7 @@ from rules.types.reconciliation import Check
 from rules.values import EXACT, ZERO, add, figure
 
 ASKED_MOST = 50
-HEADLINE = "is off by"
+HEADLINE, AT_LEAST = "is off by", "is off by at least"
 
 
 def covered(step: Step, settings: ExchangeSettings, plan: AccountPlan, arrival: Arrival) -> None:
@@ -153,17 +153,16 @@ def _judge(step: Step, settings: ExchangeSettings, rule: Rule, round_: Round, en
     waited = SWEEPS_IN_FLIGHT if since_ms <= round_.before_ms else 1
     shown_ms = _shown_ms(step, settings, rule) if within is None else ended_ms
     for place in sorted(key for key in step.world.sheets if key[:2] == (rule.key, settings.name)):
-        total = residual(step, rule, place)
         changes = _changes(step, rule, place, since_ms, ended_ms - since_ms, shown_ms)
-        leak, sheet = _leak(step, rule, place, total, list(changes.values()), ended_ms - since_ms)
-        if sheet != step.world.sheets[place]:
-            step.world.sheets[place] = sheet
-        if leak is not None:
+        known = _proven(step, rule, place, list(changes.values()), ended_ms - since_ms)
+        if known.sheet != step.world.sheets[place]:
+            step.world.sheets[place] = known.sheet
+        if known.leak is not None:
             # What is overdue has stood through the sweeps in which it could still have been under way.
-            agreed = sheet.run - 1 if sheet.run else waited
-            _tell(step, settings, rule, place, leak, round_, ended_ms, agreed)
+            agreed = known.run - 1 if known.run else waited
+            _tell(step, settings, rule, place, known.leak, round_, ended_ms, agreed)
         open_ = [key for key, one in changes.items() if one.recent and not one.paired]
-        if total and open_:
+        if Decimal(known.sheet.residual) and open_:
             # What venues state of the accounts that explain the sum may settle it.
             proofs.ask(step, open_, sorted({key.account for key in open_})[:ASKED_MOST])
 
@@ -212,37 +211,22 @@ def _shown_ms(step: Step, settings: ExchangeSettings, rule: Rule) -> int:
     )
 
 
-def _leak(
-    step: Step, rule: Rule, place: SheetKey, total: Decimal, changes: list[groups.Change], window_ms: int
-) -> tuple[Decimal | None, Sheet]:
-    """The signed leak, zero where all is explained, None where that cannot be told yet; and the sheet after it."""
-    sheet = replace(step.world.sheets[place], residual=format(total, "f"), timing=False, candidates=(), run=0)
-    if _is_nothing(step, rule, place, total):
-        return ZERO, sheet
-    alert = step.world.alerts.get(_key(rule, place))
+def _proven(
+    step: Step, rule: Rule, place: SheetKey, changes: list[groups.Change], window_ms: int
+) -> proven.Proven:
+    """What is proven of the sum as it is now."""
+    alert, total = step.world.alerts.get(_key(rule, place)), residual(step, rule, place)
     told_ms = -1 if alert is None or alert.fired_ms is None else alert.fired_ms
-    found = leaks.find(total, changes, window_ms, told_ms)
-    if found.dust and found.leak is not None and _is_nothing(step, rule, place, found.leak):
-        # What is tolerated hides nothing larger.
-        spared = max(found.leak.copy_abs(), spec_of(rule).tolerance.abs or ZERO)
-        found = leaks.find(total, changes, window_ms, told_ms, spared=spared)
-    sheet = replace(sheet, timing=found.leak != total)
-    if found.leak is None:
-        return None, sheet
-    leak = ZERO if _is_nothing(step, rule, place, found.leak) else found.leak.normalize(EXACT)
-    if not leak and found.held:
-        return None, sheet
-    if found.sure and not (found.early and leak):
-        return leak, sheet
-    text = format(leak, "f")
-    before = step.world.sheets[place]
-    stands = before.candidates == (text,)
-    if found.sure and before.candidates:
-        # It may grow from sweep to sweep: what is lost a trifle at a time is lost all the same.
-        stands = Decimal(before.candidates[0]).is_signed() == leak.is_signed()
-    run = before.run + 1 if stands else 1
-    sheet = replace(sheet, candidates=(text,), run=run, timing=sheet.timing or not found.sure)
-    return (None if run < (rule.confirm if found.sure else leaks.SWEEPS_OF_ONE_LEAK) else leak), sheet
+    least = spec_of(rule).tolerance.abs or ZERO
+    return proven.look(
+        step.world.sheets[place],
+        total,
+        lambda spared: leaks.find(
+            total, changes, window_ms, told_ms, spared=max(spared, least) if spared else ZERO
+        ),
+        lambda amount: _is_nothing(step, rule, place, amount),
+        rule.confirm,
+    )
 
 
 def _is_nothing(step: Step, rule: Rule, place: SheetKey, amount: Decimal) -> bool:
@@ -283,9 +267,11 @@ def _tell(
         return
     sheet = step.world.sheets[place]
     count = sum(1 for one in step.accounts_of(place.exchange) if is_read(step, one) and concerns(rule, one))
-    details = []
+    details, total = [], Decimal(sheet.residual)
+    # While movements are under way more than what is proven may be missing.
+    perhaps = sheet.residual if leak and total.copy_abs() > leak.copy_abs() else None
     if sheet.timing:
-        details.append(f"All changes add up to {sheet.residual}; movements under way may explain the rest.")
+        details.append(f"All changes add up to {total:,f}; movements under way may explain the rest.")
     if sheet.traders:
         who = telling.names(step.world.accounts[one].label for one in sheet.traders)
         details.append(
@@ -294,11 +280,12 @@ def _tell(
     facts = breaks.facts_of(
         rule,
         key,
-        HEADLINE,
+        HEADLINE if perhaps is None else AT_LEAST,
         leak,
         ended_ms,
         label=f"sum of {count} accounts ({rule.account})",
         details=tuple(details),
+        perhaps=perhaps,
         readings=agreed + 1,
     )
     breaks.judge(

@@ -45,15 +45,15 @@ class Found:
     """`leak` is None where it cannot be told; `sure` is False where it must stand for more sweeps.
 
     `early` tells that the window of what shows it is not over: no sweep was waited for. `held` tells that what is taken
-    to be under way was seen before a leak was told, so that it cannot say that nothing leaks any more. `dust` says
-    that only what is finer than all that moves is told: there may be more of it than that.
+    to be under way was seen before a leak was told, so that it cannot say that nothing leaks any more. `grain` is given
+    where only what is finer than it is told, as all that moves are multiples of it: there may be more of it than that.
     """
 
     leak: Decimal | None
     sure: bool = True
     early: bool = False
     held: bool = False
-    dust: bool = False
+    grain: Decimal | None = None
 
 
 UNTOLD = Found(None)
@@ -65,12 +65,13 @@ def find(
     window_ms: int,
     told_ms: int = -1,
     *,
-    spared: Decimal | None = None,
+    spared: Decimal = ZERO,
 ) -> Found:
     """The part of `total` that no change of the window explains; `changes` are in the order of time.
 
     A leak was told at `told_ms`: what was seen until then did not explain it, and cannot explain it away. With
-    `spared`, an amount that is tolerated, digits finer than those of all that moves say nothing by themselves.
+    `spared`, an amount that is tolerated or told already, digits finer than those of all that moves say nothing by
+    themselves.
     """
     changes = groups.paired(changes, window_ms)
     left = [one for one in changes if not one.paired and one.amount]
@@ -95,17 +96,18 @@ def _found(
     window_ms: int,
     trifle: Decimal,
     told_ms: int,
-    spared: Decimal | None,
+    spared: Decimal,
 ) -> Found:
     """What stands when all that is `left`, without its other side, is taken to be under way."""
     recent = [one for one in changes if one.recent]
     if not recent:
         return Found(total)
     fine, grain = _fine(changes), unit(one.size for one in recent)
-    dust = _remainder(total, grain if fine is None else min(fine, grain))
+    finest = grain if fine is None else min(fine, grain)
+    dust = remainder(total, finest)
     finer = bool(dust) and (fine is not None or dust.copy_abs() <= min(trifle, EXACT.scaleb(grain, -9)))
-    if finer and spared is None:
-        return Found(dust, dust=True)
+    if finer and not spared:
+        return Found(dust, grain=finest)
     rich = fine is not None and min(one.size.copy_abs() for one in recent) >= RARE * fine
     apart = groups.ungrouped(left, window_ms) if rich and len(left) <= GROUPED_MOST else left
     open_ = _open(apart, window_ms)
@@ -120,7 +122,7 @@ def _found(
         return UNTOLD
     calm = leak == total and all(one.paired for one in recent)
     sizes = [one.size for one in recent]
-    if rich or calm or (len(recent) <= SUMMED_MOST and not is_sum(total, sizes, spared or ZERO)):
+    if rich or calm or (len(recent) <= SUMMED_MOST and not is_sum(total, sizes, spared)):
         return Found(leak, sure=rich, held=held)
     return UNTOLD
 
@@ -140,6 +142,14 @@ def unit(amounts: Iterable[Decimal]) -> Decimal:
     """The largest power of ten of which every amount is a multiple."""
     exponents = [int(one.normalize(EXACT).as_tuple().exponent) for one in amounts if one]
     return Decimal(1).scaleb(min(exponents, default=0))
+
+
+def remainder(total: Decimal, fine: Decimal) -> Decimal:
+    """What the total is off the nearest multiple of a unit, with its sign."""
+    rest = EXACT.remainder(total, fine)
+    if rest.copy_abs() * 2 <= fine:
+        return rest or ZERO
+    return EXACT.subtract(rest, fine.copy_sign(rest))
 
 
 def is_sum(total: Decimal, amounts: Sequence[Decimal], spared: Decimal = ZERO) -> bool:
@@ -195,11 +205,3 @@ def _fine(changes: Sequence[Change]) -> Decimal | None:
     """The finest unit of the amounts that have found their other side; None while too few have."""
     sizes = [one.size for one in changes if one.paired]
     return unit(sizes) if len(sizes) >= PAIRED_LEAST else None
-
-
-def _remainder(total: Decimal, fine: Decimal) -> Decimal:
-    """What the total is off the nearest multiple of a unit, with its sign."""
-    rest = EXACT.remainder(total, fine)
-    if rest.copy_abs() * 2 <= fine:
-        return rest or ZERO
-    return EXACT.subtract(rest, fine.copy_sign(rest))

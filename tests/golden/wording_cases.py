@@ -146,7 +146,8 @@ LEAK = Facts(
     severity=WARNING,
     label="sum of 12 accounts (cold-*)",
     asset="USDT",
-    headline="is off by",
+    headline="is off by at least",
+    perhaps="-30",
     value="-0.000000000000000001",
     since_ms=ONSET_MS,
     read_ms=NOW_MS - 4_000,
@@ -154,12 +155,25 @@ LEAK = Facts(
     fired_ms=NOW_MS,
     details=("All changes add up to -30; movements under way may explain the rest.",),
 )
+GROWN = replace(
+    LEAK,
+    headline="is off by at least",
+    value="-4821.37",
+    perhaps="-5331.37",
+    read_ms=LATER_MS - 4_000,
+    readings=3,
+    held_ms=12 * 60_000,
+    grown_from="-1.37",
+    acked_by="kim",
+    details=(),
+)
 BOOKS = replace(
     LEAK,
     rule="the books",
     label="mm-1@desk.example",
     wallet="spot",
     headline="differs from the books by",
+    perhaps=None,
     value="250",
     details=("We read 10,250; line 7 of “ledger” says 10,000.",),
     identifiers=("mm-1@desk.example", "8801"),
@@ -252,9 +266,14 @@ CASES: dict[str, Callable[[], Wording]] = {
     ),
     "conservation_break": told(item(Kind.FIRING, LEAK)),
     "conservation_break_resolved": told(
-        item(Kind.RESOLVED, replace(LEAK, value="0", details=(), ended_ms=LATER_MS), created_ms=LATER_MS),
+        item(
+            Kind.RESOLVED,
+            replace(LEAK, headline="is off by", perhaps=None, value="0", details=(), ended_ms=LATER_MS),
+            created_ms=LATER_MS,
+        ),
         now_ms=LATER_MS,
     ),
+    "conservation_break_grown": told(item(Kind.RAISED, GROWN), now_ms=LATER_MS),
     "expected_break": told(item(Kind.FIRING, BOOKS)),
     "expected_break_grown_old": told(
         item(
@@ -276,6 +295,7 @@ CASES: dict[str, Callable[[], Wording]] = {
     "breaks_merged": told(
         item(Kind.FIRING, LEAK), item(Kind.FIRING, BOOKS, "A8K2"), item(Kind.EVENT, MOVED, "A8K3")
     ),
+    "breaks_grown_merged": told(*(item(Kind.RAISED, GROWN, f"A9{place}") for place in range(40))),
     "low_balance_firing": told(item(Kind.FIRING, FLOOR)),
     "low_balance_firing_without_public_url": told(item(Kind.FIRING, FLOOR), public_url=""),
     "low_balance_firing_first_reading": told(

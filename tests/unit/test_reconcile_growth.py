@@ -1,0 +1,177 @@
+"""The figure of an open break: how it follows what is proven, and who hears that it has grown."""
+
+import random
+from decimal import Decimal
+
+import pytest
+
+from rules.outcome import NotificationKind
+from rules.statements import BookRow, Books
+from tests.engine import Engine, ms, reconciled
+
+THEFT = Decimal("4821.37")
+STOLEN_AT, POLLS, QUIET = 20, 45, 12
+
+
+class Busy:
+    """A desk of which one or two round transfers of 100 to 1,000 are under way at any time."""
+
+    def __init__(self, seed: int, per_poll: int = 1, *, returned_at: int | None = None) -> None:
+        chance = random.Random(seed)
+        self.names = [f"a{number}" for number in range(8)]
+        self.moves: dict[int, list[tuple[str, Decimal]]] = {}
+        for poll in range(1, POLLS):
+            for _ in range(per_poll):
+                giver, taker = chance.sample(self.names, 2)
+                amount = Decimal(chance.randint(10, 100) * 10)
+                sides = [poll, poll + chance.randint(0, 2)]
+                chance.shuffle(sides)
+                self.moves.setdefault(sides[0], []).append((giver, -amount))
+                self.moves.setdefault(sides[1], []).append((taker, amount))
+        victim = chance.choice(self.names)
+        self.moves.setdefault(STOLEN_AT, []).append((victim, -THEFT))
+        if returned_at is not None:
+            self.moves.setdefault(returned_at, []).append((victim, THEFT - Decimal("0.37")))
+        self.engine = Engine(reconciled("conservation"), repeat_every_ms=0)
+        self.held = dict.fromkeys(self.names, Decimal(10**6))
+        self.poll = 0
+        self.engine.lists(*self.names)
+
+    def until(self, poll: int) -> None:
+        while self.poll < poll:
+            self.engine.at(f"{self.poll}m")
+            for name, amount in self.moves.get(self.poll, ()):
+                self.held[name] += amount
+            for name in self.names:
+                self.engine.reads(name, USDT=format(self.held[name], "f"))
+            self.engine.ticks()
+            self.poll += 1
+
+    def figure(self) -> str | None:
+        return self.engine.alert("conservation").facts.value
+
+
+def first(engine: Engine, kind: NotificationKind) -> list[str]:
+    every = (one.facts for one in engine.notifications if one.kind is kind)
+    return [f"{one.headline} {one.value}, perhaps {one.perhaps}" for one in every]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("per_poll", [1, 2])
+def test_a_theft_among_round_transfers_is_told_by_its_sum_first_and_by_its_figure_while_they_go_on(
+    seed: int, per_poll: int
+) -> None:
+    desk = Busy(seed, per_poll)
+    desk.until(STOLEN_AT + 4)
+    (told,) = first(desk.engine, NotificationKind.FIRING)
+    least, _, whole = told.partition(", perhaps ")
+    assert least == "is off by at least -1.37"
+    assert abs(Decimal(whole) + THEFT) < 4_000  # what is under way is in it
+    ident = desk.engine.alert("conservation").id
+    desk.until(POLLS - 2)
+    assert desk.figure() == f"-{THEFT}"
+    assert len(first(desk.engine, NotificationKind.RAISED)) == 1
+    desk.until(POLLS + QUIET)
+    assert f" -{THEFT}, " in first(desk.engine, NotificationKind.RAISED)[0]
+    assert first(desk.engine, NotificationKind.RESOLVED) == []
+    assert (desk.engine.alert("conservation").id, desk.figure()) == (ident, f"-{THEFT}")
+    assert desk.engine.alert("conservation").facts.headline == "is off by"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_figure_falls_with_what_comes_back_and_never_below_what_is_proven(seed: int) -> None:
+    desk = Busy(seed, returned_at=42)
+    desk.until(41)
+    assert desk.figure() == f"-{THEFT}"
+    desk.until(POLLS + QUIET)
+    assert desk.figure() == "-0.37"
+    assert len(first(desk.engine, NotificationKind.RAISED)) == 1
+
+
+def test_what_has_stood_whole_in_a_calm_does_not_shrink_when_transfers_begin_again() -> None:
+    engine = Engine(reconciled("conservation"))
+    held = {name: Decimal(10_000) for name in "abcde"}
+    figures = []
+    engine.lists(*held)
+    for minute in range(60):
+        engine.at(f"{minute}m")
+        if minute == 30:
+            held["c"] -= THEFT
+        if 0 < minute < 20 or minute > 35:
+            held["ab"[minute % 2]] -= 10
+        if 1 < minute <= 20 or minute > 36:  # what left a sweep ago arrives
+            held["de"[minute % 2]] += 10
+        for name, amount in held.items():
+            engine.reads(name, USDT=format(amount, "f"))
+        engine.ticks()
+        if minute >= 33:
+            figures.append(engine.alert("conservation").facts.value)
+    assert set(figures) == {f"-{THEFT}"}
+
+
+def books(engine: Engine, amount: str) -> None:
+    row = BookRow("x", "a", "USDT", amount, engine.now_ms)
+    engine.says(Books("ledger", engine.now_ms, (row,)))
+
+
+def expected(*amounts: str, acked_after: int | None = None) -> Engine:
+    """What the books say from minute to minute of an account that holds 100."""
+    engine = Engine(reconciled("expected"))
+    engine.lists("a")
+    for minute, amount in enumerate(amounts):
+        engine.at(f"{minute}m").reads("a", USDT="100")
+        books(engine, amount)
+        if minute == acked_after:
+            engine.acks("expected")
+    return engine
+
+
+def test_a_break_that_has_grown_tenfold_since_it_was_told_is_told_again_and_ends_an_ack() -> None:
+    engine = expected("101", "101", "109.9", "110", "110", "110", acked_after=1)
+    assert engine.told() == ["firing expected a USDT -1", "raised expected a USDT -10"]
+    (raised,) = [one for one in engine.notifications if one.kind is NotificationKind.RAISED]
+    assert (raised.facts.grown_from, raised.facts.raised_from, raised.facts.acked_by) == ("-1", None, "ann")
+    assert raised.created_ms - engine.notifications[0].created_ms == ms("3m")  # `confirm` looks
+    assert engine.alert("expected").acked_ms is None
+    assert engine.alert("expected").facts.grown_from is None
+    assert [one.reason for one in engine.transitions if one.before == one.after == "firing"] == [
+        "grown from -1 to -10"
+    ]
+
+
+def test_one_look_alone_tells_of_no_growth() -> None:
+    engine = expected("101", "101", "110", "101", "110", "101", "1000", "102")
+    assert engine.told() == ["firing expected a USDT -1"]
+
+
+def test_it_is_told_at_each_tenth_part_only_and_not_as_it_swings() -> None:
+    swings = ("110", "110", "101", "101", "110", "110", "199", "199", "200", "200", "200")
+    engine = expected("101", "101", *swings)
+    assert engine.told() == [
+        "firing expected a USDT -1",
+        "raised expected a USDT -10",
+        "raised expected a USDT -100",
+    ]
+
+
+def test_growth_is_measured_from_what_the_next_break_is_told_as() -> None:
+    engine = expected("200", "200", "100", "100", "101", "101", "110", "110")
+    assert engine.told() == [
+        "firing expected a USDT -100",
+        "resolved expected a USDT 0",
+        "firing expected a USDT -1",
+        "raised expected a USDT -10",
+    ]
+
+
+def test_growth_is_told_once_over_a_restart() -> None:
+    engine = Engine(reconciled("conservation"))
+    engine.lists("a")
+    for minute in range(16):
+        engine.at(f"{minute}m").reads("a", USDT="100" if minute < 1 else "99" if minute < 8 else "89")
+        if minute == 10:
+            engine.restarts()
+    assert engine.told() == [
+        "firing conservation sum of 1 accounts (*) USDT -1",
+        "raised conservation sum of 1 accounts (*) USDT -11",
+    ]
