@@ -55,7 +55,8 @@ RECV_WINDOW_MS = "10000"
 
 def signed_target(path: str, params: Params, venue_ms: int, sign: Callable[[str], str]) -> str:
     """Path and query with the signature over the exact query before it."""
-    payload = query([*params, ("recvWindow", RECV_WINDOW_MS), ("timestamp", str(venue_ms))])
+    asked = query(params)
+    payload = f"{asked}{'&' if asked else ''}recvWindow={RECV_WINDOW_MS}&timestamp={venue_ms}"
     return f"{path}?{payload}&signature={sign(payload)}"
 
 
