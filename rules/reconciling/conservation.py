@@ -280,7 +280,7 @@ def _tell(
     facts = breaks.facts_of(
         rule,
         key,
-        HEADLINE if perhaps is None else AT_LEAST,
+        HEADLINE if perhaps is None or sheet.stood else AT_LEAST,
         leak,
         ended_ms,
         label=f"sum of {count} accounts ({rule.account})",
