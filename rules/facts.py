@@ -35,9 +35,7 @@ class Facts:
     quote: str = ""
     headline: str = ""  # for alerts without a figure: what happened, as "frozen by the venue"
     value: str | None = None
-    perhaps: str | None = (
-        None  # of a break that is at least `value`: all that may be missing, with what is under way
-    )
+    perhaps: str | None = None  # of a break while movements are under way: the whole sum, where it is more
     sign: str = ""
     threshold: str | None = None
     clear_at: str | None = None

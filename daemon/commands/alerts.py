@@ -122,13 +122,13 @@ def _cells(row: AlertRow, now: int, *, ended: bool) -> list[str]:
 
 
 def _limit(row: AlertRow, facts: Facts) -> str:
-    """`< 20,000`, always a true inequality; of a change by how much, and within what time; what else a break may be."""
+    """`< 20,000`, always a true inequality; of a change its step and time; what else a break may be."""
     if facts.window_ms is not None:
         change = difference(facts.before or "", facts.value or "")
         return f"{change or figure(facts.threshold or '')} within {duration(facts.window_ms)}"
     if facts.outlook is not None:
         return words_of(facts.outlook).empty
     if facts.perhaps is not None and row.ended_ms is None:
-        return f"perhaps {figure(facts.perhaps)}"
+        return f"perhaps by {figure(facts.perhaps)}"
     found = relation(facts, ended=row.ended_ms is not None)
     return f"{found.sign} {found.limit}".strip()

@@ -6,8 +6,9 @@ Every weight limit counts per endpoint: 180,000 a minute per user id, 12,000 a m
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, ClassVar
 
 from daemon.exchanges.base import Answer, Span, Task
@@ -139,16 +140,14 @@ class Binance(Client):
     def _spot(self, account: Identity, rows: Mapping[str, Row]) -> Contents:
         return Contents(self.name, account, "spot", FIELDS, rows)
 
-    async def _perform(self, task: Task, *, urgent: bool) -> AsyncGenerator[Answer, None]:
+    def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
+        if task.name == "assets" and task.account is not None:
+            return self._single(partial(self._assets, task, task.account, urgent=urgent))
         if task.name == "summary":
-            async for answer in self._summary(valued=True, urgent=urgent):
-                yield answer
-        else:
-            async for answer in self._master(task, urgent=urgent):
-                yield answer
+            return self._answers(self._summary(valued=True, urgent=urgent))
+        return self._answers(self._master(task, urgent=urgent))
 
-    async def _account(self, task: Task, *, urgent: bool) -> Reading:
-        account = task.account or MASTER_IDENTITY
+    async def _assets(self, task: Task, account: Identity, *, urgent: bool) -> Reading:
         email = account.email or ""
 
         def read(body: bytes) -> Contents:

@@ -6,9 +6,10 @@ coins it names, and only the end of a complete pass proves what is absent (law 3
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 from daemon.exchanges.base import Answer, Span, Task
@@ -127,12 +128,10 @@ class Bitget(Client):
         tasks = [Task("assets", "pass", None, "spot")] if "spot" in read else []
         return tasks + ([Task("master", "master", MASTER_IDENTITY, "spot")] if "master" in read else [])
 
-    async def _perform(self, task: Task, *, urgent: bool) -> AsyncGenerator[Answer, None]:
+    def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
         if task.name == "master":
-            yield await self._own(task, urgent=urgent)
-            return
-        async for answer in self._pass(task, urgent=urgent):
-            yield answer
+            return self._single(partial(self._own, task, urgent=urgent))
+        return self._answers(self._pass(task, urgent=urgent))
 
     async def _own(self, task: Task, *, urgent: bool) -> Reading:
         def read(body: bytes) -> Contents:

@@ -20,6 +20,9 @@ from daemon.exchanges.restart import Record
 from rules.model import MASTER_IDENTITY, ClockSeen, Contents, Identity
 from rules.statements import Prices
 
+Ask = Callable[[], Coroutine[Any, Any, Answer]]
+"""One call, and what it answers. Raises CallError."""
+
 
 class Client(Caller):
     """What the three venues have in common. A venue adds its tasks, its listing and its look at the key."""
@@ -29,11 +32,7 @@ class Client(Caller):
     PRICES_OF: ClassVar[Params] = ()  # which markets the endpoint "prices" is asked for
 
     @abstractmethod
-    def _perform(self, task: Task, *, urgent: bool) -> AsyncGenerator[Answer, None]: ...
-
-    async def _account(self, task: Task, *, urgent: bool) -> Answer:
-        """The answer to a task of ACCOUNTS_POOLS: a venue that has such implements it. Raises CallError."""
-        raise NotImplementedError
+    def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]: ...
 
     @abstractmethod
     def _listing(self) -> AsyncGenerator[Answer, None]: ...
@@ -70,11 +69,6 @@ class Client(Caller):
             return 1
         known = self._pools[pool]
         return max(2, min(known.slots, int(known.slots / known.window_seconds) + 2))
-
-    def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
-        if task.pool in self.ACCOUNTS_POOLS:
-            return _Single(partial(self._of_account, task, urgent=urgent))
-        return self._answers(self._perform(task, urgent=urgent))
 
     def listing(self) -> AsyncIterator[Answer]:
         return self._answers(self._listing())
@@ -118,11 +112,15 @@ class Client(Caller):
                     yield error.failure
         yield found.transfers(self.name, began_ms, self._now_ms())
 
-    async def _of_account(self, task: Task, *, urgent: bool) -> Answer:
+    def _single(self, ask: Ask) -> AsyncIterator[Answer]:
+        """As `_answers`, of a task that has one answer."""
+        return _Single(partial(self._answer, ask))
+
+    async def _answer(self, ask: Ask) -> Answer:
         if self._stopped is not None:
             return replace(self._stopped, at_ms=self._now_ms())
         try:
-            return await self._account(task, urgent=urgent)
+            return await ask()
         except CallError as error:
             return error.failure
 
@@ -191,7 +189,7 @@ class _Single:
 
     __slots__ = ("_ask",)
 
-    def __init__(self, ask: Callable[[], Coroutine[Any, Any, Answer]]) -> None:
+    def __init__(self, ask: Ask) -> None:
         self._ask = ask
 
     def __aiter__(self) -> _Single:

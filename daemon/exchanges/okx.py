@@ -5,8 +5,9 @@ Limits count per user id and endpoint; calls about sub-accounts count against th
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, ClassVar
 
 from daemon.exchanges.base import Answer, Span, Task
@@ -121,10 +122,10 @@ class Okx(Client):
         rows, values = trade
         return Contents(self.name, account, "trading", TRADING_FIELDS, rows, values=values)
 
-    async def _perform(self, task: Task, *, urgent: bool) -> AsyncGenerator[Answer, None]:
-        yield await self._account(task, urgent=urgent)
+    def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
+        return self._single(partial(self._wallet, task, urgent=urgent))
 
-    async def _account(self, task: Task, *, urgent: bool) -> Reading:
+    async def _wallet(self, task: Task, *, urgent: bool) -> Reading:
         account = task.account or MASTER_IDENTITY
         name = "" if task.name == "master" else account.name or ""
         memo: Memo[Any, Contents] = self._trading if task.name == "trading" else self._funding

@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.checkpoint import restore, take
+from rules.checkpoint import restore
 from rules.judge import judge
 from rules.model import Start
 from rules.outcome import Transition
 from rules.ruleset import Ruleset
 from rules.world import World
 from state import Entry, Store
-from state.checkpoints import Cut, decode, encode
+from state.checkpoints import decode, encode
 from state.errors import MissingError
+from tests.properties.going_on import both
 from tests.properties.judge_moves import moves, new_engine, play
 from tests.properties.test_state_replay import RULESETS, events
 from tests.unit.test_state_support import same
@@ -30,15 +31,7 @@ def test_law_13_a_world_restored_from_a_checkpoint_goes_on_as_the_one_that_was_n
     engine = new_engine()
     for move in sequence:
         play(engine, move)
-    inputs, lived, gone_on = engine.inputs, World(), None
-    for number, (event, now_ms) in enumerate(inputs):
-        if number == place % len(inputs):
-            kept = encode(Cut(1, now_ms, take(lived)))
-            gone_on = restore(decode(kept.digest, kept.body), lived.ruleset)
-        outcome = judge(lived, event, now_ms)
-        if gone_on is not None:
-            assert judge(gone_on, event, now_ms) == outcome
-    assert gone_on is not None
+    lived, gone_on = both(engine.inputs, place)
     assert same(lived, gone_on)
 
 

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from daemon.commands.alerts import _cells
 from rules.model import FailureKind
+from state.queries import AlertRow
 from tests.unit.test_cli_support import ARB, LARGE, MM_1, RULES, SMALL, Fed, fed, subtally, write_rules
+from tests.unit.web_support import NOW_MS, SUM
 
 READERS = ("status", "alerts", "accounts", "balances")
 ISO = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -237,3 +240,10 @@ def test_a_file_that_is_no_state_is_3(tmp_path: Path, command: str, raw: bytes) 
     assert (result.exit_code, result.stdout) == (3, "")
     assert "subtally.db" in result.stderr
     assert (tmp_path / "subtally.db").read_bytes() == raw
+
+
+def test_a_break_among_transfers_says_what_it_is_at_least_and_perhaps() -> None:
+    cells = _cells(AlertRow(SUM, "firing", None, "", None), NOW_MS, ended=False)
+    assert cells[5:8] == ["USDT is off by at least", "-1.37", "perhaps by -4,821.37"]
+    closed = _cells(AlertRow(SUM, "resolved", NOW_MS, "", None), NOW_MS, ended=False)
+    assert "perhaps" not in " ".join(closed)

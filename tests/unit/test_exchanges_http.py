@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import DefaultResolver, web
 
 import daemon.exchanges
 from daemon.exchanges.errors import Malformed, Trouble
@@ -283,6 +283,21 @@ async def test_the_whole_answer_has_its_time_however_steadily_it_drips(speak: An
     await http.open()
     with pytest.raises(Trouble, match=r"no complete answer within 0.2 s"):
         await http.get("/p", {})
+    await http.close()
+
+
+async def test_a_name_that_nobody_resolves_ends_with_the_time_to_connect(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def never(*_given: Any, **_more: Any) -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(DefaultResolver, "resolve", never)
+    http = Http("http://venue.example", Timeouts(connect=0.2))
+    await http.open()
+    async with asyncio.timeout(10):
+        with pytest.raises(Trouble, match=r"no connection within 0.2 s"):
+            await http.get("/p", {})
     await http.close()
 
 

@@ -1,57 +1,22 @@
 """The figure of an open break: how it follows what is proven, and who hears that it has grown."""
 
-import random
 from decimal import Decimal
 
 import pytest
 
 from rules.outcome import NotificationKind
 from rules.statements import BookRow, Books
+from tests.busy import POLLS, STOLEN_AT, THEFT, Busy
 from tests.engine import Engine, ms, reconciled
 
-THEFT = Decimal("4821.37")
-STOLEN_AT, POLLS, QUIET = 20, 45, 12
+QUIET = 12
 
 
-class Busy:
-    """A desk of which one or two round transfers of 100 to 1,000 are under way at any time."""
-
-    def __init__(self, seed: int, per_poll: int = 1, *, returned_at: int | None = None) -> None:
-        chance = random.Random(seed)
-        self.names = [f"a{number}" for number in range(8)]
-        self.moves: dict[int, list[tuple[str, Decimal]]] = {}
-        for poll in range(1, POLLS):
-            for _ in range(per_poll):
-                giver, taker = chance.sample(self.names, 2)
-                amount = Decimal(chance.randint(10, 100) * 10)
-                sides = [poll, poll + chance.randint(0, 2)]
-                chance.shuffle(sides)
-                self.moves.setdefault(sides[0], []).append((giver, -amount))
-                self.moves.setdefault(sides[1], []).append((taker, amount))
-        victim = chance.choice(self.names)
-        self.moves.setdefault(STOLEN_AT, []).append((victim, -THEFT))
-        if returned_at is not None:
-            self.moves.setdefault(returned_at, []).append((victim, THEFT - Decimal("0.37")))
-        self.engine = Engine(reconciled("conservation"), repeat_every_ms=0)
-        self.held = dict.fromkeys(self.names, Decimal(10**6))
-        self.poll = 0
-        self.engine.lists(*self.names)
-
-    def until(self, poll: int) -> None:
-        while self.poll < poll:
-            self.engine.at(f"{self.poll}m")
-            for name, amount in self.moves.get(self.poll, ()):
-                self.held[name] += amount
-            for name in self.names:
-                self.engine.reads(name, USDT=format(self.held[name], "f"))
-            self.engine.ticks()
-            self.poll += 1
-
-    def figure(self) -> str | None:
-        return self.engine.alert("conservation").facts.value
+def figure(desk: Busy) -> str | None:
+    return desk.engine.alert("conservation").facts.value
 
 
-def first(engine: Engine, kind: NotificationKind) -> list[str]:
+def told(engine: Engine, kind: NotificationKind) -> list[str]:
     every = (one.facts for one in engine.notifications if one.kind is kind)
     return [f"{one.headline} {one.value}, perhaps {one.perhaps}" for one in every]
 
@@ -63,18 +28,18 @@ def test_a_theft_among_round_transfers_is_told_by_its_sum_first_and_by_its_figur
 ) -> None:
     desk = Busy(seed, per_poll)
     desk.until(STOLEN_AT + 4)
-    (told,) = first(desk.engine, NotificationKind.FIRING)
-    least, _, whole = told.partition(", perhaps ")
+    (first,) = told(desk.engine, NotificationKind.FIRING)
+    least, _, whole = first.partition(", perhaps ")
     assert least == "is off by at least -1.37"
     assert abs(Decimal(whole) + THEFT) < 4_000  # what is under way is in it
     ident = desk.engine.alert("conservation").id
     desk.until(POLLS - 2)
-    assert desk.figure() == f"-{THEFT}"
-    assert len(first(desk.engine, NotificationKind.RAISED)) == 1
+    assert figure(desk) == f"-{THEFT}"
+    assert len(told(desk.engine, NotificationKind.RAISED)) == 1
     desk.until(POLLS + QUIET)
-    assert f" -{THEFT}, " in first(desk.engine, NotificationKind.RAISED)[0]
-    assert first(desk.engine, NotificationKind.RESOLVED) == []
-    assert (desk.engine.alert("conservation").id, desk.figure()) == (ident, f"-{THEFT}")
+    assert f" -{THEFT}, " in told(desk.engine, NotificationKind.RAISED)[0]
+    assert told(desk.engine, NotificationKind.RESOLVED) == []
+    assert (desk.engine.alert("conservation").id, figure(desk)) == (ident, f"-{THEFT}")
     assert desk.engine.alert("conservation").facts.headline == "is off by"
 
 
@@ -82,10 +47,10 @@ def test_a_theft_among_round_transfers_is_told_by_its_sum_first_and_by_its_figur
 def test_the_figure_falls_with_what_comes_back_and_never_below_what_is_proven(seed: int) -> None:
     desk = Busy(seed, returned_at=42)
     desk.until(41)
-    assert desk.figure() == f"-{THEFT}"
+    assert figure(desk) == f"-{THEFT}"
     desk.until(POLLS + QUIET)
-    assert desk.figure() == "-0.37"
-    assert len(first(desk.engine, NotificationKind.RAISED)) == 1
+    assert figure(desk) == "-0.37"
+    assert len(told(desk.engine, NotificationKind.RAISED)) == 1
 
 
 def test_what_has_stood_whole_in_a_calm_does_not_shrink_when_transfers_begin_again() -> None:

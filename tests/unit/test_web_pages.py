@@ -16,6 +16,7 @@ from tests.unit.web_support import (
     PAGE,
     ROW,
     SNAPSHOT,
+    SUM,
     Browser,
     Daemon,
     alert,
@@ -239,3 +240,12 @@ async def test_an_event_without_a_figure_has_its_headline() -> None:
     )
     async with serving(Daemon(replace(SNAPSHOT, alerts=(gone,)))) as browser:
         assert "the venue no longer knows this sub-account" in await text_of(browser, "/")
+
+
+async def test_a_break_among_transfers_says_what_it_is_at_least_and_perhaps() -> None:
+    page = replace(PAGE, row=replace(ROW, alert=SUM))
+    async with serving(Daemon(replace(SNAPSHOT, alerts=(SUM,)), {"A7F3Q": page})) as browser:
+        for path in ("/", "/alerts/A7F3Q"):
+            shown = words(await text_of(browser, path))
+            assert "is off by at least -1.37 " in shown
+            assert "perhaps by -4,821.37" in shown

@@ -97,6 +97,18 @@ def notifier(name: str = "oncall", **values: Any) -> NotifierView:
     return replace(view, **values)
 
 
+SUM = alert(
+    label="sum of 8 accounts (*)",
+    field="",
+    wallets=(),
+    sign="",
+    threshold=None,
+    headline="is off by at least",
+    value="-1.37",
+    perhaps="-4821.37",
+)
+"""A break of which more may be missing."""
+
 SNAPSHOT = Snapshot(
     now_ms=NOW_MS,
     started_ms=NOW_MS - 3_600_000,
