@@ -48,8 +48,11 @@ MEASURES = (
         lambda accounts, rounds: chain.measure(accounts, min(rounds, CYCLES)),
         peers.missing,
     ),
+    Measure(frozenset({11}), lambda accounts, _: promptness.measure(min(accounts, CROSSINGS))),
     Measure(
-        frozenset({11, 12}), lambda accounts, _: promptness.measure(min(accounts, CROSSINGS)), peers.missing
+        frozenset({12}),
+        lambda accounts, _: promptness.measure_beside(min(accounts, CROSSINGS)),
+        peers.missing,
     ),
     Measure(
         frozenset({13}), lambda accounts, rounds: storm.measure(min(accounts, ALERTS), min(rounds, CYCLES))

@@ -17,7 +17,7 @@ from statistics import median
 from bench.goals import Result
 from bench.house import House, mix
 from bench.peers import Place, fetched, until
-from bench.process import MEBI, cpu_of, resident_of, venue
+from bench.process import MEBI, cpu_of, resident_of, sink, venue
 
 ASSETS = 50
 LAWFUL_PER_SECOND = 50
@@ -68,11 +68,12 @@ def measure(accounts: int, rounds: int) -> list[Result]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         told = stack.enter_context(venue(accounts, ASSETS, churn=0.01 / seconds))
+        hooks = stack.enter_context(sink())
         # The coin that crosses in other figures keeps still; the names of the simulator's coins.
         assets = ["USDT", "BTC", "ETH", *(f"C{number:03d}" for number in range(10, ASSETS))]
         ours, theirs = mix(told["accounts"], assets, RULES)
-        house = House(folder, told, ours, seconds)
-        place = Place(folder, told["beside"], f"{told['beside']}/hook/theirs", theirs, seconds)
+        house = House(folder, told, hooks, ours, seconds)
+        place = Place(folder, told["beside"], f"{hooks}/hook/theirs", theirs, seconds)
         with house.daemon() as daemon, place.both() as peers:
             _swept(told["beside"], accounts, seconds)
             time.sleep(SPARE_SECONDS)

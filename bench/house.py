@@ -59,10 +59,11 @@ confirm = 1
 
 @dataclass(slots=True)
 class House:
-    """One rules file and its state, kept over restarts."""
+    """One rules file and its state, kept over restarts. `sink` is where its notifier calls."""
 
     folder: Path
     venue: Mapping[str, str]
+    sink: str
     rules: Sequence[str]
     seconds: int
     gather: str = "0s"
@@ -81,7 +82,7 @@ class House:
         env = {
             "BENCH_KEY": self.venue["api_key"],
             "BENCH_SECRET": self.venue["api_secret"],
-            "BENCH_URL": self.venue["beside"].replace("http:", "json:") + "/hook/ours",
+            "BENCH_URL": self.sink.replace("http:", "json:") + "/hook/ours",
         }
         with started((SUBTALLY, "-c", str(self.folder / "rules.toml"), "run"), env) as process:
             until(lambda: ready(f"http://127.0.0.1:{self.port}/healthz"), "subtally")

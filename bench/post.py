@@ -1,4 +1,4 @@
-"""The measure of delivery: one aiohttp POST of a small message to the sink of the venue."""
+"""The measure of delivery: one aiohttp POST of a small message to the sink that the notifiers call."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from statistics import median
 
 import aiohttp
+
+from bench.sink import NOBODY
 
 WARM = 50
 
@@ -43,6 +45,6 @@ async def _posts(url: str, count: int) -> Post:
     return Post(median(times[WARM:]), spent / count)
 
 
-def posts(beside: str, count: int = 500) -> Post:
+def posts(sink: str, count: int = 500) -> Post:
     """One after the other over one connection."""
-    return asyncio.run(_posts(f"{beside}/hook/nobody", count))
+    return asyncio.run(_posts(f"{sink}/hook/{NOBODY}", count))

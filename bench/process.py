@@ -62,9 +62,21 @@ def resident_of(process: int) -> int:
 @contextmanager
 def venue(accounts: int, assets: int, *, scale: float = 1, churn: float = 0) -> Iterator[dict[str, Any]]:
     """`python -m bench.venue`, and what it told of itself."""
-    command = [sys.executable, "-m", "bench.venue", "--accounts", str(accounts), "--assets", str(assets)]
-    command += ["--scale", str(scale), "--churn", str(churn)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+    options = {"accounts": accounts, "assets": assets, "scale": scale, "churn": churn}
+    with _serving("bench.venue", *(f"--{name}={value}" for name, value in options.items())) as told:
+        yield told
+
+
+@contextmanager
+def sink() -> Iterator[str]:
+    """`python -m bench.sink`, and where it is."""
+    with _serving("bench.sink") as told:
+        yield told["sink"]
+
+
+@contextmanager
+def _serving(module: str, *options: str) -> Iterator[dict[str, Any]]:
+    process = subprocess.Popen([sys.executable, "-m", module, *options], cwd=ROOT, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None  # noqa: S101  for the type checker
         yield json.loads(process.stdout.readline())

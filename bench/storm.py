@@ -16,7 +16,7 @@ from bench.goals import Result
 from bench.house import ONE_FLOOR, House
 from bench.peers import fetched, until
 from bench.post import posts
-from bench.process import cpu_of, venue
+from bench.process import cpu_of, sink, venue
 
 ASSETS = 4
 MARGIN_SECONDS = 8
@@ -37,15 +37,16 @@ def measure(alerts: int, rounds: int) -> list[Result]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         told = stack.enter_context(venue(alerts, ASSETS, scale=10))
+        hooks = stack.enter_context(sink())
         beside, names = told["beside"], told["accounts"]
-        house = House(folder, told, [ONE_FLOOR], seconds)
+        house = House(folder, told, hooks, [ONE_FLOOR], seconds)
         with house.daemon() as daemon:
             until(lambda: fetched(f"{beside}/seen")["reads"] >= alerts, "the first sweep", 120, look=0.5)
             _still(beside)
             for _ in range(rounds):
                 spent = []
                 for crossing in (False, True):
-                    measures.append(posts(beside).cpu)
+                    measures.append(posts(hooks).cpu)
                     _still(
                         beside
                     )  # a window is as long as a cycle: begun between two sweeps it holds a whole one
@@ -54,12 +55,13 @@ def measure(alerts: int, rounds: int) -> list[Result]:
                     before = cpu_of(daemon.pid)
                     time.sleep(seconds)
                     spent.append(cpu_of(daemon.pid) - before)
-                seen = fetched(f"{beside}/seen")
-                if len(seen["crossed"]) != alerts or not seen["arrived"].get("ours"):
-                    raise RuntimeError(f"{len(seen['crossed'])} of {alerts} crossed, or nothing was told")
-                messages = len(seen["arrived"]["ours"])
+                crossed = len(fetched(f"{beside}/seen")["crossed"])
+                messages = len(fetched(f"{hooks}/arrived").get("ours", ()))
+                if crossed != alerts or not messages:
+                    raise RuntimeError(f"{crossed} of {alerts} crossed, {messages} messages")
                 extra.append(spent[1] - spent[0])
                 fetched(f"{beside}/restore", {})
+                fetched(f"{hooks}/forget", {})
                 time.sleep(seconds)  # all resolve
     each, post = median(extra) / alerts, median(measures)
     note = f"{each * 1e6:.0f} µs an alert, {alerts:,} in {messages} messages, ÷ POST {post * 1e6:.0f} µs"

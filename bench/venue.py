@@ -1,8 +1,7 @@
 """The venue that is measured against, as a process: `python -m bench.venue` prints its addresses as one line of JSON.
 
-It is the simulator's Binance, and beside it, on the same balances: an exporter for Prometheus at `/metrics`, a sink
-for webhooks at `/hook/SIDE` that keeps when each arrived, and orders of the benchmark. Times are of the monotonic
-clock, which all processes of a machine share.
+It is the simulator's Binance, and beside it, on the same balances, an exporter for Prometheus at `/metrics` and orders
+of the benchmark. Times are of the monotonic clock, which all processes of a machine share.
 """
 
 from __future__ import annotations
@@ -31,21 +30,6 @@ CROSSED = Decimal("0.25")
 CHURN_EVERY_SECONDS = 1.0
 
 
-@dataclass(slots=True)
-class Sink:
-    """What arrived, with the monotonic second of each arrival."""
-
-    arrived: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
-
-    async def take(self, request: web.Request) -> web.Response:
-        at = time.monotonic()
-        side = request.match_info["side"]
-        body = (await request.read()).decode()
-        if side != "nobody":
-            self.arrived.setdefault(side, []).append((at, body))
-        return web.Response()
-
-
 class Desk(Binance):
     """A Binance of which some accounts cross a threshold just when they are read."""
 
@@ -54,15 +38,21 @@ class Desk(Binance):
         self.use_key(key)
         self.planned: dict[str, float] = {}  # account → seconds that its next answer takes
         self.crossed: dict[str, float] = {}  # account → when
+        self.answered: dict[str, float] = {}  # account → when the answer that tells it is written out
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         email = request.query.get("email", "")
         delay = self.planned.pop(email, None) if self.planned else None
-        if delay is not None:
-            await asyncio.sleep(delay)
-            self.set_balance(email, "USDT", free=CROSSED)
-            self.crossed[email] = time.monotonic()
-        return await super().handle(request)
+        if delay is None:
+            return await super().handle(request)
+        await asyncio.sleep(delay)
+        self.set_balance(email, "USDT", free=CROSSED)
+        self.crossed[email] = time.monotonic()
+        answer = await super().handle(request)
+        await answer.prepare(request)
+        self.answered[email] = time.monotonic()
+        await answer.write_eof()
+        return answer
 
 
 @dataclass(slots=True)
@@ -119,7 +109,6 @@ class Orders:
     """What the benchmark may ask for."""
 
     venue: Desk
-    sink: Sink
     mover: Mover
 
     async def plan(self, request: web.Request) -> web.Response:
@@ -132,7 +121,7 @@ class Orders:
         for email in self.venue.crossed:
             self.venue.set_balance(email, "USDT", free=50_000)
         self.venue.crossed.clear()
-        self.sink.arrived.clear()
+        self.venue.answered.clear()
         return web.Response()
 
     async def move(self, request: web.Request) -> web.Response:
@@ -141,11 +130,12 @@ class Orders:
         return web.Response()
 
     async def seen(self, _request: web.Request) -> web.Response:
-        """When accounts crossed, what arrived since, and how often accounts were read."""
+        """When accounts crossed, when the answers that tell it left, and how often accounts were read."""
         reads = self.venue.records.paths[ASSETS_V4]
         refused = self.venue.records.rate_limited
+        crossed, answered = self.venue.crossed, self.venue.answered
         return web.json_response(
-            {"crossed": self.venue.crossed, "arrived": self.sink.arrived, "reads": reads, "refused": refused}
+            {"crossed": crossed, "answered": answered, "reads": reads, "refused": refused}
         )
 
 
@@ -156,13 +146,12 @@ async def serve(accounts: int, assets: int, scale: float, share: float) -> None:
     desk.begin(simulator.binance.key)
     seed_binance(desk, accounts, assets, 1)
     simulator.binance = desk
-    sink, mover = Sink(), Mover(desk)
-    orders, exporter = Orders(desk, sink, mover), Exporter(desk)
-    app = web.Application(client_max_size=64 * 1024 * 1024)
+    mover = Mover(desk)
+    orders, exporter = Orders(desk, mover), Exporter(desk)
+    app = web.Application()
     app.add_routes(
         [
             web.get("/metrics", exporter.metrics),
-            web.post("/hook/{side}", sink.take),
             web.post("/plan", orders.plan),
             web.post("/restore", orders.restore),
             web.post("/move", orders.move),
