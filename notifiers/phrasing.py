@@ -84,7 +84,7 @@ class Phrasing:
 def _built_in_title(a: View, room: int) -> str:
     label = a.label or a.exchange or ("" if a.headline else a.rule)
     title = ""
-    for full in (2, 1, 0):
+    for full in (3, 2, 1, 0):
         title = render("title", a=a, label=label, full=full)
         over = units(title) - room
         if over <= 0:
