@@ -12,7 +12,7 @@ STOLEN_AT, POLLS = 20, 45
 
 
 class Busy:
-    """Transfers of 100 to 1,000, in multiples of `step`, until `POLLS`; a side of each is up to two polls late."""
+    """Transfers of 100 to 1,000, in multiples of `step`, until `polls`; a side of each is up to two polls late."""
 
     def __init__(
         self,
@@ -22,11 +22,13 @@ class Busy:
         step: int = 10,
         theft: Decimal = THEFT,
         returned_at: int | None = None,
+        polls: int = POLLS,
+        tolerance: dict[str, str] | None = None,
     ) -> None:
         chance = random.Random(seed)
         self.names = [f"a{number}" for number in range(8)]
         self.moves: dict[int, list[tuple[str, Decimal]]] = {}
-        for poll in range(1, POLLS):
+        for poll in range(1, polls):
             for _ in range(per_poll):
                 giver, taker = chance.sample(self.names, 2)
                 amount = Decimal(chance.randint(100 // step, 1_000 // step) * step)
@@ -38,7 +40,7 @@ class Busy:
         self._moves(STOLEN_AT, victim, -theft)
         if returned_at is not None:
             self._moves(returned_at, victim, theft - Decimal("0.37"))
-        self.engine = Engine(reconciled("conservation"), repeat_every_ms=0)
+        self.engine = Engine(reconciled("conservation", tolerance=tolerance), repeat_every_ms=0)
         self.held = dict.fromkeys(self.names, Decimal(10**6))
         self.poll = 0
         self.engine.lists(*self.names)

@@ -136,9 +136,11 @@ def grow_old(step: Step) -> None:
             alert.facts,
             severity=Severity.CRITICAL,
             raised_from=alert.severity,
+            grown_from=None,
             aged_ms=step.now_ms - alert.since_ms,
             held_ms=step.now_ms - alert.since_ms,
         )
-        raised = replace(alert, severity=Severity.CRITICAL, facts=facts)
+        told = alert.facts.value or ""
+        raised = replace(alert, severity=Severity.CRITICAL, facts=facts, told_value=told, grown_run=0)
         step.moved(raised, "firing", "firing", f"raised from {alert.severity} to critical by its age")
         step.world.put_alert(telling.raised(step, rule, raised))

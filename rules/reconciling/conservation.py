@@ -217,12 +217,13 @@ def _proven(
     """What is proven of the sum as it is now."""
     alert, total = step.world.alerts.get(_key(rule, place)), residual(step, rule, place)
     told_ms = -1 if alert is None or alert.fired_ms is None else alert.fired_ms
+    told = Decimal(0 if alert is None else alert.facts.value or 0)
     least = spec_of(rule).tolerance.abs or ZERO
     return proven.look(
         step.world.sheets[place],
         total,
         lambda spared: leaks.find(
-            total, changes, window_ms, told_ms, spared=max(spared, least) if spared else ZERO
+            total, changes, window_ms, told_ms, told, spared=max(spared, least) if spared else ZERO
         ),
         lambda amount: _is_nothing(step, rule, place, amount),
         rule.confirm,

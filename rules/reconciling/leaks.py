@@ -47,6 +47,7 @@ class Found:
     `early` tells that the window of what shows it is not over: no sweep was waited for. `held` tells that what is taken
     to be under way was seen before a leak was told, so that it cannot say that nothing leaks any more. `grain` is given
     where only what is finer than it is told, as all that moves are multiples of it: there may be more of it than that.
+    `open` are then the amounts that may be under way, None where they are more than can be added up.
     """
 
     leak: Decimal | None
@@ -54,6 +55,7 @@ class Found:
     early: bool = False
     held: bool = False
     grain: Decimal | None = None
+    open: tuple[Decimal, ...] | None = None
 
 
 UNTOLD = Found(None)
@@ -64,14 +66,15 @@ def find(
     changes: Sequence[Change],
     window_ms: int,
     told_ms: int = -1,
+    told: Decimal = ZERO,
     *,
     spared: Decimal = ZERO,
 ) -> Found:
     """The part of `total` that no change of the window explains; `changes` are in the order of time.
 
-    A leak was told at `told_ms`: what was seen until then did not explain it, and cannot explain it away. With
-    `spared`, an amount that is tolerated or told already, digits finer than those of all that moves say nothing by
-    themselves.
+    A leak was told at `told_ms`, by now as `told`: what was seen until then did not explain it, and cannot explain it
+    away. With `spared`, an amount that is tolerated or told already, digits finer than those of all that moves say
+    nothing by themselves.
     """
     changes = groups.paired(changes, window_ms)
     left = [one for one in changes if not one.paired and one.amount]
@@ -81,11 +84,13 @@ def find(
     if sum(one.paired for one in changes) < SCALE_LEAST and not _is_alone(off, left):
         off, trifle = set(), ZERO
     rest = [one for one in changes if one not in off]
-    found = _found(total, rest, [one for one in left if one not in off], window_ms, trifle, told_ms, spared)
+    found = _found(
+        total, rest, [one for one in left if one not in off], window_ms, trifle, told_ms, told, spared
+    )
     if not any(one.recent for one in off):
         return found
     # Where the sum says so with them as well, what leaked was seen before the window.
-    plain = _found(total, changes, left, window_ms, trifle, told_ms, spared)
+    plain = _found(total, changes, left, window_ms, trifle, told_ms, told, spared)
     return replace(found, early=not (plain.sure and plain.leak == found.leak))
 
 
@@ -96,6 +101,7 @@ def _found(
     window_ms: int,
     trifle: Decimal,
     told_ms: int,
+    told: Decimal,
     spared: Decimal,
 ) -> Found:
     """What stands when all that is `left`, without its other side, is taken to be under way."""
@@ -107,7 +113,11 @@ def _found(
     dust = remainder(total, finest)
     finer = bool(dust) and (fine is not None or dust.copy_abs() <= min(trifle, EXACT.scaleb(grain, -9)))
     if finer and not spared:
-        return Found(dust, grain=finest)
+        under_way = _open(left, window_ms)
+        if dust.copy_abs() > trifle and _is_other(total, dust, finest, under_way, told):
+            dust = EXACT.subtract(dust, finest.copy_sign(dust))
+        few = len(under_way) <= SUMMED_MOST
+        return Found(dust, grain=finest, open=tuple(one.amount for one in under_way) if few else None)
     rich = fine is not None and min(one.size.copy_abs() for one in recent) >= RARE * fine
     apart = groups.ungrouped(left, window_ms) if rich and len(left) <= GROUPED_MOST else left
     open_ = _open(apart, window_ms)
@@ -125,6 +135,21 @@ def _found(
     if rich or calm or (len(recent) <= SUMMED_MOST and not is_sum(total, sizes, spared)):
         return Found(leak, sure=rich, held=held)
     return UNTOLD
+
+
+def _is_other(
+    total: Decimal, dust: Decimal, grain: Decimal, under_way: Sequence[Change], told: Decimal
+) -> bool:
+    """Whether digits are what is missing the other way round: a theft of 6 among tens is no surplus of 4.
+
+    As long as they are the digits of what was `told` they keep its sign.
+    """
+    if told and not remainder(EXACT.subtract(told, dust), grain):
+        return told.is_signed() != dust.is_signed()
+    likely = EXACT.subtract(total, add(one.amount for one in under_way if one.recent))
+    if likely.is_signed() == dust.is_signed() or len(under_way) > SUMMED_MOST:
+        return False
+    return not is_sum(EXACT.subtract(total, dust), [one.amount for one in under_way])
 
 
 def _met(leak: Decimal, changes: Sequence[Change], window_ms: int, coarse: Decimal) -> bool:

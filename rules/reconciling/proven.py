@@ -36,7 +36,9 @@ def look(
         before, residual=format(total, "f"), timing=False, candidates=(), run=0, early="", early_run=0
     )
     if is_nothing(total):
-        return Proven(ZERO, replace(sheet, stood=""))
+        # By chance what is under way may be as much as what is missing.
+        sheet = _standing(before, sheet, ZERO) if before.stood else sheet
+        return Proven(ZERO, replace(sheet, stood=before.stood if sheet.run < confirm else ""))
     found = find(ZERO)
     if found.grain is None or found.leak is None:
         return _whole(before, sheet, found, is_nothing, confirm)
@@ -44,7 +46,7 @@ def look(
     if is_nothing(found.leak):
         # What is tolerated hides nothing larger.
         return _whole(before, sheet, rest, is_nothing, confirm)
-    proven = _least(before, sheet, found.leak, found.grain, rest, confirm)
+    proven = _least(before, sheet, found, rest, confirm)
     return _early(before, proven, found.leak, confirm) if found.early else proven
 
 
@@ -62,31 +64,41 @@ def _whole(
     if found.sure:
         return _early(before, proven, leak, confirm) if found.early and leak else proven
     sheet = _standing(before, replace(sheet, timing=True), leak)
-    if sheet.run < leaks.SWEEPS_OF_ONE_LEAK:
+    again = bool(leak) and proven.sheet.stood == before.stood
+    if sheet.run < leaks.SWEEPS_OF_ONE_LEAK and not again:
         return Proven(None, sheet)
     return Proven(leak, replace(sheet, stood=proven.sheet.stood), sheet.run)
 
 
-def _least(before: Sheet, sheet: Sheet, dust: Decimal, grain: Decimal, rest: Found, confirm: int) -> Proven:
+def _least(before: Sheet, sheet: Sheet, found: Found, rest: Found, confirm: int) -> Proven:
     """So much at least is missing: finer digits than those of all that moves in grains; perhaps `rest` in its place.
 
-    What has once stood whole stands until a calm sum, or another leak, says otherwise.
+    What has once stood whole stands until enough sweeps show that no more than the digits is missing, or another leak.
     """
-    total = Decimal(sheet.residual)
+    assert found.leak is not None and found.grain is not None  # noqa: S101,PT018  nothing else is the least
+    total, dust = Decimal(sheet.residual), found.leak
     stood = Decimal(before.stood or 0)
-    if total == dust:
+    if stood:
+        # A trifle that leaks beside it shows at once.
+        stood = EXACT.add(stood, leaks.remainder(EXACT.subtract(dust, stood), found.grain))
+    if _came_back(total, dust, stood, found.open):
         sheet = _standing(before, sheet, dust)
         stood = ZERO if sheet.run >= confirm else stood
     elif rest.leak is not None and rest.leak.copy_abs() > dust.copy_abs():
         sheet = _standing(before, sheet, rest.leak)
         if (rest.sure and not rest.early) or sheet.run >= leaks.SWEEPS_OF_ONE_LEAK:
             stood = rest.leak
-    if stood:
-        # A trifle that leaks beside it shows at once.
-        stood = EXACT.add(stood, EXACT.subtract(dust, leaks.remainder(stood, grain)))
     leak = max(dust, stood, key=Decimal.copy_abs).normalize(EXACT)
     text = format(leak, "f") if leak.copy_abs() > dust.copy_abs() else ""
     return Proven(leak, replace(sheet, stood=text, timing=leak != total))
+
+
+def _came_back(total: Decimal, dust: Decimal, stood: Decimal, under_way: tuple[Decimal, ...] | None) -> bool:
+    """Whether what is under way explains all but the digits, and cannot explain all but what has stood."""
+    if not stood or under_way is None:
+        return False
+    without, beside = EXACT.subtract(total, dust), EXACT.subtract(total, stood)
+    return leaks.is_sum(without, under_way) and not leaks.is_sum(beside, under_way)
 
 
 def _standing(before: Sheet, sheet: Sheet, leak: Decimal) -> Sheet:

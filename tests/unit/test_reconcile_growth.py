@@ -53,6 +53,54 @@ def test_the_figure_falls_with_what_comes_back_and_never_below_what_is_proven(se
     assert len(told(desk.engine, NotificationKind.RAISED)) == 1
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_figure_falls_with_what_comes_back_while_transfers_go_on(seed: int) -> None:
+    desk = Busy(seed, returned_at=45, polls=90)
+    desk.until(44)
+    assert figure(desk) == f"-{THEFT}"
+    desk.until(60)
+    assert figure(desk) == "-0.37"
+    assert len(told(desk.engine, NotificationKind.RAISED)) == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("theft", ["4825", "4826.37", "4829.99"])
+def test_the_least_has_the_sign_of_what_is_missing_and_is_never_more(seed: int, theft: str) -> None:
+    desk = Busy(seed, theft=Decimal(theft))
+    figures = set()
+    while desk.poll < POLLS + QUIET:
+        desk.until(desk.poll + 1)
+        figures |= {one.facts.value for one in desk.engine.world.alerts.values()}
+    least = Decimal(theft) % 10
+    assert figures <= {f"-{least.normalize():f}", f"-{theft}"}
+    assert (figure(desk), told(desk.engine, NotificationKind.RESOLVED)) == (f"-{theft}", [])
+    (first,) = told(desk.engine, NotificationKind.FIRING)
+    assert first.startswith("is off by at least -")
+
+
+def test_what_has_stood_whole_outlives_a_sweep_in_which_as_much_is_under_way() -> None:
+    engine = Engine(reconciled("conservation", tolerance={"abs": "5"}))
+    held = {name: Decimal(10_000) for name in "abcde"}
+    engine.lists(*held)
+    for minute in range(60):
+        engine.at(f"{minute}m")
+        if minute == 30:
+            held["c"] -= THEFT
+        if 0 < minute < 20 or minute > 35:
+            held["ab"[minute % 2]] -= 10
+        if 1 < minute <= 20 or minute > 36:
+            held["de"[minute % 2]] += 10
+        if minute == 50:  # it arrives before it is seen to leave, and by chance is as much
+            held["e"] += 4_830
+        if minute == 51:
+            held["a"] -= 4_830
+        for name, amount in held.items():
+            engine.reads(name, USDT=format(amount, "f"))
+        engine.ticks()
+    assert engine.alert("conservation").facts.value == f"-{THEFT}"
+    assert [one.split()[0] for one in engine.told()] == ["firing"]
+
+
 def test_what_has_stood_whole_in_a_calm_does_not_shrink_when_transfers_begin_again() -> None:
     engine = Engine(reconciled("conservation"))
     held = {name: Decimal(10_000) for name in "abcde"}
@@ -127,6 +175,28 @@ def test_growth_is_measured_from_what_the_next_break_is_told_as() -> None:
         "firing expected a USDT -1",
         "raised expected a USDT -10",
     ]
+
+
+def test_an_age_that_raises_a_break_after_it_has_grown_speaks_of_the_age_alone() -> None:
+    engine = Engine(reconciled("expected", escalate_age="10m"))
+    engine.lists("a")
+    for minute, amount in enumerate(("101", "101", "110", "110")):
+        engine.at(f"{minute}m").reads("a", USDT="100")
+        books(engine, amount)
+    engine.at("11m").ticks()
+    grown, aged = (one.facts for one in engine.notifications if one.kind is NotificationKind.RAISED)
+    assert (grown.grown_from, grown.aged_ms) == ("-1", None)
+    assert (aged.grown_from, aged.aged_ms is None) == (None, False)
+
+
+def test_growth_is_measured_from_what_the_age_told() -> None:
+    engine = Engine(reconciled("expected", escalate_age="10m"))
+    engine.lists("a")
+    for minute in range(16):
+        engine.at(f"{minute}m").reads("a", USDT="100")
+        books(engine, "101" if minute < 9 else "109" if minute < 12 else "111")
+        engine.ticks()
+    assert engine.told() == ["firing expected a USDT -1", "raised expected a USDT -9"]
 
 
 def test_growth_is_told_once_over_a_restart() -> None:
