@@ -10,9 +10,11 @@ from rules.changed import replace
 from rules.figures import Arrival, Look
 from rules.model import Severity
 from rules.plan import concerns, field_of, is_read
-from rules.records import AlertKey, Blind, Subject
+from rules.records import Account, AlertKey, Blind, Subject
 from rules.ruleset import Rule
 from rules.step import Step
+from rules.sweep import late_after_ms
+from rules.types.base import Family
 
 NAMED_MOST = 5
 """Assets and accounts that one message names; it says how many more there are."""
@@ -35,12 +37,24 @@ def seen(step: Step, rule: Rule, key: AlertKey, arrival: Arrival, look: Look) ->
             left = frozenset() if key.subject.account is None else known.accounts - {account}
             _remain(step, place, known, left)
     elif look.blind is not None:
-        offender = look.blind[0]
-        if known is None:
-            blind[place] = Blind(arrival.ended_ms, frozenset({offender}))
-            step.world.index.due(arrival.ended_ms + step.settings.stale_after_ms)
-        elif offender not in known.accounts:
-            blind[place] = replace(known, accounts=known.accounts | {offender})
+        _missed(step, place, look.blind[0], arrival.ended_ms)
+
+
+def compared(
+    step: Step, rule: Rule, account: Account, wallet: str, quote: str, reason: str, ended_ms: int
+) -> None:
+    """As `seen`, of a comparison of two sides: `reason` says why nobody can tell whether they agree, or is "".
+
+    Prices may be missing for thousands of accounts at once: some of them are remembered.
+    """
+    place = AlertKey(rule.key, Subject(account.exchange, None, wallet, quote))
+    known = step.world.blind.get(place)
+    if reason:
+        few = known is None or len(known.accounts) <= NAMED_MOST or account.key in known.accounts
+        if few and _is_compared(step, rule, account, wallet):
+            _missed(step, place, account.key, ended_ms, reason)
+    elif known is not None:
+        _remain(step, place, known, known.accounts - {account.key})
 
 
 def judge_blind(step: Step) -> None:
@@ -73,14 +87,33 @@ def forget(step: Step) -> None:
         _remain(step, place, step.world.blind[place], frozenset())
 
 
+def _missed(step: Step, place: AlertKey, account: int, ended_ms: int, reason: str = "") -> None:
+    known = step.world.blind.get(place)
+    if known is None:
+        step.world.blind[place] = Blind(ended_ms, frozenset({account}), reason)
+        step.world.index.due(ended_ms + step.settings.stale_after_ms)
+    elif account not in known.accounts or reason != known.reason:
+        step.world.blind[place] = replace(known, accounts=known.accounts | {account}, reason=reason)
+
+
 def _still_blind(step: Step, place: AlertKey, blind: Blind) -> frozenset[int]:
-    rule = step.rule(place.rule)
-    if rule is None or not rule.asset.match(place.subject.asset):
+    rule, accounts = step.rule(place.rule), step.world.accounts
+    if rule is None:
         return frozenset()
-    accounts = step.world.accounts
-    return frozenset(
-        key for key in blind.accounts if is_read(step, accounts[key]) and concerns(rule, accounts[key])
-    )
+    read = (key for key in blind.accounts if is_read(step, accounts[key]) and concerns(rule, accounts[key]))
+    if rule.spec.family is Family.RECONCILIATION:
+        return frozenset(key for key in read if _is_compared(step, rule, accounts[key], place.subject.wallet))
+    return frozenset(read) if rule.asset.match(place.subject.asset) else frozenset()
+
+
+def _is_compared(step: Step, rule: Rule, account: Account, wallet: str) -> bool:
+    """Whether both sides are still read: staleness speaks of a side that is not."""
+    settings, part = step.exchange(account.exchange), (account.key, wallet)
+    sides = (step.world.holdings.get(part), step.world.valuations.get(part))
+    if settings is None or not (rule.wallet is None or rule.wallet.match(wallet)):
+        return False
+    late_ms = step.now_ms - late_after_ms(step, settings)
+    return all(side is not None and side.ended_ms >= late_ms for side in sides)
 
 
 def _group(place: AlertKey) -> AlertKey:
@@ -105,18 +138,31 @@ def _tell(step: Step, rule: Rule, group: AlertKey, members: Sequence[tuple[Alert
     assets = sorted({place.subject.asset for place, _ in members})
     wallet = group.subject.wallet
     where = f"wallet {wallet}" if wallet else "the wallets read"
+    if rule.spec.family is Family.RECONCILIATION:
+        what = f"compare the venue's total in {_named(assets)} with the quantities of {where}"
+        reasons = dict.fromkeys(blind.reason for _, blind in members)
+        field, why = "", f"For {_some(labels)}: {'; '.join(reasons)}. Until then nothing is judged there."
+    else:
+        field = field_of(rule)
+        what = f"see {field} of {_named(assets)} in {where}"
+        why = f"Unknown for {_named(labels)}: the venue does not give it. The rule is silent there."
     raise_alert(
         step,
         UNKNOWN,
         group.subject._replace(event=group.rule),
         Severity.WARNING,
-        f"rule “{rule.name}” cannot see {field_of(rule)} of {_named(assets)} in {where}",
+        f"rule “{rule.name}” cannot {what}",
         labels[0],
         wallet=wallet,
         asset=assets[0] if len(assets) == 1 else "",
-        field=field_of(rule),
-        details=(f"Unknown for {_named(labels)}: the venue does not give it. The rule is silent there.",),
+        field=field,
+        details=(why,),
     )
+
+
+def _some(texts: Sequence[str]) -> str:
+    """Some of what may be many more than are remembered."""
+    return f"{', '.join(texts[:NAMED_MOST])} and others" if len(texts) > NAMED_MOST else ", ".join(texts)
 
 
 def _named(texts: Sequence[str]) -> str:

@@ -241,7 +241,7 @@ class Alert:
     escalate_at_ms: int | None = None  # None: no escalation, or it was told
     course: Course | None = None  # of a withdrawal
     note: Note | None = None
-    told_value: str = ""  # of a break: its figure when it fired, or when it was last told to have grown
+    told_value: str = ""  # of a break: its figure when it fired, or when it was last raised
     grown_run: int = 0  # looks in a row at which it is a multiple of that
 
 
@@ -261,7 +261,11 @@ class TrailPoint:
 
 @dataclass(frozen=True, slots=True)
 class Blind:
-    """The accounts in which one subject of a rule is unknown although they are read."""
+    """The accounts in which one subject of a rule is unknown although they are read.
+
+    `reason` says why where that is not that the venue does not give it.
+    """
 
     since_ms: int
     accounts: frozenset[int]
+    reason: str = ""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 
+from rules import blindness
 from rules.changed import replace
 from rules.model import Listing, Severity
 from rules.outcome import Recheck
@@ -18,6 +19,7 @@ from rules.plan import AccountPlan, concerns
 from rules.reconciling import breaks, prices
 from rules.reconciling.finding import Standing
 from rules.reconciling.tracking import seen_ms, spec_of
+from rules.reconciling.unseen import is_late
 from rules.records import Account, Alert, AlertKey, Subject
 from rules.ruleset import ExchangeSettings, Rule
 from rules.statements import Prices
@@ -37,7 +39,7 @@ class Valued:
     """One wallet valued both ways: `ours` by quantities and prices, `theirs` by the venue, read between two times.
 
     While prices move `ours` is what comes nearest to `theirs`. `waits` tells that they differ by the prices that are
-    known, and that others may still explain it, `unpriced` that no prices are known at all.
+    known, and that others may still explain it, `unpriced` that no prices are known at all, or none but old ones.
     """
 
     standing: Standing
@@ -132,13 +134,25 @@ def compare(step: Step, rule: Rule, account: Account, wallet: str, quote: str) -
         low, high = low + min(worths), high + max(worths)
     ours = min(max(low, Fraction(theirs)), high)
     differs = not _agree(rule, quote, ours, theirs, step, account)
-    if differs and not whole:
-        reason = "prices from before and after both reads are not known yet"
-        return Valued(Standing.NOT_COMPARABLE, quote, ours, theirs, began, ended, reason, waits=True)
-    if last - first > spec_of(rule).max_skew_ms:
-        reason = "both sides and the prices are of different times"
-        return Valued(Standing.NOT_COMPARABLE, quote, ours, theirs, began, ended, reason)
-    return Valued(Standing.BREAK if differs else Standing.AGREES, quote, ours, theirs, began, ended)
+    waits = differs and not whole
+    if not waits and last - first <= spec_of(rule).max_skew_ms:
+        return Valued(Standing.BREAK if differs else Standing.AGREES, quote, ours, theirs, began, ended)
+    if known and _are_late(step, account.exchange, known[-1]):
+        standing, reason, unpriced = Standing.INDETERMINATE, "no prices were read for long", True
+    else:
+        standing, unpriced = Standing.NOT_COMPARABLE, False
+        reason = (
+            "prices from before and after both reads are not known yet"
+            if waits
+            else "both sides and the prices are of different times"
+        )
+    return Valued(standing, quote, ours, theirs, began, ended, reason, waits, unpriced)
+
+
+def _are_late(step: Step, exchange: str, newest: Prices) -> bool:
+    """Whether prices could not be renewed for as long as an account may be silent."""
+    settings = step.exchange(exchange)
+    return settings is not None and is_late(step, settings, newest.ended_ms)
 
 
 def listed(step: Step, listing: Listing, primary: str, only_here: set[int], only_there: set[int]) -> None:
@@ -181,6 +195,9 @@ def _judge(
 ) -> None:
     key = AlertKey(rule.key, Subject(account.exchange, account.key, wallet, both.quote))
     difference = both.difference
+    if both.theirs is not None and both.standing is not Standing.NOT_COMPARABLE:
+        blind = both.standing is Standing.INDETERMINATE
+        blindness.compared(step, rule, account, wallet, both.quote, both.reason if blind else "", step.now_ms)
     if both.waits:
         _wait(step, settings, key, account, wallet, both)
     if both.standing not in (Standing.AGREES, Standing.BREAK) or difference is None or both.ours is None:

@@ -5,6 +5,8 @@ from decimal import Decimal
 import pytest
 
 from rules.model import MASTER_IDENTITY
+from rules.reconciling.finding import Standing
+from rules.reconciling.report import findings
 from rules.statements import Prices
 from tests.engine import Engine, binance, reconciled
 
@@ -187,3 +189,92 @@ def test_an_account_of_the_list_that_the_summary_lacks_is_a_break() -> None:
     for _ in range(2):
         engine.lists("a", "b", source="summary", tells_frozen=False)
     assert [one.kind for one in engine.notifications if one.facts.rule == "summary"] == ["firing", "resolved"]
+
+
+def blind(reason: str, accounts: str = "a") -> tuple[str, ...]:
+    return (f"For {accounts}: {reason}. Until then nothing is judged there.",)
+
+
+def polls(engine: Engine, first: int, last: int, **held: str) -> list[str]:
+    """Both sides, each minute, and no prices; what was told."""
+    told = []
+    for minute in range(first, last):
+        engine.at(f"{minute}m").values("a", BTC="1")
+        engine.reads("a", **held)
+        engine.ticks()
+        told += engine.told()
+    return told
+
+
+HEADLINE = "rule “summary” cannot compare the venue's total in BTC with the quantities of wallet spot"
+
+
+def test_law_14_a_check_that_never_had_prices_is_told_once_and_ends_with_them() -> None:
+    engine = Engine(RULE, exchanges=[BOTH])
+    assert polls(engine, 0, 5, USDT="50000") == []
+    assert polls(engine, 5, 20, USDT="50000") == ["firing subtally/unknown a BTC"]
+    facts = engine.alert("subtally/unknown").facts
+    assert (facts.headline, facts.details) == (HEADLINE, blind("no prices were read"))
+    engine.at("20m")
+    assert look(engine, "1", USDT="50000") == ["resolved subtally/unknown a BTC"]
+    assert not engine.world.blind
+
+
+def test_law_14_prices_that_cease_are_told_where_nothing_is_judged_for_want_of_them() -> None:
+    engine = Engine(RULE, exchanges=[BOTH])
+    assert look(engine, "1", USDT="50000") == []
+    assert polls(engine, 1, 9, USDT="50000") == []  # they may still be good
+    assert polls(engine, 9, 30, USDT="50000") == ["firing subtally/unknown a BTC"]
+    assert engine.alert("subtally/unknown").facts.details == blind("no prices were read for long")
+    (line,) = findings(engine.world, engine.now_ms)
+    assert (line.standing, line.unread) == (Standing.INDETERMINATE, True)
+    engine.at("30m")
+    assert look(engine, "1", USDT="50000") == ["resolved subtally/unknown a BTC"]
+
+
+def test_law_14_a_coin_without_a_price_is_told_by_its_name() -> None:
+    engine = Engine(RULE, exchanges=[BOTH])
+    told: list[str] = []
+    for minute in range(9):
+        engine.at(f"{minute}m")
+        told += look(engine, "1", USDT="50000", NOVEL="1")
+        engine.ticks()
+    assert told == ["firing subtally/unknown a BTC"]
+    assert engine.alert("subtally/unknown").facts.details == blind("NOVEL has no known price")
+    assert look(engine, "1", USDT="50000") == ["resolved subtally/unknown a BTC"]
+
+
+def test_a_side_that_is_not_read_is_no_want_of_prices() -> None:
+    engine = Engine(RULE, exchanges=[BOTH])
+    look(engine, "1", USDT="50000")
+    for minute in range(1, 30):
+        engine.at(f"{minute}m").values("a", BTC="1")
+        engine.ticks()
+    assert not [one for one in engine.told() if "subtally/unknown" in one]
+    assert not engine.world.blind
+
+
+def test_many_accounts_without_prices_are_one_alert_and_few_are_remembered() -> None:
+    engine = Engine(RULE, exchanges=[BOTH])
+    names = [f"a{number}" for number in range(30)]
+    for minute in range(8):
+        engine.at(f"{minute}m")
+        for name in names:
+            engine.values(name, BTC="1")
+            engine.reads(name, USDT="50000")
+        engine.ticks()
+    assert engine.told() == ["firing subtally/unknown a0 BTC"]
+    (known,) = engine.world.blind.values()
+    assert len(known.accounts) == 6
+    assert engine.alert("subtally/unknown").facts.details == blind(
+        "no prices were read", "a0, a1, a2, a3, a4 and others"
+    )
+
+
+def test_an_edit_that_takes_the_rule_away_ends_that_it_is_blind() -> None:
+    engine = Engine(RULE, exchanges=[BOTH])
+    polls(engine, 0, 9, USDT="50000")
+    engine.edits()
+    engine.ticks()
+    assert [one.split()[0] for one in engine.told()][-1] in {"resolved", "closed"}
+    assert not engine.world.blind
