@@ -27,6 +27,7 @@ class Facts:
     aged_ms: int | None = None  # of a break that its age has raised
     grown_from: str | None = None  # of a break that has grown: the figure that was told before
     acked_by: str = ""  # who had acked what was raised
+    unread_ms: int | None = None  # of a break that books tell: since when those cannot be read
     label: str = ""
     wallet: str = ""
     wallets: tuple[str, ...] = ()

@@ -31,6 +31,8 @@ def taken(step: Step, said: Books) -> None:
         del step.world.failing_books[said.name]
         settle(step, BOOKS, _subject(said.name))
     before = step.world.books.get(said.name)
+    if before is not None:
+        expected.unread(step, before, None)
     step.world.books[said.name] = said
     expected.judge_books(step, said, before)
 
@@ -102,7 +104,10 @@ def _look(step: Step, name: str) -> None:
         return
     if not opened and failing.reads < READS_LEAST:
         return  # the next one that fails looks again
-    never = () if name in step.world.books else ("They were never read.",)
+    said = step.world.books.get(name)
+    never = () if said is not None else ("They were never read.",)
+    if said is not None and not opened:
+        expected.unread(step, said, failing.since_ms)
     raise_alert(
         step,
         BOOKS,

@@ -141,11 +141,37 @@ def close(
     """End what books named before and name no more, unless other books still say that it differs."""
     names = names or Names(step)
     gone = _gone(step, rule, before, looked, names)
-    elsewhere = _broken_elsewhere(step, rule, before, names) if gone else set()
+    elsewhere = broken_elsewhere(step, rule, before, names) if gone else set()
     for key in gone:
         if key not in elsewhere:
             alert = step.world.alerts[key]
             end(step, alert, "the books no longer name it", alert.facts, closed=True)
+
+
+def broken_elsewhere(step: Step, rule: Rule, said: Books, names: Names) -> set[AlertKey]:
+    """What other books say that differs: no agreement with these ends it."""
+    return {
+        _key(rule, one)
+        for name, books in step.world.books.items()
+        if name != said.name and compares(rule, name)
+        for one in compare(step, rule, books, names)
+        if one.standing is Standing.BREAK
+    }
+
+
+def unread(step: Step, said: Books, since_ms: int | None) -> None:
+    """What only these books say stays open while they cannot be read, and tells since when; None: they can again."""
+    names = Names(step)
+    for rule in step.ruleset.rules:
+        if not compares(rule, said.name):
+            continue
+        named = {_key(rule, one) for one in compare(step, rule, said, names) if one.account is not None}
+        open_ = sorted(named.intersection(step.world.alerts))
+        elsewhere = broken_elsewhere(step, rule, said, names) if open_ else set()
+        for key in open_:
+            alert = step.world.alerts[key]
+            if alert.facts.unread_ms != since_ms and key not in elsewhere:
+                step.world.put_alert(replace(alert, facts=replace(alert.facts, unread_ms=since_ms)))
 
 
 def _looked(step: Step, rule: Rule, said: Books, names: Names) -> set[AlertKey]:
@@ -157,7 +183,7 @@ def _looked(step: Step, rule: Rule, said: Books, names: Names) -> set[AlertKey]:
     for one in compare(step, rule, said, names):
         if one.account is not None:
             looked.setdefault(_key(rule, one), []).append(one)
-    elsewhere = _broken_elsewhere(step, rule, said, names)
+    elsewhere = broken_elsewhere(step, rule, said, names)
     for key, found in looked.items():
         agreeing = [one for one in found if one.standing is Standing.AGREES and key not in elsewhere]
         differing = [one for one in found if one.standing is Standing.BREAK]
@@ -175,17 +201,6 @@ def _gone(step: Step, rule: Rule, before: Books, looked: Container[AlertKey], na
         if concerns(rule, account)
     )
     return [key for key in dict.fromkeys(keys) if key not in looked and key in step.world.alerts]
-
-
-def _broken_elsewhere(step: Step, rule: Rule, said: Books, names: Names) -> set[AlertKey]:
-    """What other books say that differs: no agreement with these ends it."""
-    return {
-        _key(rule, one)
-        for name, books in step.world.books.items()
-        if name != said.name and compares(rule, name)
-        for one in compare(step, rule, books, names)
-        if one.standing is Standing.BREAK
-    }
 
 
 def compare(step: Step, rule: Rule, said: Books, names: Names | None = None) -> Iterator[Compared]:

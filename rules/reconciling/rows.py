@@ -38,13 +38,16 @@ def _unheard(found: Finding, reason: str) -> Finding:
 
 
 def _rows(step: Step, rule: Rule, said: Books) -> Iterator[Finding]:
+    elsewhere = expected.broken_elsewhere(step, rule, said, expected.Names(step))
     for one in expected.compare(step, rule, said):
         alert = None
         if one.account is not None:
             key = AlertKey(
                 rule.key, Subject(one.account.exchange, one.account.key, one.row.wallet, one.row.asset)
             )
-            alert = step.world.alerts.get(key)
+            # A break that other books tell is none of a row that agrees.
+            theirs = one.standing is Standing.AGREES and key in elsewhere
+            alert = None if theirs else step.world.alerts.get(key)
         standing = one.standing
         if standing in (Standing.BREAK, Standing.AGREES):
             standing = standing_of(alert, Standing.PENDING if standing is Standing.BREAK else standing)

@@ -275,6 +275,9 @@ CASES: dict[str, Callable[[], Wording]] = {
     ),
     "conservation_break_grown": told(item(Kind.RAISED, GROWN), now_ms=LATER_MS),
     "expected_break": told(item(Kind.FIRING, BOOKS)),
+    "expected_break_of_books_unread": told(
+        item(Kind.REMINDER, replace(BOOKS, unread_ms=NOW_MS + 60_000), created_ms=LATER_MS), now_ms=LATER_MS
+    ),
     "expected_break_grown_old": told(
         item(
             Kind.RAISED,

@@ -262,3 +262,72 @@ def test_a_total_without_any_prices_agrees_with_nothing() -> None:
         "no prices were read",
         True,
     )
+
+
+def of(engine: Engine, at: str, books: str, amount: str) -> None:
+    row = BookRow("x", "a", "USDT", amount, T0_MS + ms("5s"), line=2)
+    engine.at(at).says(Books(books, engine.now_ms, (row,)))
+
+
+def two_books() -> Engine:
+    """A break that the ledger tells, and a treasury that agrees; the ledger then cannot be read any more."""
+    engine = desk()
+    engine.edits(
+        *engine.ruleset.rules, books=(BooksSettings("ledger", 60_000), BooksSettings("treasury", 60_000))
+    )
+    for at in ("10s", "70s"):
+        of(engine, at, "ledger", "90")
+    of(engine, "80s", "treasury", "100")
+    fails(engine, "2m")
+    fails(engine, "3m")
+    engine.ticks("9m")
+    return engine
+
+
+def test_a_break_of_books_that_cannot_be_read_any_more_stays_and_says_since_when() -> None:
+    engine = two_books()
+    for at in ("10m", "11m", "12m", "13m"):
+        of(engine, at, "treasury", "100")
+        assert engine.alert("our books").facts.unread_ms == T0_MS + ms("2m")
+    engine.restarts()
+    of(engine, "20m", "treasury", "100")
+    lines = {(one.standing, one.difference): one for one in expected(engine)}
+    broken = lines[Standing.BREAK, "10"]
+    assert (broken.reason, broken.alert) == (
+        f"books “ledger” cannot be read: {GONE}",
+        engine.alert("our books").id,
+    )
+    assert (Standing.AGREES, "0") in lines
+    unread = lines[Standing.INDETERMINATE, None]
+    assert (unread.since_ms, unread.unread) == (T0_MS + ms("2m"), True)
+    assert len([one for one in told(engine) if "our books" in one]) == 1
+
+
+def test_the_next_good_read_judges_it_and_forgets_since_when() -> None:
+    engine = two_books()
+    of(engine, "10m", "ledger", "90")
+    assert engine.alert("our books").facts.unread_ms is None
+    of(engine, "11m", "ledger", "100")
+    of(engine, "12m", "ledger", "100")
+    assert [one for one in told(engine) if "our books" in one][-1] == "resolved our books a USDT 0"
+
+
+def test_a_row_that_cannot_be_compared_after_the_next_good_read_is_not_called_unread() -> None:
+    engine = two_books()
+    row = BookRow("x", "a", "USDT", "90", T0_MS - ms("9h"), line=2)
+    engine.at("10m").says(Books("ledger", engine.now_ms, (row,)))
+    assert engine.alert("our books").facts.unread_ms is None
+
+
+def test_a_break_that_other_books_tell_as_well_is_not_said_to_be_unread() -> None:
+    engine = desk()
+    engine.edits(
+        *engine.ruleset.rules, books=(BooksSettings("ledger", 60_000), BooksSettings("treasury", 60_000))
+    )
+    for at in ("10s", "70s"):
+        of(engine, at, "ledger", "90")
+        of(engine, at, "treasury", "90")
+    fails(engine, "2m")
+    fails(engine, "3m")
+    engine.ticks("9m")
+    assert engine.alert("our books").facts.unread_ms is None
