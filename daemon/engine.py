@@ -19,7 +19,7 @@ import structlog
 from daemon.gathering import GATHER_SECONDS, NOTHING, Gathering
 from daemon.quiet import Quiet
 from rules.judge import Input, judge
-from rules.model import Failure, FailureKind, Reading, Tick
+from rules.model import Failure, FailureKind, Listing, Pass, Reading, Tick
 from rules.outcome import Outcome
 from rules.reckoning import is_wanted, reckon
 from rules.repeats import take
@@ -298,8 +298,13 @@ def _nobody(_batch: Sequence[Entry]) -> tuple[Claimer, ...]:
 
 
 def _may_wait(event: Input) -> bool:
-    """Whether a commit of it may wait for others. A ban may not: a kill before it is kept would break it (law 11)."""
-    return isinstance(event, Reading) or (isinstance(event, Failure) and event.kind is not FailureKind.BANNED)
+    """Whether a commit of it may wait for others. A ban may not: a kill before it is kept would break it (law 11).
+
+    A listing comes as a sweep begins: committed by itself it would be under way when the sweep's first news come.
+    """
+    return isinstance(event, Reading | Listing | Pass) or (
+        isinstance(event, Failure) and event.kind is not FailureKind.BANNED
+    )
 
 
 def _anything(world: World, outcome: Outcome) -> bool:

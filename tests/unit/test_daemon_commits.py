@@ -103,6 +103,21 @@ async def test_answers_that_come_soon_after_each_other_are_one_commit(tmp_path: 
         assert desk.commits == [len(PEOPLE)]
 
 
+@pytest.mark.usefixtures("patient")
+async def test_a_listing_of_which_nothing_is_told_is_committed_with_the_sweep_that_it_begins(
+    tmp_path: Path,
+) -> None:
+    async with a_desk(tmp_path) as desk:
+        now, listed = desk.clock[0], tuple(map(ListedAccount, PEOPLE))
+        desk.engine.judge_now(Listing("x", "list", now, now, complete=True, accounts=listed))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert desk.commits == []
+        desk.read(PEOPLE[0], "50")
+        await asyncio.wait_for(desk.committed.wait(), 30)
+        assert desk.commits == [2]
+
+
 async def test_what_nobody_waits_for_is_committed_when_the_moment_is_over(tmp_path: Path) -> None:
     async with a_desk(tmp_path) as desk:
         desk.read(PEOPLE[0], "200")
