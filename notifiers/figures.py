@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Context, Decimal, Inexact, localcontext
+from functools import lru_cache
 
 from notifiers.text import tidy
 
@@ -19,6 +20,7 @@ _SCIENTIFIC = re.compile(r"-?\d+(?:\.\d*)?[eE][+-]?\d{1,3}", re.ASCII)
 _MOST_UNITS = 160
 
 
+@lru_cache(maxsize=1024)
 def figure(text: str) -> str:
     """`18250.50000000` as `18,250.5`: zeros that carry no value go, every other digit stays.
 
@@ -58,6 +60,7 @@ def compare(one: str, other: str) -> int | None:
     return (left > right) - (left < right)
 
 
+@lru_cache(maxsize=1024)
 def _decimal(text: str) -> Decimal | None:
     plain = _plain(text)
     if not _PLAIN.fullmatch(plain) or plain.endswith("%") or len(plain) > _LONGEST:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from notifiers.templating import render, render_macro
 from notifiers.text import units
@@ -37,23 +38,31 @@ def gravest(views: Sequence[View]) -> View:
 
 def counts_of(views: Sequence[View]) -> str:
     """`1 CRITICAL, 2 WARNING, 1 RESOLVED`, the gravest first."""
-    counts = Counter(words_of(a) for a in sorted(views, key=_gravity))
+    counts: dict[str, int] = {}
+    for (_, _, words), count in sorted(Counter((a.ended, -a.rank, words_of(a)) for a in views).items()):
+        counts[words] = counts.get(words, 0) + count
     return ", ".join(f"{count} {words}" for words, count in counts.items())
 
 
 def words_of(a: View) -> str:
     """What stands first: the severity, or the end."""
-    match a.kind:
+    return _words(a.kind, a.severity)
+
+
+@cache
+def _words(kind: NotificationKind, severity: str) -> str:
+    """Asked some ten times of each alert of a long message."""
+    match kind:
         case NotificationKind.RESOLVED | NotificationKind.CLOSED:
-            return a.kind.value.upper()
+            return kind.value.upper()
         case NotificationKind.REMINDER:
-            return f"STILL {a.severity}"
+            return f"STILL {severity}"
         case NotificationKind.ESCALATED:
-            return f"ESCALATED {a.severity}"
+            return f"ESCALATED {severity}"
         case NotificationKind.TEST:
-            return f"TEST {a.severity}"
+            return f"TEST {severity}"
         case _:
-            return a.severity
+            return severity
 
 
 def one_line(a: View, where: bool) -> str:  # noqa: FBT001  as the template calls it

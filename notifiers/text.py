@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 ELLIPSIS = "…"
 REPLACEMENT = "\ufffd"
@@ -41,6 +42,7 @@ def clip(text: str, most_units: int) -> str:
     return text[:end].rstrip() + ELLIPSIS
 
 
+@lru_cache(maxsize=1024)
 def tidy(text: str, most_units: int) -> str:
-    """A foreign text, fit to stand in a message."""
+    """A foreign text, fit to stand in a message. The alerts of one message share nearly all of theirs."""
     return clip(clean(text), most_units)

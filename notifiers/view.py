@@ -97,7 +97,7 @@ class View:
 
     @property
     def ended(self) -> bool:
-        return self.kind in {NotificationKind.RESOLVED, NotificationKind.CLOSED}
+        return self.kind is NotificationKind.RESOLVED or self.kind is NotificationKind.CLOSED
 
 
 def view(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
