@@ -20,7 +20,7 @@ from daemon.items import as_kept, as_message
 from daemon.series import Series
 from daemon.showing import Showing
 from notifiers.custom import BUILT_IN, Templates
-from notifiers.message import Item, Wording
+from notifiers.message import Item, Message, Wording
 from notifiers.outcome import Result, SendOutcome
 from notifiers.pictures import Charts
 from notifiers.way import Reminded, Way
@@ -240,7 +240,7 @@ class Lane:
 
     async def _deliver(self, message: outbox.Message) -> None:
         try:
-            message, wording = await self._worded(message)
+            message, told, wording = await self._worded(message)
         except asyncio.CancelledError:
             await self._put_back(message)
             raise
@@ -251,7 +251,7 @@ class Lane:
             await self._settle(message, Result(SendOutcome.FAILED, reason))
             return
         try:
-            result = await self.sender.send(wording, SEND_SECONDS, as_message(message))
+            result = await self.sender.send(wording, SEND_SECONDS, told)
         except asyncio.CancelledError:
             now = self._engine.clock()
             reason = "the notifier was closed while it was being sent"
@@ -259,33 +259,31 @@ class Lane:
             raise
         await self._settle(message, result)
         if result.outcome is SendOutcome.DELIVERED and self.showing is not None:
-            self.showing.after(as_message(message))
+            self.showing.after(told)
 
-    async def _worded(self, message: outbox.Message) -> tuple[outbox.Message, Wording]:
-        """The message in words, with no more alerts than it names: the rest follows at once (law 7).
+    async def _worded(self, message: outbox.Message) -> tuple[outbox.Message, Message, Wording]:
+        """The message, as it is told, in words, with no more alerts than it names: the rest follows at once (law 7).
 
         Its words grow while it waits ("5m ago"). One that was perhaps delivered keeps its members, and where
         they no longer fit it is told in the words of its first attempt.
         """
         now = self._engine.clock()
-        items = as_message(message).items
-        drafts = Drafts()
+        told = as_message(message)
+        items, drafts = told.items, Drafts()
         if is_first_look(items):
-            return message, await self._words(message, now, drafts)
+            return message, told, await self._words(told, now, drafts)
         room = await self._room(items, now, drafts)
         if (
             room < len(items)
             and message.perhaps
             and await self._room(items, message.claimed_ms, drafts) >= len(items)
         ):
-            return message, await self._words(message, message.claimed_ms, drafts)
+            return message, told, await self._words(told, message.claimed_ms, drafts)
         if self._series.divides(len(items), room):
-            id_, rows = message.id, message.rows
-            message = await self._persisted(id_, lambda: self._store.shorten(id_, room))
-            self._more = True
-            if message.rows == rows[: len(message.rows)]:
-                message = replace(message, rows=rows[: len(message.rows)])  # of which the drafts are
-        return message, await self._words(message, now, drafts)
+            whole = message
+            message = await self._persisted(whole.id, lambda: self._store.shorten(whole, room))
+            told, self._more = replace(told, items=items[: len(message.rows)]), True
+        return message, told, await self._words(told, now, drafts)
 
     async def _room(self, items: tuple[Item, ...], at_ms: int, drafts: Drafts) -> int:
         settings, most = self._settings(), self.sender.limit_units
@@ -302,13 +300,13 @@ class Lane:
         )
         return await _thought_over(len(items), find)
 
-    async def _words(self, message: outbox.Message, at_ms: int, drafts: Drafts) -> Wording:
+    async def _words(self, told: Message, at_ms: int, drafts: Drafts) -> Wording:
         settings, most = self._settings(), self.sender.limit_units
         zone, url = settings.timezone, settings.public_url
         own = Templates(settings.title_template, settings.body_template)
         find = partial(
             word,
-            as_message(message),
+            told,
             timezone=zone,
             public_url=url,
             now_ms=at_ms,
@@ -317,9 +315,9 @@ class Lane:
             charts=self.sender.charts is Charts.LINKED,
             drafts=drafts,
         )
-        wording = await _thought_over(len(message.rows), find)
+        wording = await _thought_over(len(told.items), find)
         if wording.fault and wording.fault != self.wording_fault:
-            log.error("message.wording_failed", notifier=self.name, message=message.id, reason=wording.fault)
+            log.error("message.wording_failed", notifier=self.name, message=told.id, reason=wording.fault)
         if wording.fault is not None or own == BUILT_IN:
             self.wording_fault = wording.fault or ""
         return wording

@@ -25,7 +25,7 @@ class Series:
     @property
     def most(self) -> int:
         """Rows that the next message need claim: somewhat more than the last one named, while a series goes on."""
-        return self._named + self._named // 4 + 1 if self._left else CLAIM_MOST
+        return self._named + self._named // 10 + 1 if self._left else CLAIM_MOST
 
     def claimed(self, rows: int) -> bool:
         """So many were claimed, 0 where nothing is due any more; whether others are left that waited with them."""

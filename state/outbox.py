@@ -155,9 +155,9 @@ def claim(
         " VALUES (?, ?, 'sending', ?, 1, 0)",
         (message, notifier, now_ms),
     )
-    db.executemany(
-        "UPDATE notifications SET state = 'claimed', message = ? WHERE id = ?",
-        [(message, row) for row in rows],
+    db.execute(
+        "UPDATE notifications SET state = 'claimed', message = ? WHERE id IN (SELECT value FROM json_each(?))",
+        (message, to_json(rows)),
     )
     return replace(_message(db, message), more=len(rows) < len(due_rows))
 
@@ -213,12 +213,15 @@ def _choose_anew(db: sqlite3.Connection, message: str, silences: Sequence[Silenc
     return bool(sifted.go)
 
 
-def shorten(db: sqlite3.Connection, message: str, rows: int) -> Message:
+def shorten(db: sqlite3.Connection, message: Message, rows: int) -> Message:
     """Keep the first `rows` of a message that was not sent yet; the others are queued again. In a transaction."""
-    members = db.execute("SELECT id FROM notifications WHERE message = ? ORDER BY id", (message,)).fetchall()
-    back = members[max(rows, 1) :]
-    db.executemany("UPDATE notifications SET state = 'queued', message = NULL WHERE id = ?", back)
-    return _message(db, message)
+    kept, back = message.rows[: max(rows, 1)], message.rows[max(rows, 1) :]
+    db.execute(
+        "UPDATE notifications SET state = 'queued', message = NULL"
+        " WHERE id IN (SELECT value FROM json_each(?)) AND state = 'claimed'",
+        (to_json([row.id for row in back]),),
+    )
+    return replace(message, rows=kept)
 
 
 def _gathers_until(db: sqlite3.Connection, notifier: str, now_ms: int, gather_ms: int) -> int:

@@ -300,10 +300,10 @@ class Store(Reads):
         with self._reading() as db:
             return outbox.anything(db, notifier)
 
-    def shorten(self, message_id: str, rows: int) -> Message:
+    def shorten(self, message: Message, rows: int) -> Message:
         """Keep the first `rows` of a claimed message, as many as it can name; the others wait for the next one."""
         with transaction(self._db, "write", self.path) as db:
-            return outbox.shorten(db, message_id, rows)
+            return outbox.shorten(db, message, rows)
 
     # What people order
 

@@ -315,7 +315,7 @@ async def test_a_disk_that_refuses_between_claim_and_send_loses_nothing(
     alerts = [f"A{number:04}" for number in range(200)]
     shorten, refusals = desk.store.shorten, [1, 1]
 
-    async def refusing(message: str, rows: int) -> Any:
+    async def refusing(message: Any, rows: int) -> Any:
         if refusals:
             refusals.pop()
             raise BusyError("write", desk.store.path, "database is locked", "it is tried again")

@@ -27,7 +27,7 @@ def test_a_message_of_a_series_claims_hardly_more_than_the_last_one_named() -> N
     series = Series()
     series.claimed(550)
     assert series.divides(550, 60)
-    assert series.most == 76
+    assert series.most == 67
 
 
 def test_a_backlog_that_takes_too_many_messages_is_one_digest() -> None:

@@ -283,7 +283,7 @@ def test_notifications_are_paged_the_newest_first(store: Store) -> None:
 def test_a_message_that_cannot_name_all_its_alerts_gives_the_rest_back(store: Store) -> None:
     queue(store, "A1", "A2", "A3")
     whole = taken(store, 1_000)
-    short = store.shorten(whole.id, 1)
+    short = store.shorten(whole, 1)
     assert (short.id, [row.notification.alert for row in short.rows]) == (whole.id, ["A1"])
     assert claim(store, 1_000 + GATHER) == ["A2", "A3"]
 
