@@ -31,10 +31,17 @@ def in_row(fields: tuple[str, ...], row: Row, field: str) -> Decimal | None:
             return number(text)
     if field != "total":
         return None
-    parts = [text for name, text in zip(fields, row, strict=True) if name in SUMMED and text is not None]
-    if not parts or "" in parts:
-        return None
-    return add(Decimal(text) for text in parts)
+    total: Decimal | None = None
+    for name, text in zip(fields, row, strict=True):
+        if name not in SUMMED or text is None:
+            continue
+        if not text:
+            return None
+        if total is None:
+            total = ZERO
+        if text != "0":  # most parts are, and adding it changes nothing
+            total = EXACT.add(total, Decimal(text))
+    return total
 
 
 def figure(holding: Holding | None, asset: str, field: str) -> Decimal | None:
