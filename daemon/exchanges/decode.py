@@ -168,7 +168,7 @@ def _merged(
 
 
 def one_row(
-    name: str, given: tuple[Given, ...], read: Callable[[Given], str | None], known: Row | None
+    name: str, given: Sequence[Given], read: Callable[[Given], str | None], known: Row | None
 ) -> tuple[str, Row]:
     """An asset and its validated row; it is `known` where that says the same. Raises Malformed."""
     if known is None:
@@ -178,7 +178,7 @@ def one_row(
         row = tuple([old if old and new == old else read(new) for new, old in zip(given, known, strict=True)])
     if row == known:
         return asset, known
-    if all(value is None for value in row):
+    if row.count(None) == len(row):
         raise Malformed(f"{asset} has no amounts")
     return asset, row
 

@@ -8,8 +8,9 @@ in it, is left to the full reading, which also says what is wrong with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import astuple
@@ -24,8 +25,10 @@ WORTHWHILE = 4
 """Where more than one row in so many differs, decoding all of them costs less."""
 MARGIN = 8
 """A body that differs in the first and in the last of so many parts is another one: rows come in another order."""
-GRAIN = 64
-"""Bytes: what two bodies share is known with this precision."""
+GRAIN = 128
+"""Bytes: where two bodies part is sought by halves down to so many."""
+BETWEEN = b"},{"
+"""Rows."""
 
 
 class Cut(NamedTuple):
@@ -35,71 +38,94 @@ class Cut(NamedTuple):
     new: bytes
 
 
-def reviser(row: type[Any], read: Callable[[Given], str | None]) -> Revise[Mapping[str, Row]]:
+def reviser(row: type[msgspec.Struct], read: Callable[[Given], str | None]) -> Revise[Mapping[str, Row]]:
     """For bodies that are one object with one list of `row`: a name and its amounts, each of them through `read`."""
-    decode = msgspec.json.Decoder(row).decode
+    decode = msgspec.json.Decoder(list[row]).decode  # type: ignore[valid-type]  # known only here
+    name_of = attrgetter(row.__struct_fields__[0])
 
     def revise(old: bytes, new: bytes, before: Mapping[str, Row], *, sure: bool) -> Mapping[str, Row] | None:
         cut = _cut(old, new)
         if cut is None or not (sure or old.count(b"{") == old.count(b"}") == len(before) + 1):
             return None
-        were, are = cut.old.split(b"},{"), cut.new.split(b"},{")
-        differing = [(one, other) for one, other in zip(were, are, strict=False) if one != other]
-        if len(were) != len(are) or len(differing) * WORTHWHILE > len(before):
+        differing = _differing(cut)
+        if not differing or len(differing) * WORTHWHILE > len(before):
             return None
-        changed: dict[str, Row] = {}
         try:
-            for one, other in differing:
-                asset, was, now = _read(one, other, before)
-                if now is not was:
-                    changed[asset] = now
+            changed = _changed(differing, before)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Malformed, KeyError):
             return None
         return Revised.by(before, changed) if changed else before
 
-    def _read(one: bytes, other: bytes, before: Mapping[str, Row]) -> tuple[str, Row, Row]:
-        """A row that differs, as it was and is. Raises Malformed, too, where it is of another asset or no row alone."""
-        name, *amounts = astuple(decode(b"{%b}" % other))
-        if name != astuple(decode(b"{%b}" % one))[0] or b"{" in other or b"}" in other or not other.isascii():
-            raise Malformed(name)
-        was = before[name]
-        asset, now = one_row(name, tuple(amounts), read, was)
-        return asset, was, now
+    def _changed(differing: Sequence[tuple[bytes, bytes]], before: Mapping[str, Row]) -> dict[str, Row]:
+        """The rows that differ, as they are now. Raises Malformed, too, where one is of another asset or no row."""
+        were, are = zip(*differing, strict=True)
+        text = BETWEEN.join(are)
+        if text.count(b"{") != len(are) - 1 or text.count(b"}") != len(are) - 1 or not text.isascii():
+            raise Malformed("rows in rows")
+        found: dict[str, Row] = {}
+        decoded = decode(b"[{%b},{%b}]" % (BETWEEN.join(were), text))
+        for one, other in zip(decoded, decoded[len(were) :], strict=False):
+            name, *amounts = astuple(other)
+            if name != name_of(one):
+                raise Malformed(name)
+            was = before[name]
+            asset, now = one_row(name, amounts, read, was)
+            if now is not was:
+                found[asset] = now
+        return found
 
     return revise
 
 
 def _cut(old: bytes, new: bytes) -> Cut | None:
     """Where the bodies differ; None where they begin or end in different ways."""
-    margin = min(len(old), len(new)) // MARGIN
-    if old[:margin] != new[:margin] and old[-margin:] != new[-margin:]:
+    shorter = min(len(old), len(new))
+    margin = shorter // MARGIN
+    if not (new.startswith(old[:margin]) or new.endswith(old[-margin:])):
         return None
-    head = _shared_head(old, new)
-    tail = _shared_tail(old, new, min(len(old), len(new)) - head)
-    begin = old.rfind(b"},{", 0, head) + 2
+    head = _shared_head(old, new, shorter)
+    begin = old.rfind(BETWEEN, 0, head) + 2
     if begin == 1:
         begin = old.find(b"[{") + 1
         if begin == 0 or old[: begin + 1] != new[: begin + 1]:
             return None
-    end = old.find(b"},{", len(old) - tail)
-    if end < 0:
-        end = old.rfind(b"}]")
-        if end < 0 or old[end:] != new[end + len(new) - len(old) :]:
+    # Mostly it is one row that differs.
+    end, new_end = _row_end(old, begin), _row_end(new, begin)
+    if old[end:] != new[new_end:]:
+        tail = _shared_tail(old, new, shorter - head)
+        end = _row_end(old, len(old) - tail)
+        new_end = end + len(new) - len(old)
+        if old[end:] != new[new_end:]:
             return None
-    new_end = end + len(new) - len(old)
     return Cut(old[begin + 1 : end], new[begin + 1 : new_end]) if begin < min(end, new_end) else None
 
 
-def _shared_head(old: bytes, new: bytes) -> int:
-    """How many bytes both begin with, at least."""
-    low, high = 0, min(len(old), len(new))
+def _differing(cut: Cut) -> list[tuple[bytes, bytes]] | None:
+    """The rows that are not the same, as they were and are; None where there are more or fewer of them."""
+    were, are = cut.old.split(BETWEEN), cut.new.split(BETWEEN)
+    if len(were) != len(are):
+        return None
+    return [pair for pair in zip(were, are, strict=True) if pair[0] != pair[1]]
+
+
+def _row_end(body: bytes, begin: int) -> int:
+    """Where the first row ends that ends from there on; -1 where none does."""
+    end = body.find(BETWEEN, begin)
+    return body.rfind(b"}]", begin) if end < 0 else end
+
+
+def _shared_head(old: bytes, new: bytes, shorter: int) -> int:
+    """How many bytes both begin with."""
+    low, high = 0, shorter
     while high - low > GRAIN:
         middle = (low + high) // 2
-        if old[low:middle] == new[low:middle]:
+        if new.startswith(old[low:middle], low):
             low = middle
         else:
             high = middle
-    return low
+    # Of two numbers that differ the lower bytes alone are left of their difference.
+    differing = int.from_bytes(old[low:high]) ^ int.from_bytes(new[low:high])
+    return high - (differing.bit_length() + 7) // 8
 
 
 def _shared_tail(old: bytes, new: bytes, most: int) -> int:
@@ -108,7 +134,7 @@ def _shared_tail(old: bytes, new: bytes, most: int) -> int:
     old_end, new_end = len(old), len(new)
     while high - low > GRAIN:
         middle = (low + high) // 2
-        if old[old_end - middle : old_end - low] == new[new_end - middle : new_end - low]:
+        if new.endswith(old[old_end - middle : old_end - low], 0, new_end - low):
             low = middle
         else:
             high = middle
