@@ -48,6 +48,14 @@ class Patterns:
             return False
         return not self.excluded or not any(map(_compiled(self.excluded).match, folded))
 
+    def match_wild(self, folded: str) -> bool:
+        """As `match`, of one folded identifier that no wanted pattern names literally."""
+        if folded in self.literals:
+            return False
+        if not (self.all or _compiled(self.wanted).match(folded)):
+            return False
+        return not self.excluded or not _compiled(self.excluded).match(folded)
+
     def names(self, identifier: str) -> bool:
         """Whether the identifier is wanted literally, not by a wildcard, and not excluded."""
         return identifier.casefold() in self.literals and self.match(identifier)

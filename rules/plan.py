@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -42,13 +42,13 @@ class AccountPlan:
     composed: list[Rule] = field(default_factory=list)
     rated: bool = False
 
-    def for_asset(self, asset: str, *, held: bool) -> Iterator[Rule]:
+    def for_asset(self, asset: str, *, held: bool) -> Sequence[Rule]:
         """The rules that judge this asset, each once; one never held is seen only by those that name it (law 4)."""
         folded = asset.casefold()
-        yield from self.literal.get(folded, ())
-        for rule in self.any_asset if held else ():
-            if folded not in rule.asset.literals and rule.asset.match(asset):
-                yield rule
+        named = self.literal.get(folded, ())
+        if not (held and self.any_asset):
+            return named
+        return [*named, *[rule for rule in self.any_asset if rule.asset.match_wild(folded)]]
 
 
 def plan_of(step: Step, account: Account) -> AccountPlan:

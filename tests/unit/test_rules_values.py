@@ -199,6 +199,15 @@ def test_patterns_are_folded_globs(
     assert Patterns.of(patterns).match(*names) is matches
 
 
+@pytest.mark.parametrize("asset", ["usdt", "COIN1", "coin12", "x", "", "ß"])
+@pytest.mark.parametrize(
+    "patterns", ["*", "USDT", "coin1*", ["USDT", "c*"], ["*", "usdt"], "!coin1?", ["*", "!COIN1"], "ß*"]
+)
+def test_what_no_literal_wants_is_matched_by_wildcards_alone(patterns: str | list[str], asset: str) -> None:
+    wanted, folded = Patterns.of(patterns), asset.casefold()
+    assert wanted.match_wild(folded) is (wanted.match(asset) and folded not in wanted.literals)
+
+
 def test_what_is_named_is_named_literally() -> None:
     assert Patterns.of(["Master", "x*"]).names("master")
     assert not Patterns.of("*").names("master")
