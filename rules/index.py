@@ -59,7 +59,7 @@ class Index:
     `prices_asked_ms` belong to reconciliation: what it follows on each exchange, the legs by amount, the parts that a
     round has not covered yet, the assets that the summary compares, those whose prices were ever asked for, and when
     that was last done. From `allows_until_ms` on some allow
-    grants nothing any more. `lines` finds by its identity what `rules.repeats` expects to be told again.
+    grants nothing any more. `lines` finds by the identity of its rows what `rules.repeats` expects to be told again.
     `unreckoned` tells that sums were forgotten since `rules.reckoning` went over them, and `summing` are their rules.
     """
 
@@ -330,7 +330,12 @@ class Index:
         for wallet in self.wallets.get(account, ()):
             holding = self._world.holdings.get((account, wallet))
             if holding is not None:
-                self.lines.pop(id(holding.source), None)
+                self.forget_line(holding)
+
+    def forget_line(self, holding: Holding) -> None:
+        """What the holding's last reading told is not expected any more."""
+        if holding.source is not None:
+            self.lines.pop(id(holding.source.rows), None)
 
     def _forget_parts(self) -> None:
         self.asked.clear()

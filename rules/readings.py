@@ -29,7 +29,7 @@ from rules.lifecycle import end, look
 from rules.model import Covers, Reading
 from rules.plan import AccountPlan, is_valued, plan_of, quote_of, still_judges, subjects, wallets_of
 from rules.reconciling import follow
-from rules.records import Account, AlertKey
+from rules.records import Account, AlertKey, Line
 from rules.ruleset import MINUTE_MS, ExchangeSettings, Rule
 from rules.step import Step
 from rules.sweep import gap_cap_ms
@@ -44,6 +44,10 @@ def judge_reading(step: Step, reading: Reading) -> None:
     """Take one reading in and judge every subject it concerns (law 5)."""
     settings = step.exchange(reading.exchange)
     if settings is None or step.state(reading.exchange).stopped:
+        return
+    line = repeats.revised(step, reading)
+    if line is not None:
+        _judge_revised(step, settings, line, reading)
         return
     account = accounts.ensure(step, reading.exchange, reading.account)
     health.succeeded(step, reading.exchange, reading.began_ms, reading.ended_ms)
@@ -63,6 +67,22 @@ def judge_reading(step: Step, reading: Reading) -> None:
         account = health.account_read(step, account)
         _judge_quantities(step, settings, plan, account, reading)
     staleness.spoke(step, settings, account)
+    repeats.expect(step, plan, account, reading)
+
+
+def _judge_revised(step: Step, settings: ExchangeSettings, line: Line, reading: Reading) -> None:
+    """As above, where nothing is under way and the client knows which rows it revised (`repeats.revised`)."""
+    health.succeeded(step, line.exchange, reading.began_ms, reading.ended_ms)
+    account = step.world.accounts[line.account]
+    plan = plan_of(step, account)
+    arrival = Arrival(account, line.wallet, reading.began_ms, reading.ended_ms, line.holding)
+    changed = take_in(step, arrival, reading)
+    for asset in sorted(changed):
+        for rule in plan.for_asset(asset, held=True):
+            for key in subjects(rule, account, line.wallet, asset):
+                judge_subject(step, settings, rule, key, arrival)
+    if plan.drained:
+        status.drained(step, settings, plan, arrival, whole=True)
     repeats.expect(step, plan, account, reading)
 
 

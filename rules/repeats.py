@@ -13,9 +13,11 @@ from typing import Any
 from rules.allows import NEVER_MS
 from rules.changed import replace
 from rules.health import STORED_EVERY_MS
-from rules.model import Covers, Reading
+from rules.model import Contents, Covers, Reading
 from rules.plan import AccountPlan
+from rules.reconciling.tracking import tracking_of
 from rules.records import Account, Line
+from rules.rows import Revised
 from rules.step import Step
 from rules.world import World
 
@@ -74,7 +76,7 @@ def expect(step: Step, plan: AccountPlan, account: Account, reading: Reading) ->
     name = contents.exchange
     if opened and ((name, account.key) in opened or (name, None) in opened or ("", None) in opened):
         return
-    index.lines[id(contents)] = Line(contents, name, account.key, contents.wallet, holding)
+    index.lines[id(contents.rows)] = Line(contents, name, account.key, contents.wallet, holding)
 
 
 def take(world: World, reading: Reading, now_ms: int, run: Repeats) -> bool:
@@ -85,8 +87,8 @@ def take(world: World, reading: Reading, now_ms: int, run: Repeats) -> bool:
     """
     contents, began_ms, ended_ms = reading
     index = world.index
-    line = index.lines.get(id(contents))
-    if line is None:
+    line = index.lines.get(id(contents.rows))
+    if line is None or line.contents is not contents:
         return False
     holding = line.holding
     if began_ms < holding.began_ms:
@@ -104,6 +106,41 @@ def take(world: World, reading: Reading, now_ms: int, run: Repeats) -> bool:
     holding.ended_ms = holding.whole_ms = ended_ms
     run.taken += (line, began_ms, ended_ms, now_ms)
     return True
+
+
+def revised(step: Step, reading: Reading) -> Line | None:
+    """What the reading tells again but for some rows, where nothing but those and its times is news; else None.
+
+    Then `judge_reading` has no more to do than to put the rows in and to look at what is judged by them: as in `take`,
+    each condition stands for a line that would do something else.
+    """
+    contents = reading.contents
+    rows, world = contents.rows, step.world
+    if not isinstance(rows, Revised) or rows.of is None:
+        return None
+    line = world.index.lines.get(id(rows.of))
+    if line is None or line.holding.rows is not rows.of or not _is_of(line.contents, contents):
+        return None
+    if reading.began_ms < line.holding.began_ms:
+        return None
+    state = world.exchanges.get(line.exchange)
+    if state is None or state.baseline is not None or state.stopped:
+        return None
+    if world.ruleset.allows and step.now_ms >= world.index.allows_until_ms:
+        return None
+    return None if tracking_of(step, line.exchange) is not None else line
+
+
+def _is_of(last: Contents, contents: Contents) -> bool:
+    """Whether these are the next contents of the very same wallet, and of quantities alone."""
+    return (
+        (last.account is contents.account or last.account == contents.account)
+        and last.exchange == contents.exchange
+        and last.wallet == contents.wallet
+        and last.fields == contents.fields
+        and contents.covers is Covers.ALL
+        and contents.values is None
+    )
 
 
 def _is_calm(world: World, reading: Reading, now_ms: int, run: Repeats) -> bool:

@@ -153,7 +153,7 @@ class World:
         """Store what a wallet holds and keep the index true."""
         before = self.holdings.get((account, wallet))
         if before is not None:
-            self.index.lines.pop(id(before.source), None)
+            self.index.forget_line(before)
         self.holdings[account, wallet] = holding
         self.index.holds(account, wallet)
         self.index.moved((account, wallet), before, holding)

@@ -2,8 +2,8 @@
 
 import random
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rules import repeats
 from rules.checkpoint import restore
 from rules.judge import Input, judge
 from rules.model import (
@@ -22,16 +23,21 @@ from rules.model import (
     ListedAccount,
     Listing,
     Reading,
+    Severity,
     Start,
     Tick,
 )
 from rules.outcome import Outcome, Transition
 from rules.patterns import Patterns
-from rules.repeats import Repeats, take
+from rules.records import Line
+from rules.repeats import Repeats, revised, take
 from rules.rows import Revised
-from rules.ruleset import ExchangeSettings, NotifierSettings, Rule, RulesAccepted, Ruleset
+from rules.ruleset import Allow, ExchangeSettings, NotifierSettings, Rule, RulesAccepted, Ruleset
+from rules.step import Step
+from rules.types.account_status import AccountStatus
 from rules.types.levels import Tier
 from rules.types.low_balance import LowBalance
+from rules.types.unexpected import Unexpected
 from rules.world import World
 from state import Entry, Store
 from state.checkpoints import encode
@@ -124,15 +130,17 @@ RULES = Ruleset(
 PEOPLE = tuple(Identity(email=f"mm-{number}@x") for number in range(70))  # of two blocks of times
 
 
-def life(seed: int, count: int) -> list[tuple[Input, int]]:
+def life(
+    seed: int, count: int, people: Sequence[Identity] = PEOPLE, moving: float = 0.04
+) -> list[tuple[Input, int]]:
     """Mostly the same again: what a desk is like. Times go on by some milliseconds."""
     chance = random.Random(seed)
     told = {
         (who, wallet): Contents("okx-main", who, wallet, FIELDS, {"A": ("9", "0"), "B": ("0", "0")})
-        for who in PEOPLE
+        for who in people
         for wallet in ("funding", "trading")
     }
-    listed = tuple(map(ListedAccount, PEOPLE))
+    listed = tuple(map(ListedAccount, people))
     found: list[tuple[Input, int]] = [
         (RulesAccepted(1_000, RULES), 1_000),
         (Start(1_001), 1_001),
@@ -141,10 +149,13 @@ def life(seed: int, count: int) -> list[tuple[Input, int]]:
     now_ms = 2_000
     for number in range(count):
         now_ms += chance.choice([0, 1, 7, 400])
-        who = PEOPLE[number % len(PEOPLE)] if chance.random() < 0.9 else chance.choice(PEOPLE)
+        who = people[number % len(people)] if chance.random() < 0.9 else chance.choice(people)
         wallet = chance.choice(["funding", "funding", "trading"])
         if chance.random() < 0.04:
             rows = {"A": (chance.choice(["9", "4", "0"]), "0")}
+            told[who, wallet] = told[who, wallet]._replace(rows=rows)
+        elif chance.random() < moving:  # its rows stay those that they were but for what they say
+            rows = {name: (chance.choice(["9", "8", "4", "0", "0"]), "0") for name in told[who, wallet].rows}
             told[who, wallet] = told[who, wallet]._replace(rows=rows)
         ended_ms = now_ms - chance.choice([0, 1, 30])
         reading = Reading((told[who, wallet], ended_ms - chance.choice([3, 90]), ended_ms))
@@ -230,6 +241,44 @@ def test_law_6_a_commit_keeps_the_last_times_of_a_wallet_however_they_came_about
 def test_the_clients_of_these_tests_revise_rows() -> None:
     told = [event for event, _ in Client().revised(life(1, 2_000)) if isinstance(event, Reading)]
     assert sum(isinstance(event.rows, Revised) for event in told) > 20
+
+
+def test_some_of_what_they_revise_takes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    short: list[bool] = []
+
+    def found(step: Step, reading: Reading) -> Line | None:
+        line = revised(step, reading)
+        if isinstance(reading.rows, Revised):
+            short.append(line is not None)
+        return line
+
+    monkeypatch.setattr(repeats, "revised", found)
+    fold(World(), Client().revised(life(1, 400, PEOPLE[:4], moving=0.3)))
+    assert short.count(True) > 10
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32), st.booleans())
+def test_law_13_a_reading_of_a_few_revised_rows_is_as_if_all_of_it_was_judged(
+    seed: int,
+    drained: bool,  # noqa: FBT001  hypothesis gives it by its place
+) -> None:
+    more = Rule("empty", "account_status", AccountStatus(frozenset({"drained"})), severity=Severity.INFO)
+    allow = Allow("some", "free", Decimal(17), asset=Patterns.of("B"), until_ms=9_000)
+    there = Rule("there", "unexpected_free", Unexpected("free"), asset=Patterns.of("B"))
+    floor = replace(RULES.rules[0], spec=LowBalance((Tier(Decimal(14)),)), for_ms=0, confirm=1)
+    rules = (floor, there, *((more,) if drained else ()))
+    ruleset = replace(RULES, rules=rules, allows=(allow,) if seed % 2 else ())
+    inputs = [
+        (replace(event, ruleset=ruleset) if isinstance(event, RulesAccepted) else event, now_ms)
+        for event, now_ms in life(seed, 150, PEOPLE[:4], moving=0.3)
+    ]
+    lived, judged, outcomes = World(), World(), list[Outcome]()
+    for entry in fold(lived, Client().revised(inputs)):
+        outcomes += [entry.outcome] * (len(entry.input) if isinstance(entry.input, Repeats) else 1)
+    assert outcomes == [judge(judged, event, now_ms) for event, now_ms in inputs]
+    assert same(lived, judged)
+    assert lived.index.memory() == judged.index.memory()
 
 
 def test_most_readings_of_a_quiet_desk_are_not_judged() -> None:
