@@ -146,9 +146,13 @@ def _is_other(
     """
     if told and not remainder(EXACT.subtract(told, dust), grain):
         return told.is_signed() != dust.is_signed()
-    likely = EXACT.subtract(total, add(one.amount for one in under_way if one.recent))
-    if likely.is_signed() == dust.is_signed() or len(under_way) > SUMMED_MOST:
+    recent = [one.amount for one in under_way if one.recent]
+    likely = EXACT.subtract(total, add(recent))
+    if likely.is_signed() == dust.is_signed():
         return False
+    if len(under_way) > SUMMED_MOST:
+        # Of so many some sum always fits; a stray or two of them are no larger than this.
+        return likely.copy_abs() > 2 * max((one.copy_abs() for one in recent), default=ZERO)
     return not is_sum(EXACT.subtract(total, dust), [one.amount for one in under_way])
 
 

@@ -24,6 +24,7 @@ def test_a_theft_with_finer_digits_is_told_at_once_as_the_least_and_once_more_by
     told = Busy(seed, 1 + seed % 3, step=step, theft=theft).until(POLLS + 10).notifications
     assert [one.kind.value for one in told][:1] == ["firing"]
     assert told[0].facts.headline == "is off by at least"
+    assert all((one.facts.value or "").startswith("-") for one in told)
     assert abs(Decimal(told[0].facts.perhaps or 0)) > abs(Decimal(told[0].facts.value or 0))
     assert {one.kind.value for one in told[1:]} == {"raised"}
     assert len(told) <= 4  # each is ten times the one before
@@ -33,9 +34,16 @@ def test_a_theft_with_finer_digits_is_told_at_once_as_the_least_and_once_more_by
 
 
 @settings(max_examples=4, deadline=None)
-@given(st.integers(0, 2**32), st.integers(1, 3), st.sampled_from(STEPS), st.integers(0, 500))
+@given(
+    st.integers(0, 2**32),
+    st.integers(1, 3),
+    st.sampled_from(STEPS),
+    st.integers(1, 9_999),
+    st.integers(0, 500),
+)
 def test_law_13_a_break_that_grows_is_the_same_from_any_checkpoint(
-    seed: int, per_poll: int, step: int, place: int
+    seed: int, per_poll: int, step: int, cents: int, place: int
 ) -> None:
-    lived, gone_on = both(Busy(seed, per_poll, step=step).until(POLLS + 10).inputs, place)
+    desk = Busy(seed, per_poll, step=step, theft=4_800 + Decimal(cents).scaleb(-2))
+    lived, gone_on = both(desk.until(POLLS + 10).inputs, place)
     assert (gone_on.sheets, gone_on.alerts) == (lived.sheets, lived.alerts)

@@ -78,6 +78,14 @@ def test_the_least_has_the_sign_of_what_is_missing_and_is_never_more(seed: int, 
     assert first.startswith("is off by at least -")
 
 
+@pytest.mark.parametrize("per_poll", [1, 3])
+@pytest.mark.parametrize("loss", ["0.37", "3.9", "-0.37"])
+def test_a_small_loss_or_surplus_keeps_its_sign_among_transfers(per_poll: int, loss: str) -> None:
+    for seed in range(3):
+        engine = Busy(seed, per_poll, theft=Decimal(loss)).until(POLLS)
+        assert [one.facts.value for one in engine.notifications] == [format(-Decimal(loss), "f")]
+
+
 def test_what_has_stood_whole_outlives_a_sweep_in_which_as_much_is_under_way() -> None:
     engine = Engine(reconciled("conservation", tolerance={"abs": "5"}))
     held = {name: Decimal(10_000) for name in "abcde"}
