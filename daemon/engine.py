@@ -116,8 +116,9 @@ class Engine:
 
         It waits, too, while sums over many accounts are added up anew.
         """
-        await self._room.wait()
-        await self._reckoned.wait()
+        while not (self._room.is_set() and self._reckoned.is_set()):
+            await self._room.wait()
+            await self._reckoned.wait()
         return self.judge_now(event)
 
     def judge_now(self, event: Input) -> Outcome:

@@ -69,6 +69,8 @@ class Outage:
     def succeeded(self, *parts: Part, began_ms: int) -> None:
         """A call that began then told something, about all of these."""
         self._row = 0
+        if not (self._parts or self._down):
+            return
         if self._down:
             self._successes += 1
             if self._successes >= ROW:

@@ -22,16 +22,7 @@ from daemon.outage import Outage
 from daemon.waiting import Queue
 from daemon.wishes import Wishes
 from rules.accounts import find
-from rules.model import (
-    MASTER_IDENTITY,
-    Failure,
-    FailureKind,
-    Identity,
-    Listing,
-    MasterSeen,
-    Pass,
-    Reading,
-)
+from rules.model import MASTER_IDENTITY, Failure, FailureKind, Identity, Listing, MasterSeen, Pass, Reading
 from rules.outcome import Outcome, Recheck
 from rules.ruleset import ExchangeSettings
 from rules.step import Step, selected
@@ -71,7 +62,7 @@ class Poller:
         self._outage = Outage(settings.name)
         self._listing = asyncio.Lock()
         self._relist: asyncio.TimerHandle | None = None
-        self._background: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[object]] = set()
         self._sweep_left: set[Task] = set()
         self._ready = asyncio.Event()
         self._pumping: asyncio.Handle | None = None  # starts more in the next turn of the loop
@@ -291,31 +282,44 @@ class Poller:
         if quiet_seconds:
             self._pumping = loop.call_later(quiet_seconds, self._pump_some)
             return
-        now, left = self._engine.clock(), STARTS_AT_ONCE
+        left = STARTS_AT_ONCE
         for pool, queue in self._queues.items():
-            width = self.venue.width(pool)
-            while len(queue.running) < width and not self.halted:
-                if not left:
-                    self._pumping = loop.call_soon(self._pump_some)
-                    return
-                found = queue.next(now)
-                if found is None:
-                    break
-                task, urgent = found
-                if task in queue.running:
-                    continue
+            while left and (found := self._next(pool, queue)) is not None:
                 left -= 1
-                queue.running[task] = asyncio.create_task(
-                    self._run(queue, task, urgent=urgent), name=task.name
-                )
+                running = self._run(pool, queue, *found)
+                queue.running[found[0]] = asyncio.create_task(running, name=found[0].name)
+        if not left:
+            self._pumping = loop.call_soon(self._pump_some)
 
-    async def _run(self, queue: Queue, task: Task, *, urgent: bool) -> None:
+    def _next(self, pool: str, queue: Queue) -> tuple[Task, bool] | None:
+        """What may begin now, and whether it is urgent."""
+        free = len(queue.running) < self.venue.width(pool) and not self.halted
+        return queue.next(self._engine.clock()) if free else None
+
+    async def _run(self, pool: str, queue: Queue, task: Task, urgent: bool) -> None:  # noqa: FBT001  as it is queued
+        """A task, and while accounts are read those that follow: to begin each anew costs a twentieth of a call."""
+        me = queue.running[task]
+        found: tuple[Task, bool] | None = (task, urgent)
         try:
-            await self.take(self.venue.perform(task, urgent=urgent), task.name, task)
+            while found is not None:
+                task, urgent = found
+                queue.running[task] = me
+                was_read = await self._perform(queue, task, urgent=urgent)
+                # What told nothing, perhaps without a call, lets the others have their turn.
+                still = self._pumping is not None or self._engine.quiet.left_seconds(me.get_loop().time())
+                found = self._next(pool, queue) if was_read and not still else None
+        finally:
+            self._pump()
+
+    async def _perform(self, queue: Queue, task: Task, *, urgent: bool) -> bool:
+        """Whether it ended with a reading."""
+        try:
+            return await self.take(self.venue.perform(task, urgent=urgent), task.name, task)
         except Exception:
             # A job boundary: one task's fault is on record and stops nothing else.
             log.exception("poll.failed", exchange=self.settings.name, task=task.name)
             self._not_before[task] = self._engine.clock() + self.settings.poll_every_ms
+            return False
         finally:
             queue.running.pop(task, None)
             self._last_ms[task] = self._engine.clock()
@@ -325,7 +329,6 @@ class Poller:
                 queue.hurry(task, severity)
             if self._crowded and self._rank(task):
                 queue.prefer(task)
-            self._pump()
 
     def _swept(self, task: Task) -> None:
         if task in self._sweep_left:
@@ -334,26 +337,22 @@ class Poller:
                 self.counters.swept_ms = self._engine.clock()
                 self.counters.sweep_ms = self.counters.swept_ms - self.counters.sweep_began_ms
 
-    async def take(self, answers: object, call: str, task: Task | None = None) -> None:
-        """Hand every answer to the engine; `call` and `task` are what asked for them."""
-        number = 0
+    async def take(self, answers: object, call: str, task: Task | None = None) -> bool:
+        """Hand every answer to the engine; `call` and `task` asked for them. Whether the last one was a reading."""
+        number, answer = 0, None
         async for answer in answers:  # type: ignore[attr-defined]
             number += 1
             if number % ANSWERS_AT_ONCE == 0:
                 await asyncio.sleep(0)
             outcome = await self._engine.take(answer)
             self._count(answer, call, task)
-            if (
-                self._crowded
-                and isinstance(answer, Reading)
-                and task is not None
-                and task.account is not None
-            ):
+            if self._crowded and isinstance(answer, Reading) and task is not None and task.account:
                 self._look_at(answer, outcome)
             stopped = self._engine.world.exchanges.get(self.settings.name)
             if stopped is not None and stopped.stopped and not self.halted:
                 self.halted = stopped.stopped
                 log.error("exchange.stopped", exchange=self.settings.name, reason=self.halted)
+        return isinstance(answer, Reading)
 
     def _look_at(self, reading: Reading, outcome: Outcome) -> None:
         now = self._engine.clock()
@@ -364,12 +363,12 @@ class Poller:
     def _count(self, answer: Answer, call: str, task: Task | None) -> None:
         counters = self.counters
         match answer:
-            case MasterSeen():
-                self._unexamined = None
-                self._outage.succeeded(call, began_ms=answer.at_ms)
             case Reading():
                 counters.reads += 1
                 self._outage.succeeded(answer.account, call, began_ms=answer.began_ms)
+            case MasterSeen():
+                self._unexamined = None
+                self._outage.succeeded(call, began_ms=answer.at_ms)
             case Failure():
                 counters.failures += 1
                 self._unexamined = answer.kind
@@ -383,7 +382,7 @@ class Poller:
                 else:
                     counters.incomplete += 1
 
-    async def _owned(self, asking: Coroutine[Any, Any, None]) -> None:
+    async def _owned(self, asking: Coroutine[Any, Any, object]) -> None:
         """Ask in a task that `close` ends: whoever waits for it, a job of the clockwork, then simply goes on."""
         task = asyncio.create_task(asking, name=f"ask {self.settings.name}")
         self._keep(task)
@@ -395,6 +394,6 @@ class Poller:
         if not task.cancelled():
             task.result()
 
-    def _keep(self, task: asyncio.Task[None]) -> None:
+    def _keep(self, task: asyncio.Task[object]) -> None:
         self._background.add(task)
         task.add_done_callback(self._background.discard)

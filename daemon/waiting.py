@@ -73,14 +73,15 @@ class Queue:
             heappush(self._urgent, (-severity.rank, self._count, task))
 
     def next(self, now_ms: int) -> tuple[Task, bool] | None:
-        """The next task and whether it is urgent; None when nothing waits. It is no longer waiting."""
-        if self._urgent:
+        """The next task and whether it is urgent; None when nothing waits that is not under way. It no longer waits."""
+        while self._urgent:
             _, _, task = heappop(self._urgent)
             self._hurried.discard(task)
             if task in self._waiting:
                 self._waiting.discard(task)
                 self._leave_place(task)
-            return task, True
+            if task not in self.running:
+                return task, True
         found = self._next_preferred(now_ms) or self._next_ordinary(now_ms)
         return None if found is None else (found, False)
 

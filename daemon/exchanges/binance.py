@@ -59,6 +59,7 @@ UID_WEIGHT, IP_WEIGHT, API_WEIGHT, MINUTE = 180_000, 12_000, 6_000, 60
 LIST_PAGE, SUMMARY_PAGE = 200, 20
 SUMMARY_ABREAST = 8  # pages asked for at once, so that round trips do not add up
 PAGES_MOST = 2_000
+USED_WEIGHT = {"uid": "X-SAPI-USED-UID-WEIGHT-1M", "ip": "X-SAPI-USED-IP-WEIGHT-1M"}
 
 
 def _by_weight(weight: int, of: int = IP_WEIGHT) -> Limit:
@@ -117,10 +118,8 @@ class Binance(Client):
         return int(found[1]) if found else None
 
     def _observe(self, pool: Pool, endpoint: Endpoint, response: Response) -> None:
-        counted = "UID" if endpoint.limit.per == "uid" else "IP"
-        used = response.headers.get(f"X-SAPI-USED-{counted}-WEIGHT-1M") or ""
-        if not endpoint.signed:
-            used = response.headers.get("X-MBX-USED-WEIGHT-1M") or ""
+        name = USED_WEIGHT[endpoint.limit.per] if endpoint.signed else "X-MBX-USED-WEIGHT-1M"
+        used = response.headers.get(name) or ""
         if used.isascii() and used.isdigit():
             pool.seen_by_venue(-(-int(used[:9]) // endpoint.weight))
 

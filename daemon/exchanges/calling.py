@@ -95,7 +95,7 @@ class Caller(Standing, ABC):
         """
         signed = self.ENDPOINTS[name].signed
         self._tell_held(self._pools[name], signed=signed)
-        generation = await self._clock.known() if signed else 0
+        generation = (self._clock.generation or await self._clock.known()) if signed else 0
         try:
             try:
                 said = await self._once(name, params, read, urgent=urgent)
@@ -106,7 +106,8 @@ class Caller(Standing, ABC):
                 said = await self._once(name, params, read, urgent=urgent, again=True)
         except Refused as refused:
             raise CallError(self._failure(name, refused.refusal, task)) from None
-        self._tries.pop(key_of(name, task), None)
+        if self._tries:
+            self._tries.pop(key_of(name, task), None)
         self._told.discard(name)
         return said
 
@@ -156,6 +157,9 @@ class Caller(Standing, ABC):
         while True:
             if signed and self._key_gate.until > self._timeline.time():
                 await opened(self._key_gate, self._timeline)
+            ticket = pool.take_free(urgent=urgent)
+            if ticket is not None:
+                return ticket
             ticket = await pool.take(urgent=urgent)
             if not signed or self._key_gate.until <= self._timeline.time():
                 return ticket

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from daemon.exchanges.base import Credentials
 from daemon.exchanges.limits import Limit
@@ -41,8 +41,7 @@ class Endpoint:
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Said(Generic[T]):
+class Said(NamedTuple, Generic[T]):
     """What one successful call told, and the wall-clock time around it."""
 
     value: T

@@ -44,8 +44,7 @@ class Timeouts:
     total: float = 25
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """A complete answer, decompressed."""
 
     status: int

@@ -121,11 +121,10 @@ class Pool:
 
     async def take(self, *, urgent: bool = False) -> Ticket:
         """Wait for a slot, for as long as the venue wants."""
+        free = self.take_free(urgent=urgent)
+        if free is not None:
+            return free
         now = self._timeline.time()
-        self._expire(now)
-        ahead = self._queues[True] or (not urgent and self._queues[False])
-        if not ahead and self._open(now) and self._fits(urgent=urgent):
-            return self._start(urgent=urgent)
         waiting: asyncio.Future[Ticket] = asyncio.get_running_loop().create_future()
         self._queues[urgent].append(waiting)
         self._arm(now)
@@ -137,6 +136,15 @@ class Pool:
             else:
                 self._queues[urgent].remove(waiting)
             raise
+
+    def take_free(self, *, urgent: bool = False) -> Ticket | None:
+        """A slot that is free now and that nobody waits for; None where one must wait."""
+        now = self._timeline.time()
+        self._expire(now)
+        ahead = self._queues[True] or (not urgent and self._queues[False])
+        if not ahead and self._open(now) and self._fits(urgent=urgent):
+            return self._start(urgent=urgent)
+        return None
 
     def closed(self, ticket: Ticket, outcome: Outcome) -> None:
         """The response of a ticket's call has come: its slot is free one window from now."""
@@ -196,7 +204,10 @@ class Pool:
             self._others = 0
 
     def _ready_at(self) -> float:
-        return max(self.breaker.ready_at(), *(gate.until for gate in self.gates))
+        ready = self.breaker.ready_at()
+        for gate in self.gates:
+            ready = max(ready, gate.until)
+        return ready
 
     def _open(self, now: float) -> bool:
         return self._ready_at() <= now
@@ -220,6 +231,8 @@ class Pool:
     def _pump(self) -> None:
         now = self._timeline.time()
         self._expire(now)
+        if self._timer is None and not (self._queues[True] or self._queues[False]):
+            return
         for urgent in (True, False):
             queue = self._queues[urgent]
             while queue and self._open(now) and self._fits(urgent=urgent):

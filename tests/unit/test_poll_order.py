@@ -10,8 +10,8 @@ from pathlib import Path
 from daemon.engine import Engine
 from daemon.exchanges.base import Answer, Task
 from daemon.poll import ANSWERS_AT_ONCE, STARTS_AT_ONCE, Poller
-from daemon.quiet import QUIET_SECONDS
-from rules.model import ClockSeen, Identity, ListedAccount, Listing, Reading, Severity
+from daemon.quiet import QUIET_SECONDS, Quiet
+from rules.model import ClockSeen, Failure, FailureKind, Identity, ListedAccount, Listing, Reading, Severity
 from rules.outcome import Recheck
 from rules.ruleset import ExchangeSettings, RulesAccepted, Ruleset
 from rules.world import World
@@ -207,5 +207,49 @@ async def test_no_reading_begins_while_an_alert_leaves_and_all_begin_after_it(tm
     assert venue.asked == []
     await venue.until(len(NAMES))
     assert loop.time() - begun >= QUIET_SECONDS
+    await poller.close()
+    await store.close()
+
+
+class Refusing(Wide):
+    """A venue of which every call fails at once, without a wait."""
+
+    async def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
+        self.begun.append(self.turn)
+        yield Failure("okx-main", 1_000, FailureKind.TRANSIENT, "refused", account=task.account)
+
+    def width(self, pool: str) -> int:
+        return 1
+
+
+async def test_what_fails_without_a_wait_begins_a_few_times_in_each_turn_of_the_loop(tmp_path: Path) -> None:
+    store, engine, _, _ = await wide(tmp_path)
+    venue = Refusing()
+    poller = Poller(SETTINGS, venue, engine)
+    counting = asyncio.create_task(venue.count_turns())
+    await poller.start()
+    async with asyncio.timeout(10):
+        while len(venue.begun) < len(NAMES):  # noqa: ASYNC110  the turns are what is counted
+            await asyncio.sleep(0)
+    counting.cancel()
+    assert max(venue.begun.count(turn) for turn in venue.begun) <= STARTS_AT_ONCE
+    await poller.close()
+    await store.close()
+
+
+async def test_no_reading_follows_on_another_while_an_alert_leaves(tmp_path: Path) -> None:
+    store, engine, _, _ = await wide(tmp_path)
+    venue = OneAtATime()
+    poller = Poller(SETTINGS, venue, engine)
+    loop = asyncio.get_running_loop()
+    await poller.start()
+    for asked in range(1, len(NAMES)):
+        await venue.until(asked)
+        engine.quiet = Quiet()
+        begun = loop.time()
+        engine.quiet.begin(begun)
+        venue.gate.release()
+        await venue.until(asked + 1)
+        assert loop.time() - begun >= QUIET_SECONDS
     await poller.close()
     await store.close()
