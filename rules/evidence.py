@@ -16,6 +16,21 @@ CLOCK_JUMP_MS = MINUTE_MS
 """A reading that is older than the last one by more than this tells of a clock set back, not of its age."""
 
 
+class Once:
+    """Facts that are made when they are first asked for: few looks need them, and those that do ask twice."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Facts]) -> None:
+        self._make = make
+        self._made: Facts | None = None
+
+    def __call__(self) -> Facts:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One look at a subject: when it was taken, what it says, and which calls would confirm it.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SHORTEST, _LONGEST = 5, 8
+_ENOUGH = len(_ALPHABET) ** _LONGEST
 
 
 def derive(letter: str, seed: str, taken: Callable[[str], bool]) -> str:
@@ -15,13 +16,13 @@ def derive(letter: str, seed: str, taken: Callable[[str], bool]) -> str:
         text = _base36(hashlib.sha256(f"{salt}\x1f{seed}".encode()).digest())
         for length in range(_SHORTEST, _LONGEST + 1):
             candidate = text[:length]
-            if any(c.isdigit() for c in candidate) and not taken(letter + candidate):
+            if not candidate.isalpha() and not taken(letter + candidate):
                 return letter + candidate
     raise AssertionError("no free id in a thousand hashes: the id space is exhausted")
 
 
 def _base36(digest: bytes) -> str:
-    number = int.from_bytes(digest, "big")
+    number = int.from_bytes(digest, "big") % _ENOUGH
     text = ""
     while len(text) < _LONGEST:
         number, rest = divmod(number, 36)

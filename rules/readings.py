@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 
 from rules import (
     accounts,
@@ -21,7 +20,7 @@ from rules import (
     withdrawing,
 )
 from rules.builtin_names import PREFIX
-from rules.evidence import Evidence
+from rules.evidence import Evidence, Once
 from rules.facts import Facts
 from rules.figures import Arrival, Look, facts_of, look_at, parts_of, with_before
 from rules.holdings import take_in, take_in_values
@@ -147,7 +146,7 @@ def judge_subject(
         arrival.account.exchange,
         seen.parts,
         gap_cap_ms(step, settings),
-        cache(lambda: _facts(step, rule, key, arrival, seen, verdict)),
+        Once(lambda: _facts(step, rule, key, arrival, seen, verdict)),
         mixed=len(seen.parts) > 1,
         valued=is_valued(rule),
         amounts=withdrawing.followed(step, rule, key, seen),
