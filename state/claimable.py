@@ -26,6 +26,8 @@ def claimable(
         rows = [row for row in _with_rest(db, notifier, now_ms, page) if row not in seen]
         seen.update(rows)
         go += sift(db, rows, silences, now_ms).go
+        if len(page) < limit:
+            break  # there are no others
     return sorted(go)
 
 

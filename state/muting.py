@@ -93,14 +93,14 @@ def sift(db: sqlite3.Connection, ids: Sequence[int], silences: Sequence[Silence]
         by_alert.setdefault(row.told.alert, []).append(row)
     for alert, mine in by_alert.items():
         _sift_alert(asked, alert, mine, sifted)
-    db.executemany(
-        "UPDATE notifications SET muted = 1 WHERE id = ? AND muted = 0", [(one,) for one in sifted.wait]
-    )
-    db.executemany("UPDATE notifications SET body = ? WHERE id = ?", sifted.renewed)
-    db.executemany(
-        "UPDATE notifications SET state = 'cancelled', settled_ms = ? WHERE id = ?",
-        [(now_ms, one) for one in sifted.drop],
-    )
+    if sifted.wait:
+        waits = [(one,) for one in sifted.wait]
+        db.executemany("UPDATE notifications SET muted = 1 WHERE id = ? AND muted = 0", waits)
+    if sifted.renewed:
+        db.executemany("UPDATE notifications SET body = ? WHERE id = ?", sifted.renewed)
+    if sifted.drop:
+        dropped = [(now_ms, one) for one in sifted.drop]
+        db.executemany("UPDATE notifications SET state = 'cancelled', settled_ms = ? WHERE id = ?", dropped)
     sifted.go.sort()
     return sifted
 
