@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from rules.records import Account, Alert, AlertKey, Holding, Line, Valuation
+from rules.records import Account, Alert, AlertKey, Holding, Valuation
 from rules.rows import differing
 from rules.ruleset import Rule
 from rules.sums import Sums
@@ -59,7 +59,8 @@ class Index:
     `prices_asked_ms` belong to reconciliation: what it follows on each exchange, the legs by amount, the parts that a
     round has not covered yet, the assets that the summary compares, those whose prices were ever asked for, and when
     that was last done. From `allows_until_ms` on some allow
-    grants nothing any more. `lines` finds by the identity of its rows what `rules.repeats` expects to be told again.
+    grants nothing any more. `epoch` is another one where nothing that `rules.repeats` expected to be told again may be
+    taken for that any more.
     `unreckoned` tells that sums were forgotten since `rules.reckoning` went over them, and `summing` are their rules.
     """
 
@@ -72,13 +73,13 @@ class Index:
         "by_identifier",
         "contested",
         "ended_ids",
+        "epoch",
         "filed",
         "gone",
         "ids",
         "judged",
         "last_success_ms",
         "legs",
-        "lines",
         "next_due_ms",
         "next_scan_ms",
         "open_of",
@@ -136,7 +137,7 @@ class Index:
     def forget_judged(self) -> None:
         """After a change of rules every subject is judged anew at its next reading."""
         self.judged: set[tuple[int, str]] = set()
-        self.lines: dict[int, Line] = {}
+        self.forget_lines()
         self.plans: dict[int, object] = {}
         self.alike: dict[tuple[object, ...], object] = {}
         self.unread: dict[str, Unread] = {}
@@ -158,7 +159,7 @@ class Index:
     def judge_anew(self) -> None:
         """Something that every verdict rests on is another now: each subject is judged at its next reading."""
         self.judged.clear()
-        self.lines.clear()
+        self.forget_lines()
         self.unreckoned = True
 
     def memory(self) -> Memory:
@@ -306,7 +307,7 @@ class Index:
             return
         keys.add(alert.key)
         if subject.account is None:
-            self.lines.clear()
+            self.forget_lines()
         else:
             self._forget_lines(subject.account)
 
@@ -326,16 +327,15 @@ class Index:
             if not keys:
                 del self.open_of[place]
 
+    def forget_lines(self) -> None:
+        """Nothing of what was told is expected again."""
+        self.epoch = object()
+
     def _forget_lines(self, account: int) -> None:
         for wallet in self.wallets.get(account, ()):
             holding = self._world.holdings.get((account, wallet))
             if holding is not None:
-                self.forget_line(holding)
-
-    def forget_line(self, holding: Holding) -> None:
-        """What the holding's last reading told is not expected any more."""
-        if holding.source is not None:
-            self.lines.pop(id(holding.source.rows), None)
+                forget_line(holding)
 
     def _forget_parts(self) -> None:
         self.asked.clear()
@@ -350,10 +350,16 @@ class Index:
             owner = self.by_identifier.get((account.exchange, name, value))
             if owner not in {None, account.key}:
                 self.contested = True
-                self.lines.clear()  # who is meant by this name may be another now
+                self.forget_lines()  # who is meant by this name may be another now
             taken = owner is not None and owner != account.key and self._world.accounts[owner].present
             if account.present or not taken:
                 self.by_identifier[account.exchange, name, value] = account.key
+
+
+def forget_line(holding: Holding) -> None:
+    """What the holding's last reading told is not expected again."""
+    if holding.source is not None:
+        holding.source.line = None
 
 
 def _identifiers(account: Account) -> list[tuple[str, str]]:

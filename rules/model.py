@@ -7,9 +7,9 @@ venue's own text until they are compared (law 9), and nothing unknown is ever wr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from rules.words import MASTER, Severity
 
@@ -96,14 +96,16 @@ class Identity:
 MASTER_IDENTITY = Identity(name=MASTER)
 
 
-class Contents(NamedTuple):
-    """What a venue tells of one wallet of one account, whenever it does.
+@dataclass(slots=True)
+class Contents:
+    """What a venue tells of one wallet of one account, whenever it does. Nobody changes it.
 
     `rows` maps an asset to its quantities in the order of `fields`. `values` maps a quote coin to the venue's own
     valuation in it; with `fields == ()` there is a valuation only, and nothing is said of quantities.
 
     A client that receives the very bytes it received before tells the very same object again: by identity everybody
-    after it, up to the log, knows that nothing but the time is news.
+    after it, up to the log, knows that nothing but the time is news. `line` is a hint of `rules.repeats` to itself, no
+    part of what is told: whatever it knows of the wallet, at hand where the same is told again.
     """
 
     exchange: str
@@ -113,6 +115,7 @@ class Contents(NamedTuple):
     rows: Mapping[str, Row]
     covers: Covers = Covers.ALL
     values: Mapping[str, str] | None = None
+    line: Any = field(default=None, init=False, compare=False, repr=False)
 
 
 class Reading(tuple[Contents, int, int]):

@@ -97,7 +97,8 @@ class Holding:
 class Line:
     """A wallet of which its contents may be told again, and what it holds since they were told.
 
-    `mark` belongs to the log: whatever it knows of the wallet, so that it need not look for it.
+    It holds for as long as `epoch` is that of the index. `mark` belongs to the log: whatever it knows of the wallet, so
+    that it need not look for it.
     """
 
     contents: Contents
@@ -105,6 +106,7 @@ class Line:
     account: int
     wallet: str
     holding: Holding
+    epoch: object
     mark: Any = None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from rules.accounts import find
 from rules.allows import NEVER_MS
 from rules.changed import replace
 from rules.health import STORED_EVERY_MS
@@ -76,7 +77,7 @@ def expect(step: Step, plan: AccountPlan, account: Account, reading: Reading) ->
     name = contents.exchange
     if opened and ((name, account.key) in opened or (name, None) in opened or ("", None) in opened):
         return
-    index.lines[id(contents.rows)] = Line(contents, name, account.key, contents.wallet, holding)
+    contents.line = Line(contents, name, account.key, contents.wallet, holding, index.epoch)
 
 
 def take(world: World, reading: Reading, now_ms: int, run: Repeats) -> bool:
@@ -87,8 +88,8 @@ def take(world: World, reading: Reading, now_ms: int, run: Repeats) -> bool:
     """
     contents, began_ms, ended_ms = reading
     index = world.index
-    line = index.lines.get(id(contents.rows))
-    if line is None or line.contents is not contents:
+    line: Line | None = contents.line
+    if line is None or line.epoch is not index.epoch:
         return False
     holding = line.holding
     if began_ms < holding.began_ms:
@@ -114,14 +115,9 @@ def revised(step: Step, reading: Reading) -> Line | None:
     Then `judge_reading` has no more to do than to put the rows in and to look at what is judged by them: as in `take`,
     each condition stands for a line that would do something else.
     """
-    contents = reading.contents
-    rows, world = contents.rows, step.world
-    if not isinstance(rows, Revised) or rows.of is None:
-        return None
-    line = world.index.lines.get(id(rows.of))
-    if line is None or line.holding.rows is not rows.of or not _is_of(line.contents, contents):
-        return None
-    if reading.began_ms < line.holding.began_ms:
+    contents, world = reading.contents, step.world
+    line = _line_of(step, contents)
+    if line is None or reading.began_ms < line.holding.began_ms or not _is_of(line.contents, contents):
         return None
     state = world.exchanges.get(line.exchange)
     if state is None or state.baseline is not None or state.stopped:
@@ -129,6 +125,19 @@ def revised(step: Step, reading: Reading) -> Line | None:
     if world.ruleset.allows and step.now_ms >= world.index.allows_until_ms:
         return None
     return None if tracking_of(step, line.exchange) is not None else line
+
+
+def _line_of(step: Step, contents: Contents) -> Line | None:
+    """What is expected again of the wallet whose rows were revised to these."""
+    world, rows = step.world, contents.rows
+    if not isinstance(rows, Revised):
+        return None
+    account = find(step, contents.exchange, contents.account)
+    holding = None if account is None else world.holdings.get((account.key, contents.wallet))
+    if holding is None or holding.source is None or holding.rows is not rows.of:
+        return None
+    line: Line | None = holding.source.line
+    return line if line is not None and line.epoch is world.index.epoch else None
 
 
 def _is_of(last: Contents, contents: Contents) -> bool:

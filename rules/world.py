@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from rules.index import Index
+from rules.index import Index, forget_line
 from rules.ledger import (
     Declared,
     Failing,
@@ -153,7 +153,7 @@ class World:
         """Store what a wallet holds and keep the index true."""
         before = self.holdings.get((account, wallet))
         if before is not None:
-            self.index.forget_line(before)
+            forget_line(before)
         self.holdings[account, wallet] = holding
         self.index.holds(account, wallet)
         self.index.moved((account, wallet), before, holding)

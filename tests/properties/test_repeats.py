@@ -81,7 +81,7 @@ class Client:
                 changed = {name: row for name, row in event.rows.items() if were.get(name) != row}
                 alike = [*event.rows] == [*were]
                 rows = Revised.by(were, changed) if alike and changed else event.rows
-                made = event.contents._replace(rows=rows)
+                made = replace(event.contents, rows=rows)
                 self.said[place] = (event.contents, made)
             yield Reading((made, event.began_ms, event.ended_ms)), now_ms
 
@@ -153,10 +153,10 @@ def life(
         wallet = chance.choice(["funding", "funding", "trading"])
         if chance.random() < 0.04:
             rows = {"A": (chance.choice(["9", "4", "0"]), "0")}
-            told[who, wallet] = told[who, wallet]._replace(rows=rows)
+            told[who, wallet] = replace(told[who, wallet], rows=rows)
         elif chance.random() < moving:  # its rows stay those that they were but for what they say
             rows = {name: (chance.choice(["9", "8", "4", "0", "0"]), "0") for name in told[who, wallet].rows}
-            told[who, wallet] = told[who, wallet]._replace(rows=rows)
+            told[who, wallet] = replace(told[who, wallet], rows=rows)
         ended_ms = now_ms - chance.choice([0, 1, 30])
         reading = Reading((told[who, wallet], ended_ms - chance.choice([3, 90]), ended_ms))
         failed = Failure("okx-main", now_ms, FailureKind.TRANSIENT, "502", who, wallet)
@@ -211,7 +211,7 @@ def test_law_6_a_commit_keeps_the_last_times_of_a_wallet_however_they_came_about
     tmp_path: Path, begun: str, last: int
 ) -> None:
     before = Contents("okx-main", PEOPLE[0], "funding", FIELDS, {"A": ("9", "0")})
-    after, other = before._replace(rows={"A": ("8", "0")}), before._replace(wallet="trading")
+    after, other = replace(before, rows={"A": ("8", "0")}), replace(before, wallet="trading")
 
     def read(at_ms: int, contents: Contents) -> tuple[Input, int]:
         return Reading((contents, at_ms - 5, at_ms)), at_ms

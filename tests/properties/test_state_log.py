@@ -1,6 +1,7 @@
 """Law 13: what is logged comes back exactly, whatever the sequence of inputs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -197,7 +198,7 @@ def test_the_very_rows_come_back_as_the_very_rows(first: Reading, now_ms: int) -
     both = Both()
     both.writer.add(first, now_ms)
     both.writer.add(first, now_ms)
-    other = first.contents._replace(rows=dict(first.rows))
+    other = replace(first.contents, rows=dict(first.rows))
     both.writer.add(Reading((other, first.began_ms, first.ended_ms)), now_ms)
     found = [entry for _, entry in read(both.reader, both.take())]
     rows = [entry.rows for entry in found if isinstance(entry, Reading)]
@@ -223,7 +224,7 @@ def test_law_13_a_run_of_repeats_is_read_back_whichever_of_them_the_log_has(
         for wallet in ("spot", "funding")
     }
     lines = {
-        place: Line(one.contents, one.exchange, place[0], one.wallet, Holding((), {}, None, 0, 0))
+        place: Line(one.contents, one.exchange, place[0], one.wallet, Holding((), {}, None, 0, 0), None)
         for place, one in every.items()
     }
     for place in known:

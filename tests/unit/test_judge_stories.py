@@ -85,6 +85,8 @@ class Teller(Engine):
 
 def show(value: object) -> str:  # noqa: C901, PLR0911  one line for each kind of value
     """A value with the fields that are not as by default, in one order."""
+    if isinstance(value, Contents):  # of a holding, which says of whom: only what it keeps for itself
+        return show(value.rows)
     if is_dataclass(value) and not isinstance(value, type):
         parts = []
         for field in fields(value):
@@ -93,8 +95,6 @@ def show(value: object) -> str:  # noqa: C901, PLR0911  one line for each kind o
             if item != default or type(item) is not type(default):
                 parts.append(f"{field.name}={show(item)}")
         return f"{type(value).__name__}({', '.join(parts)})"
-    if isinstance(value, Contents):  # of a holding, which says of whom: only what it keeps for itself
-        return show(value.rows)
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, Decimal):

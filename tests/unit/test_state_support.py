@@ -50,7 +50,7 @@ def reading(
     rows: dict[str, Row], at_ms: int = 1_000, account: str = "mm-1@desk.example", **changes: Any
 ) -> Reading:
     told = Contents("okx-main", Identity(email=account), "funding", FIELDS, rows)
-    return Reading((told._replace(**changes), at_ms - 100, at_ms))
+    return Reading((replace(told, **changes), at_ms - 100, at_ms))
 
 
 def absorb(world: World, read: Reading, now_ms: int) -> Entry:
