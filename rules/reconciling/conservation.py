@@ -219,15 +219,23 @@ def _proven(
     told_ms = -1 if alert is None or alert.fired_ms is None else alert.fired_ms
     told = Decimal(0 if alert is None else alert.facts.value or 0)
     least = spec_of(rule).tolerance.abs or ZERO
-    return proven.look(
-        step.world.sheets[place],
+    before = step.world.sheets[place]
+
+    def is_nothing(amount: Decimal) -> bool:
+        return _is_nothing(step, rule, place, amount)
+
+    found = proven.look(
+        before,
         total,
         lambda spared: leaks.find(
             total, changes, window_ms, told_ms, told, spared=max(spared, least) if spared else ZERO
         ),
-        lambda amount: _is_nothing(step, rule, place, amount),
+        is_nothing,
         rule.confirm,
     )
+    if alert is not None and is_nothing(total) and leaks.may_go_on(changes, window_ms):
+        return proven.Proven(None, replace(found.sheet, stood=before.stood))
+    return found
 
 
 def _is_nothing(step: Step, rule: Rule, place: SheetKey, amount: Decimal) -> bool:

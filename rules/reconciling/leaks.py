@@ -137,6 +137,18 @@ def _found(
     return UNTOLD
 
 
+def may_go_on(changes: Sequence[Change], window_ms: int) -> bool:
+    """Whether a change of the window is as large as what is moved here: its other side may still come.
+
+    Then a sum of nothing does not say that what leaked came back: by chance it is as much.
+    """
+    every = groups.paired(changes, window_ms)
+    least = min((one.size.copy_abs() for one in every if one.paired), default=None)
+    return least is not None and any(
+        one.recent and not one.paired and one.size.copy_abs() >= least for one in every
+    )
+
+
 def _is_other(
     total: Decimal, dust: Decimal, grain: Decimal, under_way: Sequence[Change], told: Decimal
 ) -> bool:

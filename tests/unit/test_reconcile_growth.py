@@ -109,6 +109,41 @@ def test_what_has_stood_whole_outlives_a_sweep_in_which_as_much_is_under_way() -
     assert [one.split()[0] for one in engine.told()] == ["firing"]
 
 
+def returned(*, other: bool) -> Engine:
+    """A desk of transfers of 500, a loss of 500 among them, and 500 that arrive: from elsewhere, or from an account."""
+    engine = Engine(reconciled("conservation"))
+    held = {name: Decimal(10_000) for name in "abc"}
+    engine.lists(*held)
+    for minute in range(40):
+        engine.at(f"{minute}m")
+        if minute in {5, 8, 11}:
+            held["a"] -= 500
+            held["b"] += 500
+        if minute == 15:
+            held["c"] -= 500
+        if minute == 25:
+            held["b"] += 500
+        if minute == 27 and not other:
+            held["a"] -= 500
+        for name, amount in held.items():
+            engine.reads(name, USDT=format(amount, "f"))
+        engine.ticks()
+    return engine
+
+
+def test_a_break_is_not_over_by_what_arrives_before_it_is_seen_to_leave() -> None:
+    engine = returned(other=False)
+    assert engine.told() == ["firing conservation sum of 3 accounts (*) USDT -500"]
+    assert engine.alert("conservation").facts.value == "-500"
+
+
+def test_a_break_is_over_when_what_came_back_left_nowhere_in_its_window() -> None:
+    engine = returned(other=True)
+    assert [one.split()[0] for one in engine.told()] == ["firing", "resolved"]
+    over = (engine.notifications[-1].created_ms - engine.notifications[0].created_ms) // ms("1m")
+    assert over == 11  # two sweeps later than where nothing of that size moves
+
+
 def test_what_has_stood_whole_in_a_calm_does_not_shrink_when_transfers_begin_again() -> None:
     engine = Engine(reconciled("conservation"))
     held = {name: Decimal(10_000) for name in "abcde"}
