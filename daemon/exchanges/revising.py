@@ -52,19 +52,20 @@ def reviser(row: type[msgspec.Struct], read: Callable[[Given], str | None]) -> R
             return None
         try:
             changed = _changed(differing, before)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Malformed, KeyError):
+        except (msgspec.DecodeError, ValueError, RecursionError, Malformed, KeyError):
             return None
         return Revised.by(before, changed) if changed else before
 
     def _changed(differing: Sequence[tuple[bytes, bytes]], before: Mapping[str, Row]) -> dict[str, Row]:
-        """The rows that differ, as they are now. Raises Malformed, too, where one is of another asset or no row."""
+        """The rows that differ, as they are now. Raises Malformed or ValueError: one is another asset, or no row."""
         were, are = zip(*differing, strict=True)
         text = BETWEEN.join(are)
         if text.count(b"{") != len(are) - 1 or text.count(b"}") != len(are) - 1 or not text.isascii():
             raise Malformed("rows in rows")
         found: dict[str, Row] = {}
         decoded = decode(b"[{%b},{%b}]" % (BETWEEN.join(were), text))
-        for one, other in zip(decoded, decoded[len(were) :], strict=False):
+        # Where a text holds what stands between rows, there are fewer of them than it seemed.
+        for one, other in zip(decoded[: len(were)], decoded[len(were) :], strict=True):
             name, *amounts = astuple(other)
             if name != name_of(one):
                 raise Malformed(name)

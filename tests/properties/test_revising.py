@@ -123,6 +123,17 @@ def test_law_1_a_damaged_row_is_malformed_as_it_is_in_full(venue: str, damage: b
         memo.recall("a", None, body)
 
 
+@pytest.mark.parametrize("free", ["5", "6"])
+def test_law_1_a_text_that_looks_like_the_end_of_a_row_hides_no_row(free: str) -> None:
+    _, read, revise = VENUES["binance"]
+    rows = [f'{{"asset":"{name}","free":"5"}}' for name in COINS]
+    memo = Memo(read, itself, revise)
+    memo.recall("a", None, f'{{"balances":[{",".join(rows)}]}}'.encode())
+    rows[3:5] = [f'{{"asset":"{COINS[3]}","note":"}},{{","free":"{free}"}}']
+    body = f'{{"balances":[{",".join(rows)}]}}'.encode()
+    assert memo.recall("a", None, body) == read(body, None)
+
+
 def test_rows_tell_what_was_revised_of_those_that_they_were_made_from() -> None:
     first: Mapping[str, Row] = {"A": ("1",), "B": ("1",)}
     second = Revised.by(first, {"A": ("2",)})
