@@ -45,16 +45,16 @@ def compared(
 ) -> None:
     """As `seen`, of a comparison of two sides: `reason` says why nobody can tell whether they agree, or is "".
 
-    Prices may be missing for thousands of accounts at once: some of them are remembered.
+    Each account has its own reason. Prices may be missing for thousands at once: some of them are remembered.
     """
-    place = AlertKey(rule.key, Subject(account.exchange, None, wallet, quote))
+    place = AlertKey(rule.key, Subject(account.exchange, account.key, wallet, quote))
     known = step.world.blind.get(place)
     if reason:
-        few = known is None or len(known.accounts) <= NAMED_MOST or account.key in known.accounts
+        few = known is not None or _known_of(step, _group(place)) <= NAMED_MOST
         if few and _is_compared(step, rule, account, wallet):
             _missed(step, place, account.key, ended_ms, reason)
     elif known is not None:
-        _remain(step, place, known, known.accounts - {account.key})
+        _remain(step, place, known, frozenset())
 
 
 def judge_blind(step: Step) -> None:
@@ -117,7 +117,11 @@ def _is_compared(step: Step, rule: Rule, account: Account, wallet: str) -> bool:
 
 
 def _group(place: AlertKey) -> AlertKey:
-    return AlertKey(place.rule, place.subject._replace(asset=""))
+    return AlertKey(place.rule, place.subject._replace(account=None, asset=""))
+
+
+def _known_of(step: Step, group: AlertKey) -> int:
+    return sum(_group(place) == group for place in step.world.blind)
 
 
 def _remain(step: Step, place: AlertKey, blind: Blind, left: frozenset[int]) -> None:
@@ -128,7 +132,7 @@ def _remain(step: Step, place: AlertKey, blind: Blind, left: frozenset[int]) -> 
         return
     del step.world.blind[place]
     group = _group(place)
-    if not any(_group(other) == group for other in step.world.blind):
+    if not _known_of(step, group):
         settle(step, UNKNOWN, group.subject._replace(event=group.rule))
 
 
@@ -140,8 +144,7 @@ def _tell(step: Step, rule: Rule, group: AlertKey, members: Sequence[tuple[Alert
     where = f"wallet {wallet}" if wallet else "the wallets read"
     if rule.spec.family is Family.RECONCILIATION:
         what = f"compare the venue's total in {_named(assets)} with the quantities of {where}"
-        reasons = dict.fromkeys(blind.reason for _, blind in members)
-        field, why = "", f"For {_some(labels)}: {'; '.join(reasons)}. Until then nothing is judged there."
+        field, why = "", f"{_reasons(step, members)}. Until then nothing is judged there."
     else:
         field = field_of(rule)
         what = f"see {field} of {_named(assets)} in {where}"
@@ -160,9 +163,16 @@ def _tell(step: Step, rule: Rule, group: AlertKey, members: Sequence[tuple[Alert
     )
 
 
-def _some(texts: Sequence[str]) -> str:
-    """Some of what may be many more than are remembered."""
-    return f"{', '.join(texts[:NAMED_MOST])} and others" if len(texts) > NAMED_MOST else ", ".join(texts)
+def _reasons(step: Step, members: Sequence[tuple[AlertKey, Blind]]) -> str:
+    """What each of some accounts lacks, those together that lack the same; many more may than are remembered."""
+    known = sorted((key, blind.reason) for _, blind in members for key in blind.accounts)
+    labels: dict[str, dict[str, None]] = {}
+    for account, reason in known[:NAMED_MOST]:
+        labels.setdefault(reason, {})[step.world.accounts[account].label] = None
+    parts = [f"for {', '.join(some)}: {reason}" for reason, some in labels.items()]
+    if len(known) > NAMED_MOST:
+        parts.append("others lack prices, too")
+    return f"F{'; '.join(parts)[1:]}"
 
 
 def _named(texts: Sequence[str]) -> str:

@@ -145,7 +145,7 @@ class BooksReader:
             log.warning("books.unreadable", books=self.config.name, reason=problem)
         elif self.problem and not problem:
             log.info("books.readable_again", books=self.config.name, rows=rows)
-        elif self._told is None:
+        elif self._told is None and not problem:
             log.info("books.read", books=self.config.name, rows=rows)
 
 

@@ -120,7 +120,7 @@ def _movements(step: Step, rule: Rule, settings: ExchangeSettings) -> Iterator[F
             continue
         amount = format(telling.size_of(step, match), "f")
         details = telling.details_of(step, match)
-        reason = ". ".join((telling.moved(step, match), *details))
+        reason = ". ".join(text.removesuffix(".") for text in (telling.moved(step, match), *details))
         plain = line_of(rule, Standing.AGREES, settings.name, None, reason=reason)
         label = telling.label_of(step, giver)
         yield replace(

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from daemon.books import command as command_module
 from daemon.books import reader as reader_module
@@ -265,6 +266,17 @@ async def test_other_rules_are_told_everything_again(tmp_path: Path) -> None:
     assert await amounts(reader) is None
     reader.anew()
     assert await amounts(reader) == ["1.5"]
+
+
+async def test_books_that_cannot_be_read_are_not_logged_as_read_after_an_edit_of_the_rules(
+    tmp_path: Path,
+) -> None:
+    reader = BooksReader(of_file(tmp_path / "books.csv"), Hands())
+    with capture_logs() as said:
+        await reader.read_if_due()
+        reader.anew()
+        await reader.read_if_due()
+    assert [line["event"] for line in said] == ["books.unreadable"]
 
 
 async def test_a_file_is_read_when_it_changes(tmp_path: Path) -> None:

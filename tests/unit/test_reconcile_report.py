@@ -135,3 +135,21 @@ def test_an_account_that_the_summary_lacks_is_a_break_of_the_report_too() -> Non
         "is in the venue's list and not in its summary",
     )
     assert one.alert == engine.alert("summary").id
+
+
+def test_a_movement_of_several_accounts_is_said_in_whole_sentences() -> None:
+    engine = Engine(reconciled("movements", within="3m"))
+    for minute, held in enumerate((("100", "100", "100"), ("70", "112.5", "117.5"))):
+        engine.at(f"{minute}m")
+        for name, amount in zip("abc", held, strict=True):
+            engine.reads(name, USDT=amount)
+    for minute in range(2, 8):
+        engine.at(f"{minute}m").reads("a", USDT="70")
+        engine.reads("b", USDT="112.5")
+        engine.reads("c", USDT="117.5")
+        engine.ticks()
+    (one,) = findings(engine.world, engine.now_ms)
+    assert one.reason == (
+        "30 USDT moved from a to b and c. Together: a -30, b +12.5, c +17.5. "
+        "They match by their sum, which does not tell who gave what to whom, or in which order"
+    )

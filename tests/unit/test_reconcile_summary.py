@@ -244,6 +244,20 @@ def test_law_14_a_coin_without_a_price_is_told_by_its_name() -> None:
     assert look(engine, "1", USDT="50000") == ["resolved subtally/unknown a BTC"]
 
 
+def test_each_account_is_told_with_the_coin_that_it_lacks_the_price_of() -> None:
+    engine = Engine(RULE, exchanges=[BOTH])
+    for minute in range(9):
+        engine.at(f"{minute}m")
+        look(engine, "1", USDT="50000", NOVEL="1")
+        for name, coin in (("b", "ODD"), ("c", "NOVEL")):
+            engine.values(name, BTC="1")
+            engine.reads(name, **{coin: "1"})
+        engine.ticks()
+    (facts,) = [one.facts for one in engine.notifications if one.facts.rule == "subtally/unknown"]
+    why = "NOVEL has no known price; for b: ODD has no known price"
+    assert facts.details == blind(why, "a, c")
+
+
 def test_a_side_that_is_not_read_is_no_want_of_prices() -> None:
     engine = Engine(RULE, exchanges=[BOTH])
     look(engine, "1", USDT="50000")
@@ -264,10 +278,9 @@ def test_many_accounts_without_prices_are_one_alert_and_few_are_remembered() -> 
             engine.reads(name, USDT="50000")
         engine.ticks()
     assert engine.told() == ["firing subtally/unknown a0 BTC"]
-    (known,) = engine.world.blind.values()
-    assert len(known.accounts) == 6
+    assert len(engine.world.blind) == 6
     assert engine.alert("subtally/unknown").facts.details == blind(
-        "no prices were read", "a0, a1, a2, a3, a4 and others"
+        "no prices were read; others lack prices, too", "a0, a1, a2, a3, a4"
     )
 
 
