@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,15 +42,15 @@ class BooksReader:
         self._due_ms = 0
         self._seen: tuple[int, ...] | None = None
         self._told: tuple[tuple[BookRow, ...], str] | None = None
-        self._told_ms = 0
         self._again = 0  # reads that are still to be made at once, to confirm what is new
         self._alike = 0  # reads in a row that told the same
+        self._looks: list[int] = []  # when the last reads were told, as many as make a rule sure
         self._failed = 0  # reads in a row that told nothing
         self._stuck: asyncio.Future[Any] | None = None  # what the file system has not answered yet
 
     def anew(self) -> None:
         """Tell everything again, because the rules are others now."""
-        self._told, self._due_ms, self._again = None, 0, 0
+        self._told, self._due_ms, self._again, self._looks = None, 0, 0, []
 
     async def read_if_due(self) -> Books | None:
         """What the engine is to be told, if anything."""
@@ -79,13 +79,18 @@ class BooksReader:
             problem = str(error)
         self._log(problem, len(rows))
         self.problem = problem
-        if not self._is_told((rows, problem)):
+        now_ms = self._clock()
+        if not self._is_told((rows, problem), now_ms):
             return None
-        self._told_ms = self._clock()
-        return Books(self.config.name, self._told_ms, rows, problem)
+        if not problem:
+            self._looks = [*self._looks, now_ms][-self.confirm :]
+        return Books(self.config.name, now_ms, rows, problem)
 
-    def _is_told(self, found: tuple[tuple[BookRow, ...], str]) -> bool:
-        """Whether this read is told. One that only confirms never asks for another, or it might go on for ever."""
+    def _is_told(self, found: tuple[tuple[BookRow, ...], str], now_ms: int) -> bool:
+        """Whether this read is told. One that only confirms asks for another only where what it says stays the same.
+
+        Else it might go on for ever.
+        """
         before, self._told = self._told, found
         rows, problem = found
         if problem or found != before:
@@ -98,12 +103,20 @@ class BooksReader:
         self._alike += 1
         if self._again:
             self._again -= 1
-            return True
-        if self._alike <= self.confirm:
+        elif self._alike <= self.confirm:
             self._again = self.confirm - self._alike
-            return True
-        age_ms = self._clock() - self._told_ms
-        return age_ms >= UNCHANGED_MS or any(row.as_of_ms > self._told_ms for row in rows)
+        elif now_ms - self._looks[-1] < UNCHANGED_MS and not any(
+            self._lacks(row, self._looks) for row in rows
+        ):
+            return False
+        if found == before and not self._again:
+            looks = [*self._looks, now_ms]
+            self._again = int(any(row.as_of_ms <= now_ms and self._lacks(row, looks) for row in rows))
+        return True
+
+    def _lacks(self, row: BookRow, looks: Sequence[int]) -> bool:
+        """Whether fewer reads than make a rule sure were told since the time came that a row names."""
+        return len(looks) < self.confirm or row.as_of_ms > looks[-self.confirm]
 
     async def _bytes(self) -> bytes:
         config = self.config

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from structlog.testing import capture_logs
 
 from daemon.books import command as command_module
 from daemon.books import reader as reader_module
-from daemon.books.reader import BooksReader
+from daemon.books.reader import CONFIRM_MS, BooksReader
 from daemon.config import BooksConfig, Secret
 from rules.statements import Books
 
@@ -257,6 +258,26 @@ async def test_rows_of_a_time_to_come_are_told_until_it_has_come(tmp_path: Path)
         assert await amounts(reader) == ["1.5"]
     hands.now_ms += 60_000
     assert await amounts(reader) is None
+
+
+@pytest.mark.parametrize("seconds", [3, 5, 8, 300])
+async def test_what_a_time_to_come_brings_is_confirmed_soon_after_it_has_come(
+    tmp_path: Path, seconds: int
+) -> None:
+    hands = Hands()
+    start_ms, came_ms = hands.now_ms, hands.now_ms + seconds * 1000
+    at = datetime.fromtimestamp(came_ms / 1000, UTC).isoformat()
+    (tmp_path / "books.csv").write_text(GOOD.replace("2026-01-02T03:04:05Z", at))
+    reader = BooksReader(of_command(tmp_path, "cat", "books.csv"), hands)
+    reader.confirm = 2
+    told = []
+    while hands.now_ms < start_ms + 900_000:
+        if (books := await reader.read_if_due()) is not None:
+            told.append(books.at_ms)
+        hands.now_ms += 1_000
+    looks = [at_ms for at_ms in told if at_ms >= came_ms]
+    assert len(looks) == reader.confirm
+    assert looks[-1] - looks[0] == CONFIRM_MS
 
 
 async def test_other_rules_are_told_everything_again(tmp_path: Path) -> None:
