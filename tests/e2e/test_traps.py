@@ -329,7 +329,10 @@ async def test_law_3_the_same_bitget_user_twice_merges_or_makes_the_pass_incompl
         else:
             await watch.until(lambda: watch.poller.counters.incomplete > incomplete + 2)
             assert watch.app.engine.world.exchanges["bitget-main"].passes <= passes + 1
-            assert any("listed twice with different amounts" in reason for reason in watch.reasons)
+            # What is heard of a pass is durable, and commits wait a moment for what comes with them.
+            await watch.until(
+                lambda: any("listed twice with different amounts" in reason for reason in watch.reasons)
+            )
         assert (watch.figures, watch.told) == (figures, Counter())
         watch.model.faults.clear()
         await watch.incident()
