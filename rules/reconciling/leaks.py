@@ -114,7 +114,8 @@ def _found(
     finer = bool(dust) and (fine is not None or dust.copy_abs() <= min(trifle, EXACT.scaleb(grain, -9)))
     if finer and not spared:
         under_way = _open(left, window_ms)
-        if dust.copy_abs() > trifle and _is_other(total, dust, finest, under_way, told):
+        plain = dust.copy_abs() <= max(trifle, EXACT.scaleb(finest, -9))
+        if not plain and _is_other(total, dust, finest, under_way, told):
             dust = EXACT.subtract(dust, finest.copy_sign(dust))
         few = len(under_way) <= SUMMED_MOST
         return Found(dust, grain=finest, open=tuple(one.amount for one in under_way) if few else None)

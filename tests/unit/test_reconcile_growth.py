@@ -5,6 +5,8 @@ from decimal import Decimal
 import pytest
 
 from rules.outcome import NotificationKind
+from rules.reconciling import leaks
+from rules.reconciling.groups import Change
 from rules.statements import BookRow, Books
 from tests.busy import POLLS, STOLEN_AT, THEFT, Busy
 from tests.engine import Engine, ms, reconciled
@@ -253,3 +255,19 @@ def test_growth_is_told_once_over_a_restart() -> None:
         "firing conservation sum of 1 accounts (*) USDT -1",
         "raised conservation sum of 1 accounts (*) USDT -11",
     ]
+
+
+def test_digits_far_finer_than_what_moves_are_never_taken_the_other_way_round() -> None:
+    moved = [
+        Change(
+            Decimal(amount), Decimal(amount), minute * 60_000, minute * 60_000 + 1, paired=True, recent=False
+        )
+        for minute in range(6)
+        for amount in (7, -7)
+    ]
+    late = [
+        Change(Decimal(amount), Decimal(amount), 500_000, 600_000 + place, paired=False, recent=True)
+        for place, amount in enumerate((-300, -40))
+    ]
+    total = Decimal("4.999999999999999999")  # which no sum of these explains
+    assert leaks.find(total, [*moved, *late], 120_000).leak == Decimal("-1e-18")
