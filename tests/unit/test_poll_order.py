@@ -253,3 +253,29 @@ async def test_no_reading_follows_on_another_while_an_alert_leaves(tmp_path: Pat
         assert loop.time() - begun >= QUIET_SECONDS
     await poller.close()
     await store.close()
+
+
+class Faulty(OneAtATime):
+    """A venue whose client fails in ways of its own for some accounts; one call at a time."""
+
+    async def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
+        self.gate.release()
+        async for answer in super().perform(task, urgent=urgent):
+            if self.asked[-1] == "desk1":
+                raise LookupError("a fault of the client")
+            if self.asked[-1] == "desk3":
+                raise asyncio.CancelledError
+            yield answer
+            if self.asked[-1] == "desk4":
+                raise LookupError("a fault after the answer")
+
+
+async def test_a_fault_in_the_midst_of_readings_ends_only_the_one_it_is_in(tmp_path: Path) -> None:
+    store, engine, _, _ = await wide(tmp_path)
+    venue = Faulty()
+    poller = Poller(SETTINGS, venue, engine)
+    await poller.start()
+    await venue.until(len(NAMES))
+    assert venue.asked == list(NAMES)
+    await poller.close()
+    await store.close()
