@@ -9,8 +9,13 @@ from collections.abc import Iterator
 import pytest
 
 from daemon.garbage import GROWN_BY, Settled
+from rules.judge import judge
+from rules.model import Contents, Identity, Reading
 from rules.records import Holding
+from rules.ruleset import RulesAccepted
 from rules.world import World
+from tests.properties.test_repeats import RULES
+from tests.unit.test_state_support import FIELDS
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +55,24 @@ def test_what_is_garbage_already_is_collected_and_not_kept_for_ever() -> None:
     grow(world, GROWN_BY)
     settled.look()
     assert ring() is None
+
+
+class Told(dict[str, tuple[str, ...]]):
+    """Rows of which it can be known that they are gone."""
+
+
+def test_what_a_wallet_told_goes_by_itself_once_it_tells_something_else() -> None:
+    world, who = World(), Identity(email="mm-1@x")
+    judge(world, RulesAccepted(1_000, RULES), 1_000)
+    gc.disable()
+    try:
+        rows = []
+        for at_ms in (2_000, 3_000, 4_000):
+            told = Contents("okx-main", who, "funding", FIELDS, Told(A=(str(at_ms), "0")))
+            judge(world, Reading((told, at_ms - 5, at_ms)), at_ms)
+            assert told.line is not None
+            rows.append(weakref.ref(told.rows))
+            del told
+        assert [one() is None for one in rows] == [True, True, False]
+    finally:
+        gc.enable()
