@@ -103,12 +103,14 @@ class Sheet:
 class Round:
     """The sweep of one rule over one exchange that is under way since `began_ms`; the one before began at `before_ms`.
 
-    `since_ms` is when the first one began: legs before that are not counted.
+    `since_ms` is when the first one began: legs before that are not counted. `first_ms` is when it ended, 0 until then:
+    what the venue states from before that may have been held already where it went, when that was read at first.
     """
 
     since_ms: int
     began_ms: int
     before_ms: int
+    first_ms: int = 0
 
 
 class PastKey(NamedTuple):

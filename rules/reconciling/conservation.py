@@ -58,7 +58,8 @@ def covered(step: Step, settings: ExchangeSettings, plan: AccountPlan, arrival: 
             left.discard(part)
         if not left:
             _judge(step, settings, rule, round_, arrival.ended_ms)
-            step.world.rounds[place] = Round(round_.since_ms, arrival.ended_ms, round_.began_ms)
+            first_ms = round_.first_ms or arrival.ended_ms * (round_.began_ms == round_.since_ms)
+            step.world.rounds[place] = Round(round_.since_ms, arrival.ended_ms, round_.began_ms, first_ms)
             del step.world.index.uncovered[place]
 
 
@@ -135,7 +136,10 @@ def contribution(step: Step, rule: Rule, key: LegKey) -> Decimal:
     if leg.stated:
         every = proofs.stated(step, key)
         return add(
-            proofs.sign(step, key, one) * Decimal(one.amount) for one in every if _stays(step, rule, key, one)
+            proofs.sign(step, key, one) * Decimal(one.amount)
+            for one in every
+            # In the first sweep one side may be seen to change where the other was first read afterwards.
+            if one.at_ms > round_.first_ms and _stays(step, rule, key, one)
         )
     return legs.amount_of(leg)
 

@@ -399,6 +399,30 @@ def test_what_met_in_one_account_by_chance_is_no_leak() -> None:
     assert breaks(engine) == []
 
 
+@pytest.mark.parametrize("first", ["giver", "taker"])
+@pytest.mark.parametrize("beside", [0, 20])
+def test_what_the_venue_states_to_have_moved_in_the_first_sweep_is_no_break(first: str, beside: int) -> None:
+    engine = Engine(RULE)
+    giver, taker = ("a", "b") if first == "giver" else ("b", "a")
+    engine.lists("a", "b", "c")
+    engine.reads("a", USDT="100")
+    moved = Transfer("T1", MovementKind.INTERNAL, "USDT", "30", T0_MS + ms("20s"), who(giver), who(taker))
+    engine.at("40s").reads("b", USDT="70" if giver == "b" else "130")
+    engine.reads("c", USDT="100")
+    for minute in range(1, 9):
+        after = {giver: "70", taker: "130", "c": "100"}
+        if minute > 3:  # what moves later counts from both its sides
+            after |= {"a": str(Decimal(after["a"]) - beside), "c": str(100 + beside)}
+        sweep(engine, minute, **after)
+        now = engine.now_ms
+        engine.says(Transfers("x", "transfers", now - 9, now, 0, now, complete=True, transfers=(moved,)))
+    assert breaks(engine) == []
+    sweep(engine, 9, **after | {"b": f"{after['b'][:-1]}1"})
+    for minute in range(10, 14):
+        sweep(engine, minute, **after | {"b": f"{after['b'][:-1]}1"})
+    assert breaks(engine) == ["firing conservation sum of 3 accounts (*) USDT 1"]
+
+
 def test_what_the_venue_states_to_have_been_passed_on_may_be_seen_two_windows_later() -> None:
     engine = Engine(RULE)
     sweep(engine, 0, a="100", b="100", c="100")
