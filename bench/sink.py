@@ -7,13 +7,13 @@ share. It stands apart from the venue, as a user's chat service does: neither ho
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import signal
 import time
 from dataclasses import dataclass, field
 
 from aiohttp import web
+
+from bench.process import until_signalled
 
 NOBODY = "nobody"
 """The side of which nothing is kept: the POSTs that are the measure."""
@@ -64,14 +64,5 @@ async def serve() -> None:
         await runner.cleanup()
 
 
-async def until_signalled() -> None:
-    """SIGTERM and SIGINT end it."""
-    serving = asyncio.ensure_future(serve())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
-        await serving
-
-
 if __name__ == "__main__":
-    asyncio.run(until_signalled())
+    asyncio.run(until_signalled(serve()))

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import random
-import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -20,6 +18,7 @@ from decimal import Decimal
 
 from aiohttp import web
 
+from bench.process import until_signalled
 from daemon.simulator import Key, Simulator
 from daemon.simulator.binance import ASSETS_V4, Binance
 from daemon.simulator.clock import SystemClock
@@ -175,15 +174,6 @@ async def serve(accounts: int, assets: int, scale: float, share: float) -> None:
         await simulator.stop()
 
 
-async def until_signalled(accounts: int, assets: int, scale: float, share: float) -> None:
-    """SIGTERM and SIGINT end it."""
-    serving = asyncio.ensure_future(serve(accounts, assets, scale, share))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
-        await serving
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="The venue that is measured against.")
     parser.add_argument("--accounts", type=int, default=20)
@@ -193,5 +183,5 @@ if __name__ == "__main__":
         "--churn", type=float, default=0, help="share of the balances that change in a second"
     )
     given = parser.parse_args()
-    asyncio.run(until_signalled(given.accounts, given.assets, given.scale, given.churn))
+    asyncio.run(until_signalled(serve(given.accounts, given.assets, given.scale, given.churn)))
     sys.exit(0)

@@ -201,8 +201,7 @@ class Poller:
         if account.master:
             return next((task for task in self.tasks() if task.account == identity), None)
         # Not among those that are read: its own call is made to ask whether it exists.
-        calls = [task for task in self.venue.tasks([identity]) if task.account == identity]
-        return calls[0] if calls else None
+        return next((task for task in self.venue.tasks([identity]) if task.account == identity), None)
 
     def _last_reads(self) -> dict[Task, int]:
         """When each task was last done; after a start, when the state last heard what it would tell."""
@@ -262,10 +261,8 @@ class Poller:
 
     def _rank(self, task: Task) -> int:
         """How much a task matters now; 0 where it is none of one account, or must not be done yet."""
-        if task.account is None or not self._is_known(task):
-            return 0
         now = self._engine.clock()
-        if self._not_before.get(task, 0) > now:
+        if task.account is None or not self._is_known(task) or self._not_before.get(task, 0) > now:
             return 0
         account = find(Step(self._engine.world, now), self.settings.name, task.account)
         return 0 if account is None or account.master else self._matters.rank(account.key)
@@ -283,13 +280,19 @@ class Poller:
             self._pumping = loop.call_later(quiet_seconds, self._pump_some)
             return
         left = STARTS_AT_ONCE
-        for pool, queue in self._queues.items():
-            while left and (found := self._next(pool, queue)) is not None:
-                left -= 1
-                running = self._run(pool, queue, *found)
-                queue.running[found[0]] = asyncio.create_task(running, name=found[0].name)
+        for pool in self._queues:
+            left = self._start(pool, left)
         if not left:
             self._pumping = loop.call_soon(self._pump_some)
+
+    def _start(self, pool: str, most: int) -> int:
+        """Start what may begin in a pool, up to so many; how many of them are left."""
+        queue = self._queues[pool]
+        while most and (found := self._next(pool, queue)) is not None:
+            most -= 1
+            running = self._run(pool, queue, *found)
+            queue.running[found[0]] = asyncio.create_task(running, name=found[0].name)
+        return most
 
     def _next(self, pool: str, queue: Queue) -> tuple[Task, bool] | None:
         """What may begin now, and whether it is urgent."""
@@ -308,6 +311,9 @@ class Poller:
                 # What told nothing, perhaps without a call, lets the others have their turn.
                 still = self._pumping is not None or self._engine.quiet.left_seconds(me.get_loop().time())
                 found = self._next(pool, queue) if was_read and not still else None
+                for other in self._queues if found else ():
+                    if other != pool:
+                        self._start(other, 1)
         finally:
             self._pump()
 

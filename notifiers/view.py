@@ -132,7 +132,9 @@ def view(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
         also=tuple(_also(entry, facts) for entry in facts.also[:_MOST_SHOWN]),
         not_watched=tuple(name(x) for x in facts.not_watched[:_MOST_SHOWN]) if firing else (),
         details=tuple(tidy(x, TEXT_UNITS) for x in facts.details[:_MOST_SHOWN]),
-        unread=at(facts.unread_ms) if firing else "",
+        unread=f"Its books cannot be read since {at(facts.unread_ms)}: until they are, it stays as it was."
+        if firing and facts.unread_ms is not None
+        else "",
         identifiers=tuple(name(x) for x in facts.identifiers[:_MOST_SHOWN] if x != facts.label),
         note=_note(facts, at(facts.note_ms), reader),
         runbook=tidy(facts.runbook, TEXT_UNITS),

@@ -172,7 +172,8 @@ def _reasons(step: Step, members: Sequence[tuple[AlertKey, Blind]]) -> str:
     parts = [f"for {', '.join(some)}: {reason}" for reason, some in labels.items()]
     if len(known) > NAMED_MOST:
         parts.append("others lack prices, too")
-    return f"F{'; '.join(parts)[1:]}"
+    told = "; ".join(parts)
+    return told[0].upper() + told[1:]
 
 
 def _named(texts: Sequence[str]) -> str:

@@ -58,7 +58,8 @@ def covered(step: Step, settings: ExchangeSettings, plan: AccountPlan, arrival: 
             left.discard(part)
         if not left:
             _judge(step, settings, rule, round_, arrival.ended_ms)
-            first_ms = round_.first_ms or arrival.ended_ms * (round_.began_ms == round_.since_ms)
+            is_first = round_.began_ms == round_.since_ms
+            first_ms = arrival.ended_ms if is_first else round_.first_ms
             step.world.rounds[place] = Round(round_.since_ms, arrival.ended_ms, round_.began_ms, first_ms)
             del step.world.index.uncovered[place]
 

@@ -38,8 +38,9 @@ def _unheard(found: Finding, reason: str) -> Finding:
 
 
 def _rows(step: Step, rule: Rule, said: Books) -> Iterator[Finding]:
-    elsewhere = expected.broken_elsewhere(step, rule, said, expected.Names(step))
-    for one in expected.compare(step, rule, said):
+    names = expected.Names(step)
+    elsewhere = expected.broken_elsewhere(step, rule, said, names)
+    for one in expected.compare(step, rule, said, names):
         alert = None
         if one.account is not None:
             key = AlertKey(

@@ -257,6 +257,40 @@ def test_some_of_what_they_revise_takes_the_short_way(monkeypatch: pytest.Monkey
     assert short.count(True) > 10
 
 
+def test_a_few_revised_rows_that_leave_an_account_empty_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = Rule("empty", "account_status", AccountStatus(frozenset({"drained"})), confirm=1)
+    begun = life(0, 0, PEOPLE[:1])
+    inputs: list[tuple[Input, int]] = [
+        (
+            replace(event, ruleset=replace(RULES, rules=(rule,)))
+            if isinstance(event, RulesAccepted)
+            else event,
+            at,
+        )
+        for event, at in begun
+    ]
+    empty, held = ({"A": (amount, "0"), "B": ("0", "0")} for amount in ("0", "9"))
+    for at_ms, wallet, rows in (
+        (3_000, "trading", empty),
+        (4_000, "funding", held),
+        (5_000, "funding", empty),
+    ):
+        told = Contents("okx-main", PEOPLE[0], wallet, FIELDS, rows)
+        inputs.append((Reading((told, at_ms - 5, at_ms)), at_ms))
+    short: list[Line | None] = []
+
+    def found(step: Step, reading: Reading) -> Line | None:
+        short.append(revised(step, reading))
+        return short[-1]
+
+    monkeypatch.setattr(repeats, "revised", found)
+    outcomes = [entry.outcome for entry in fold(World(), Client().revised(inputs))]
+    assert short[-1] is not None
+    assert outcomes[-1].rechecks
+    judged = World()
+    assert outcomes == [judge(judged, event, at) for event, at in inputs]
+
+
 @settings(max_examples=30)
 @given(st.integers(0, 2**32), st.booleans())
 def test_law_13_a_reading_of_a_few_revised_rows_is_as_if_all_of_it_was_judged(

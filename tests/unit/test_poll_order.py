@@ -11,7 +11,17 @@ from daemon.engine import Engine
 from daemon.exchanges.base import Answer, Task
 from daemon.poll import ANSWERS_AT_ONCE, STARTS_AT_ONCE, Poller
 from daemon.quiet import QUIET_SECONDS, Quiet
-from rules.model import ClockSeen, Failure, FailureKind, Identity, ListedAccount, Listing, Reading, Severity
+from rules.model import (
+    MASTER_IDENTITY,
+    ClockSeen,
+    Failure,
+    FailureKind,
+    Identity,
+    ListedAccount,
+    Listing,
+    Reading,
+    Severity,
+)
 from rules.outcome import Recheck
 from rules.ruleset import ExchangeSettings, RulesAccepted, Ruleset
 from rules.world import World
@@ -251,6 +261,41 @@ async def test_no_reading_follows_on_another_while_an_alert_leaves(tmp_path: Pat
         venue.gate.release()
         await venue.until(asked + 1)
         assert loop.time() - begun >= QUIET_SECONDS
+    await poller.close()
+    await store.close()
+
+
+class Pools(OneAtATime):
+    """A venue that has a pool for each wallet of an account."""
+
+    def tasks(self, accounts: Sequence[Identity]) -> list[Task]:
+        return [Task(wallet, wallet, account, wallet) for wallet in ("a", "b") for account in accounts]
+
+    async def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
+        self.asked.append(task.pool)
+        if task.pool == "a":
+            await self.gate.acquire()
+        yield Reading.of(
+            "okx-main", task.account or MASTER_IDENTITY, "funding", 1_000, 1_001, ("free",), {"USDT": ("5",)}
+        )
+
+
+async def test_what_became_due_in_another_pool_begins_at_the_end_of_a_reading(tmp_path: Path) -> None:
+    store, engine, _, _ = await wide(tmp_path)
+    venue = Pools()
+    poller = Poller(SETTINGS, venue, engine)
+    await poller.start()
+    async with asyncio.timeout(10):
+        while venue.asked.count("b") < len(NAMES):  # noqa: ASYNC110  all of that pool
+            await asyncio.sleep(0)
+        mine = next(task for task in poller.tasks() if task.pool == "b")
+        poller._queue("b").add(mine)
+        venue.gate.release()
+        while venue.asked.count("a") < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert venue.asked.count("b") == len(NAMES) + 1
     await poller.close()
     await store.close()
 

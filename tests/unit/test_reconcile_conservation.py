@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -421,6 +422,20 @@ def test_what_the_venue_states_to_have_moved_in_the_first_sweep_is_no_break(firs
     for minute in range(10, 14):
         sweep(engine, minute, **after | {"b": f"{after['b'][:-1]}1"})
     assert breaks(engine) == ["firing conservation sum of 3 accounts (*) USDT 1"]
+
+
+def test_a_rule_that_is_disabled_and_enabled_closes_its_break_and_begins_anew() -> None:
+    engine = Engine(RULE)
+    sweep(engine, 0, a="100", b="100")
+    for minute in range(1, 6):
+        sweep(engine, minute, a="70", b="100")
+    engine.edits(replace(RULE, enabled=False))
+    sweep(engine, 6, a="70", b="100")
+    engine.edits(RULE)
+    for minute in range(7, 14):
+        sweep(engine, minute, a="70", b="100")
+    assert [one.split()[0] for one in breaks(engine)] == ["firing", "closed"]
+    assert engine.states() == []
 
 
 def test_what_the_venue_states_to_have_been_passed_on_may_be_seen_two_windows_later() -> None:

@@ -1,5 +1,6 @@
 """The figure of an open break: how it follows what is proven, and who hears that it has grown."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import pytest
@@ -16,6 +17,13 @@ QUIET = 12
 
 def figure(desk: Busy) -> str | None:
     return desk.engine.alert("conservation").facts.value
+
+
+def look(engine: Engine, held: Mapping[str, Decimal]) -> None:
+    """One sweep."""
+    for name, amount in held.items():
+        engine.reads(name, USDT=format(amount, "f"))
+    engine.ticks()
 
 
 def told(engine: Engine, kind: NotificationKind) -> list[str]:
@@ -104,9 +112,7 @@ def test_what_has_stood_whole_outlives_a_sweep_in_which_as_much_is_under_way() -
             held["e"] += 4_830
         if minute == 51:
             held["a"] -= 4_830
-        for name, amount in held.items():
-            engine.reads(name, USDT=format(amount, "f"))
-        engine.ticks()
+        look(engine, held)
     assert engine.alert("conservation").facts.value == f"-{THEFT}"
     assert [one.split()[0] for one in engine.told()] == ["firing"]
 
@@ -127,9 +133,7 @@ def returned(*, other: bool) -> Engine:
             held["b"] += 500
         if minute == 27 and not other:
             held["a"] -= 500
-        for name, amount in held.items():
-            engine.reads(name, USDT=format(amount, "f"))
-        engine.ticks()
+        look(engine, held)
     return engine
 
 
@@ -159,9 +163,7 @@ def test_what_has_stood_whole_in_a_calm_does_not_shrink_when_transfers_begin_aga
             held["ab"[minute % 2]] -= 10
         if 1 < minute <= 20 or minute > 36:  # what left a sweep ago arrives
             held["de"[minute % 2]] += 10
-        for name, amount in held.items():
-            engine.reads(name, USDT=format(amount, "f"))
-        engine.ticks()
+        look(engine, held)
         if minute >= 33:
             figures.append(engine.alert("conservation").facts.value)
     assert set(figures) == {f"-{THEFT}"}
