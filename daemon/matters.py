@@ -42,8 +42,10 @@ class Matters:
             self._seen.clear()
             self._near.clear()
         place = (key, reading.wallet)
-        changes = [one for one in outcome.changes if (one.account, one.wallet) == place]
         first = place not in self._seen
+        if not (first or outcome.changes or place in self._changed or reading.values is not None):
+            return  # all is as it was at the last look
+        changes = [one for one in outcome.changes if (one.account, one.wallet) == place]
         self._seen.add(place)
         # At the very first reading of a wallet all is new, and nothing changed.
         if changes and (not first or any(one.before is not None for one in changes)):

@@ -25,7 +25,7 @@ from rules.accounts import find
 from rules.model import MASTER_IDENTITY, Failure, FailureKind, Identity, Listing, MasterSeen, Pass, Reading
 from rules.outcome import Outcome, Recheck
 from rules.ruleset import ExchangeSettings
-from rules.step import Step, selected
+from rules.step import selected
 from rules.world import Account
 
 log = structlog.get_logger(__name__)
@@ -57,6 +57,7 @@ class Poller:
         self._crowded = False  # a sweep takes longer than `poll_every`
         self._last_ms: dict[Task, int] = {}  # when each task was last done
         self._tasks: list[Task] | None = None
+        self._known: set[Task] = set()
         self._by_part: dict[tuple[Identity | None, str], Task] = {}
         self._not_before: dict[Task, int] = {}
         self._outage = Outage(settings.name)
@@ -142,9 +143,9 @@ class Poller:
             self._tasks = self.venue.tasks(identities)
             self.venue.keep_only(identities)
             self._by_part = {(task.account, task.wallet): task for task in self._tasks}
-            known = set(self._tasks)
-            self._not_before = {task: at for task, at in self._not_before.items() if task in known}
-            self._sweep_left &= known
+            self._known = set(self._tasks)
+            self._not_before = {task: at for task, at in self._not_before.items() if task in self._known}
+            self._sweep_left &= self._known
             self._last_ms = self._last_reads()
             self._matters.keep_only(set(self._engine.world.index.by_exchange.get(self.settings.name, ())))
             self._outage.keep_only(set(identities) | {MASTER_IDENTITY})
@@ -212,11 +213,8 @@ class Poller:
                 holding = self._engine.world.holdings.get((account.key, wallet))
                 if task is not None and holding is not None:
                     found[task] = holding.ended_ms
-        found.update((task, at) for task, at in self._last_ms.items() if self._is_known(task))
+        found.update((task, at) for task, at in self._last_ms.items() if task in self._known)
         return found
-
-    def _is_known(self, task: Task) -> bool:
-        return self._by_part.get((task.account, task.wallet)) == task
 
     def _learn_pace(self) -> None:
         """Whether accounts wait for more than a `poll_every`: by the venue's limit, or because they do."""
@@ -261,10 +259,11 @@ class Poller:
 
     def _rank(self, task: Task) -> int:
         """How much a task matters now; 0 where it is none of one account, or must not be done yet."""
-        now = self._engine.clock()
-        if task.account is None or not self._is_known(task) or self._not_before.get(task, 0) > now:
+        if task.account is None or task not in self._known:
             return 0
-        account = find(Step(self._engine.world, now), self.settings.name, task.account)
+        if self._not_before.get(task, 0) > self._engine.clock():
+            return 0
+        account = find(self._engine.world, self.settings.name, task.account)
         return 0 if account is None or account.master else self._matters.rank(account.key)
 
     def _pump(self) -> None:
@@ -361,10 +360,9 @@ class Poller:
         return isinstance(answer, Reading)
 
     def _look_at(self, reading: Reading, outcome: Outcome) -> None:
-        now = self._engine.clock()
-        account = find(Step(self._engine.world, now), self.settings.name, reading.account)
+        account = find(self._engine.world, self.settings.name, reading.account)
         if account is not None and not account.master:
-            self._matters.heard(account.key, reading, outcome, now)
+            self._matters.heard(account.key, reading, outcome, self._engine.clock())
 
     def _count(self, answer: Answer, call: str, task: Task | None) -> None:
         counters = self.counters

@@ -6,15 +6,16 @@ from rules.changed import replace
 from rules.model import MASTER, MASTER_IDENTITY, Identity
 from rules.records import Account
 from rules.step import Step
+from rules.world import World
 
 
-def find(step: Step, exchange: str, identity: Identity) -> Account | None:
+def find(world: World, exchange: str, identity: Identity) -> Account | None:
     """The account that an identity means: by the stable id first, then by e-mail or name.
 
     An e-mail or name whose account has another stable id means somebody else: names are used again. A
     sub-account that is called "master" is not the master: only the clients' own word for it is.
     """
-    index, accounts = step.world.index.by_identifier, step.world.accounts
+    index, accounts = world.index.by_identifier, world.accounts
     if is_master(identity):
         key = index.get((exchange, "master", ""))
         return None if key is None else accounts[key]
@@ -38,7 +39,7 @@ def ensure(step: Step, exchange: str, identity: Identity, *, renames: bool = Fal
 
     Only a listing `renames`: a reading carries the names under which it was asked for, which may be old.
     """
-    account = find(step, exchange, identity)
+    account = find(step.world, exchange, identity)
     if account is None:
         account = new(step, exchange, identity)
         step.world.put_account(account)

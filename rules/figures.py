@@ -331,7 +331,7 @@ def _details(step: Step, rule: Rule, key: AlertKey, account: Account) -> Iterato
         )
     if rule.type != "low_balance" or is_valued(rule) or account.master:
         return
-    master = find(step, account.exchange, MASTER_IDENTITY)
+    master = find(step.world, account.exchange, MASTER_IDENTITY)
     if master is None:
         return
     for wallet in sorted(step.world.index.wallets.get(master.key, ())):

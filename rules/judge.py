@@ -73,7 +73,9 @@ def _failure(step: Step, failure: Failure) -> None:
     if failure.exchange not in step.ruleset.exchanges:
         return
     health.failed(step, failure)
-    account = accounts.find(step, failure.exchange, failure.account) if failure.account is not None else None
+    account = (
+        accounts.find(step.world, failure.exchange, failure.account) if failure.account is not None else None
+    )
     if account is None:
         return
     health.account_failed(step, account, failure)

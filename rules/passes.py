@@ -45,7 +45,7 @@ def judge_pass(step: Step, done: Pass) -> None:
 def _seen(step: Step, done: Pass) -> list[tuple[Account, frozenset[str]]]:
     found = []
     for venue_id, assets in done.seen.items():
-        account = accounts.find(step, done.exchange, Identity(venue_id=venue_id))
+        account = accounts.find(step.world, done.exchange, Identity(venue_id=venue_id))
         if account is not None:
             found.append((account, assets))
     return found

@@ -73,7 +73,7 @@ def answered(
 def denied(step: Step, failure: Failure) -> None:
     """The account's own call says that it does not exist: absence may now be believed."""
     settings = step.exchange(failure.exchange)
-    account = accounts.find(step, failure.exchange, failure.account) if failure.account else None
+    account = accounts.find(step.world, failure.exchange, failure.account) if failure.account else None
     if settings is None or account is None or account.master or not account.present:
         return
     account = replace(account, denied_ms=failure.at_ms)
@@ -146,7 +146,7 @@ def _take_in_rows(step: Step, listing: Listing, *, complete: bool, first: bool) 
     baseline = first and judges
     listed_by = frozenset({listing.source}) if baseline else frozenset[str]()
     for row in listing.accounts:
-        found = accounts.find(step, listing.exchange, row.identity)
+        found = accounts.find(step.world, listing.exchange, row.identity)
         if found is None:
             says = row.frozen if complete else None
             account = accounts.new(

@@ -132,7 +132,7 @@ def _line_of(step: Step, contents: Contents) -> Line | None:
     world, rows = step.world, contents.rows
     if not isinstance(rows, Revised):
         return None
-    account = find(step, contents.exchange, contents.account)
+    account = find(world, contents.exchange, contents.account)
     holding = None if account is None else world.holdings.get((account.key, contents.wallet))
     if holding is None or holding.source is None or holding.rows is not rows.of:
         return None

@@ -76,7 +76,7 @@ def _heard(
             if value is not None or not is_valued(rule):
                 yield Heard(now_ms, entry.wallet, value)
         case Failure() if entry.exchange == account.exchange and (
-            entry.account is None or find(step, entry.exchange, entry.account) == account
+            entry.account is None or find(step.world, entry.exchange, entry.account) == account
         ):
             yield Heard(now_ms, entry.wallet or "", None, f"{entry.kind.value}: {entry.reason}")
         case Pass() if entry.exchange == account.exchange and not entry.complete:
@@ -86,7 +86,7 @@ def _heard(
 
 
 def _is(step: Step, account: Account, reading: Reading) -> bool:
-    found = find(step, reading.exchange, reading.account)
+    found = find(step.world, reading.exchange, reading.account)
     return found is not None and found.key == account.key
 
 

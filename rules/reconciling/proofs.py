@@ -196,7 +196,7 @@ def whose(step: Step, exchange: str, who: Identity | None) -> Account | None:
     """
     if who is None:
         return None
-    found = accounts.find(step, exchange, who)
+    found = accounts.find(step.world, exchange, who)
     if found is not None or who.venue_id or not who.name:
         return found
     named = [one for one in step.accounts_of(exchange) if one.present and one.identity.name == who.name]
