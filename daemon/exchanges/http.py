@@ -107,15 +107,18 @@ class Http:
         patience = opened.patience
         began = patience.now()
         try:
-            connection = await self._connected(opened)
+            connection, protocol = await self._connected(opened)
             try:
-                protocol = self._sent(connection, asked)
+                _send(protocol, asked)
                 wait = patience.begin(protocol, began)
                 try:
                     message, content = await protocol.read()
                     while message.code in INFORMATIONAL:
                         message, content = await protocol.read()
-                    raw = await self._read(content, patience, wait)
+                    # Most answers are there at once.
+                    whole = content.is_eof()
+                    raw = content.read_nowait() if whole else await self._read(content, patience, wait)
+                    self._check_size(len(raw))
                 finally:
                     patience.end(wait)
             except BaseException:
@@ -137,24 +140,17 @@ class Http:
         own = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         return f"GET {target} HTTP/1.1\r\n{self._same}{own}\r\n".encode()
 
-    async def _connected(self, opened: _Opened) -> Connection:
+    async def _connected(self, opened: _Opened) -> tuple[Connection, ResponseHandler]:
         try:
             connection = await opened.connector.connect(opened.place, [], self._connecting)
         except TimeoutError:
             raise Trouble(f"no connection within {self._timeouts.connect:g} s", venue_wide=True) from None
-        if connection.protocol is None or connection.protocol.should_close:
+        protocol = connection.protocol
+        if protocol is None or protocol.should_close:
             # An answer to nobody's question is not taken for the answer to this one.
             connection.close()
             raise Trouble("the venue sent what was not asked for")
-        return connection
-
-    def _sent(self, connection: Connection, asked: bytes) -> ResponseHandler:
-        protocol, transport = connection.protocol, connection.transport
-        if protocol is None or transport is None or transport.is_closing():
-            raise aiohttp.ServerDisconnectedError
-        protocol.set_response_params(read_until_eof=True, auto_decompress=False)
-        transport.write(asked)
-        return protocol
+        return connection, protocol
 
     async def _read(self, content: aiohttp.StreamReader, patience: Patience, wait: Wait) -> bytes:
         parts, size = [], 0
@@ -164,12 +160,16 @@ class Http:
             part = await content.readany()
             parts.append(part)
             size += len(part)
-            if size > self._cap:
-                raise Malformed(f"the answer is longer than {self._cap} bytes")
+            self._check_size(size)
         return b"".join(parts)
 
+    def _check_size(self, size: int) -> None:
+        if size > self._cap:
+            raise Malformed(f"the answer is longer than {self._cap} bytes")
+
     def _unpacked(self, raw: bytes, headers: Headers) -> bytes:
-        encoding = (headers.get("Content-Encoding") or "identity").strip().lower()
+        given = headers.get("Content-Encoding")
+        encoding = given.strip().lower() if given else "identity"
         if encoding == "identity" or not raw:
             return raw
         if encoding != "gzip":
@@ -198,6 +198,14 @@ class Http:
                 return Trouble(reason, venue_wide=venue_wide)
         # What others carry in their text is not known: only the name of the class.
         return Trouble(f"the exchange of bytes failed ({type(error).__name__})")
+
+
+def _send(protocol: ResponseHandler, asked: bytes) -> None:
+    transport = protocol.transport
+    if transport is None or transport.is_closing():
+        raise aiohttp.ServerDisconnectedError
+    protocol.set_response_params(read_until_eof=True, auto_decompress=False)
+    transport.write(asked)
 
 
 def _refused(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Protocol
 
 import aiohttp
@@ -35,6 +36,7 @@ class Patience:
         self._loop = asyncio.get_running_loop()
         self._waits: set[Wait] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._looks_at = math.inf
 
     def now(self) -> float:
         return self._loop.time()
@@ -44,7 +46,8 @@ class Patience:
         latest = began + self._total
         wait = Wait(min(self._loop.time() + self._silence, latest), latest, source)
         self._waits.add(wait)
-        self._arm(wait.due)
+        if wait.due < self._looks_at:
+            self._arm(wait.due)
         return wait
 
     def heard(self, wait: Wait, source: Source) -> None:
@@ -63,18 +66,16 @@ class Patience:
         """No call is under way any more."""
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer, self._looks_at = None, math.inf
 
     def _arm(self, due: float) -> None:
         """It is not moved for each call: it looks when the first one could have been late, and then for the others."""
         if self._timer is not None:
-            if self._timer.when() <= due:
-                return
             self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._look)
+        self._timer, self._looks_at = self._loop.call_at(due, self._look), due
 
     def _look(self) -> None:
-        self._timer = None
+        self._timer, self._looks_at = None, math.inf
         now = self._loop.time()
         for wait in [wait for wait in self._waits if wait.due <= now]:
             self._waits.discard(wait)
