@@ -128,7 +128,8 @@ class Poller:
         if self.halted or not self._ready.is_set():
             return
         now = self._engine.clock()
-        tasks = [task for task in self.tasks() if self._not_before.get(task, 0) <= now]
+        held = {task for task, until_ms in self._not_before.items() if until_ms > now}
+        tasks = [task for task in self.tasks() if task not in held] if held else self.tasks()
         self._learn_pace()
         self._enqueue(tasks, now)
         if not self._sweep_left:
@@ -242,7 +243,8 @@ class Poller:
                 return 0, last_ms
             return -ranks.get(task.account, 0), last_ms
 
-        for task in sorted([one for one in tasks if not self._queue(one.pool).has(one)], key=place):
+        queued = {task for queue in self._queues.values() for task in queue.all()}
+        for task in sorted([one for one in tasks if one not in queued] if queued else tasks, key=place):
             self._queue(task.pool).add(task)
         for identity in ranks if self._crowded else ():
             for wallet in self.settings.wallets:
@@ -304,19 +306,19 @@ class Poller:
         found: tuple[Task, bool] | None = (task, urgent)
         try:
             while found is not None:
-                task, urgent = found
-                queue.running[task] = me
-                was_read = await self._perform(queue, task, urgent=urgent)
+                was_read = await self._perform(queue, *found)
                 # What told nothing, perhaps without a call, lets the others have their turn.
                 still = self._pumping is not None or self._engine.quiet.left_seconds(me.get_loop().time())
                 found = self._next(pool, queue) if was_read and not still else None
                 for other in self._queues if found else ():
                     if other != pool:
                         self._start(other, 1)
+                if found is not None:
+                    queue.running[found[0]] = me
         finally:
             self._pump()
 
-    async def _perform(self, queue: Queue, task: Task, *, urgent: bool) -> bool:
+    async def _perform(self, queue: Queue, task: Task, urgent: bool) -> bool:  # noqa: FBT001  as it is queued
         """Whether it ended with a reading."""
         try:
             return await self.take(self.venue.perform(task, urgent=urgent), task.name, task)
@@ -329,14 +331,14 @@ class Poller:
             queue.running.pop(task, None)
             self._last_ms[task] = self._engine.clock()
             self._swept(task)
-            severity = queue.again.pop(task, None)
+            severity = queue.again.pop(task, None) if queue.again else None
             if severity is not None:
                 queue.hurry(task, severity)
             if self._crowded and self._rank(task):
                 queue.prefer(task)
 
     def _swept(self, task: Task) -> None:
-        if task in self._sweep_left:
+        if self._sweep_left:
             self._sweep_left.discard(task)
             if not self._sweep_left:
                 self.counters.swept_ms = self._engine.clock()

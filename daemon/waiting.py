@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from itertools import chain
 from typing import Final
 
 from daemon.exchanges.base import Task
@@ -48,9 +49,9 @@ class Queue:
         """Whether ordinary tasks wait."""
         return bool(self._waiting)
 
-    def has(self, task: Task) -> bool:
-        """Whether it waits for its turn, is hurried, or is under way."""
-        return task in self.running or task in self._waiting or task in self._hurried
+    def all(self) -> Iterator[Task]:
+        """Those that wait for their turn, are hurried or are under way; one may come twice."""
+        return chain(self.running, self._waiting, self._hurried)
 
     def add(self, task: Task) -> None:
         """At the end of the ordinary tasks; it may not be here yet."""
@@ -88,7 +89,7 @@ class Queue:
     def _next_ordinary(self, now_ms: int) -> Task | None:
         while self._ordinary:
             task = self._ordinary.popleft()
-            void = self._void.pop(task, 0)
+            void = self._void.pop(task, 0) if self._void else 0
             if void:
                 if void > 1:
                     self._void[task] = void - 1
@@ -96,10 +97,10 @@ class Queue:
             self._waiting.discard(task)
             if task in self.running:
                 continue
-            early = task in self._early
-            self._early.discard(task)
-            if early and self._due_ms(task) > now_ms:
-                continue  # it was done not long ago: the dispatcher queues it again
+            if self._early and task in self._early:
+                self._early.discard(task)
+                if self._due_ms(task) > now_ms:
+                    continue  # it was done not long ago: the dispatcher queues it again
             self._credit += 1
             return task
         return None

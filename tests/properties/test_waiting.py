@@ -25,7 +25,7 @@ class Line:
 
     def dispatch(self) -> None:
         for task in sorted(self.tasks, key=lambda one: self.last.get(one, 0)):
-            if not self.queue.has(task):
+            if task not in set(self.queue.all()):
                 self.queue.add(task)
             if self.ranks.get(task):
                 self.queue.prefer(task)
