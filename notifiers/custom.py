@@ -124,7 +124,7 @@ def values_of(
     """What a template may use: text and lists of text, every one of them fit to be read."""
     relation = a.relation
     named: dict[str, Any] = {
-        name: getattr(a, name) for name in (*_TEXTS, *_LISTS) if name in View.__dataclass_fields__
+        name: getattr(a, name) for name in (*_TEXTS, *_LISTS) if name in View._fields
     }
     return named | {
         "kind": a.kind.value,
