@@ -123,9 +123,7 @@ def values_of(
 ) -> dict[str, Any]:
     """What a template may use: text and lists of text, every one of them fit to be read."""
     relation = a.relation
-    named: dict[str, Any] = {
-        name: getattr(a, name) for name in (*_TEXTS, *_LISTS) if name in View._fields
-    }
+    named: dict[str, Any] = {name: getattr(a, name) for name in (*_TEXTS, *_LISTS) if name in View._fields}
     return named | {
         "kind": a.kind.value,
         "status": words_of(a),
