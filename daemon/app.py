@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,7 +77,7 @@ class App:
         self._schedule = Schedule()
         self._shared = Shared()
         self._secrets = Resolved()  # with which exchanges and notifiers were opened
-        self._spent: dict[str, str] = {}
+        self._spent: dict[str, Mapping[str, object]] = {}  # as it was kept last
         self._noted: dict[tuple[str, str], str] = {}
         self._reloading = asyncio.Lock()
         self._background: set[asyncio.Task[None]] = set()
@@ -252,8 +252,8 @@ class App:
             raise CannotRun(f'exchange "{settings.name}": {error}') from error
         kept = await self.store.limits(settings.name)
         if kept is not None:
-            self._spent[settings.name] = kept
-            venue.restore(json.loads(kept))
+            self._spent[settings.name] = json.loads(kept)
+            venue.restore(self._spent[settings.name])
         poller = Poller(settings, venue, self.engine)
         self.pollers[settings.name] = poller
         self.beside(self._begin(poller), f"open {settings.name}")
@@ -374,10 +374,10 @@ class App:
     async def _keep_limits(self) -> None:
         """Bans and budget use survive a restart (law 11)."""
         for name, poller in self.pollers.items():
-            body = json.dumps(poller.venue.spent(), sort_keys=True)
-            if self._spent.get(name) != body:
-                await self.store.save_limits(name, body, self.engine.clock())
-                self._spent[name] = body
+            spent = poller.venue.spent()
+            if self._spent.get(name) != spent:
+                await self.store.save_limits(name, json.dumps(spent, sort_keys=True), self.engine.clock())
+                self._spent[name] = spent
 
     async def _keep_limits_now(self) -> None:
         try:

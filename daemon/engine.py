@@ -23,7 +23,7 @@ from rules.model import Failure, FailureKind, Listing, Pass, Reading, Tick
 from rules.outcome import Outcome
 from rules.reckoning import is_wanted, reckon
 from rules.repeats import take
-from rules.world import Table, World
+from rules.world import World
 from state.checkpoints import Cut, encode
 from state.errors import StateError
 from state.outbox import Message
@@ -314,5 +314,4 @@ def _anything(world: World, outcome: Outcome) -> bool:
         return True
     if outcome.histories or outcome.prices:
         return True
-    fields = (getattr(world, name) for name in World.__dataclass_fields__)
-    return any(isinstance(table, Table) and table.touched for table in fields)
+    return any(table.touched for table in world.tables())

@@ -7,8 +7,8 @@ database tell the same story; `state` loads a World back after a restart.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, Generic, TypeVar
 
 from rules.index import Index, forget_line
 from rules.ledger import (
@@ -134,6 +134,10 @@ class World:
     def __post_init__(self) -> None:
         self.index = Index(self)
 
+    def tables(self) -> list[Table[Any, Any]]:
+        """Each of its tables."""
+        return [getattr(self, name) for name in _TABLES]
+
     def put_account(self, account: Account) -> None:
         """Store an account and keep the index true."""
         before = self.accounts.get(account.key)
@@ -175,3 +179,6 @@ class World:
         alert = self.alerts.pop(key)
         self.alerts.touched.add(key)
         self.index.ended(alert, now_ms, self.ruleset.settings.retention_ms)
+
+
+_TABLES: Final = tuple(one.name for one in fields(World) if one.default_factory is Table)

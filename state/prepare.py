@@ -127,7 +127,7 @@ class Preparer:
             (PUT_NAME, self._names.take_new()),
             (PUT_IDENTITY, [_identity(number, value) for number, value in self._identities.take_new()]),
         ]
-        for table in _tables(world):
+        for table in world.tables():
             table.touched.clear()
         first = self._next_seq
         self._next_seq += sum(len(rows) for sql, rows in body if sql is PUT_LOG)
@@ -235,12 +235,6 @@ class Preparer:
         changed = [(key, value) for key, value in derived.items() if self._meta.get(key) != value]
         self._meta.update(changed)
         return ((PUT_META, changed),)
-
-
-def _tables(world: World) -> tuple[Table[object, object], ...]:
-    """Every table of the World, also one that is new there: its rows must not pile up as touched."""
-    found = (getattr(world, name) for name in World.__dataclass_fields__ if hasattr(world, name))
-    return tuple(table for table in found if isinstance(table, Table))
 
 
 def _drops_and_puts(

@@ -150,7 +150,7 @@ class Client(Caller):
             for name, gate in self._gates().items()
             if gate.until > now
         }
-        used = {name: pool.used for name, pool in self._pools.items() if pool.used}
+        used = {name: slots for name, pool in self._pools.items() if (slots := pool.used)}
         moves = sum(pool.moves for pool in self._pools.values())
         # Where the wall clock was set, ages are reckoned from it as it is now.
         known = (self._worked, used, moves, tuple(holds), (now_ms - int(now * 1000)) // 1000)
