@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
-from itertools import islice
 from typing import Literal, Protocol
 
 from daemon.exchanges.gates import Breaker, Gate, Outcome
@@ -266,8 +265,10 @@ class Pool:
         when = first = self._cooling[0][0]
         if not self._queues[True]:
             latest = first + self.window_seconds / BUNDLE_SHARE
-            many = min(BUNDLE_MOST, len(self._queues[False]), len(self._cooling))
-            when = max(at for at, _ in islice(self._cooling, many) if at <= latest)
+            last = min(BUNDLE_MOST, len(self._queues[False]), len(self._cooling)) - 1
+            while self._cooling[last][0] > latest:
+                last -= 1
+            when = self._cooling[last][0]
         return min(when, others)
 
     def _fire(self) -> None:
