@@ -14,9 +14,9 @@ GROWN_BY: Final = 256
 class Settled:
     """Sets aside what has settled, a few times while the World grows and never again: what goes later goes by itself.
 
-    Only rings of references need the look at all. The World's values make one alone: what a wallet told and what is
-    expected of it (`rules.repeats`), which is cut when the wallet tells something else. What is young and already
-    garbage is collected first, so that it is not kept for ever.
+    Only rings of references need the look at all. The World's values make one alone: what a wallet told and what it
+    holds since (`rules.repeats`), which is cut when the wallet tells something else. What is young and already garbage
+    is collected first, so that it is not kept for ever.
     """
 
     def __init__(self, world: World) -> None:

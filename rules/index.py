@@ -137,7 +137,7 @@ class Index:
     def forget_judged(self) -> None:
         """After a change of rules every subject is judged anew at its next reading."""
         self.judged: set[tuple[int, str]] = set()
-        self.forget_lines()
+        self.expect_nothing()
         self.plans: dict[int, object] = {}
         self.alike: dict[tuple[object, ...], object] = {}
         self.unread: dict[str, Unread] = {}
@@ -159,7 +159,7 @@ class Index:
     def judge_anew(self) -> None:
         """Something that every verdict rests on is another now: each subject is judged at its next reading."""
         self.judged.clear()
-        self.forget_lines()
+        self.expect_nothing()
         self.unreckoned = True
 
     def memory(self) -> Memory:
@@ -207,7 +207,7 @@ class Index:
 
     def account(self, before: Account | None, account: Account) -> None:
         """Take in a stored account: `before` is what was stored under its key until now."""
-        self._forget_lines(account.key)
+        self._expect_no_more(account.key)
         if account.gone_ms is not None:
             self.gone.add(account.key)
         else:
@@ -307,9 +307,9 @@ class Index:
             return
         keys.add(alert.key)
         if subject.account is None:
-            self.forget_lines()
+            self.expect_nothing()
         else:
-            self._forget_lines(subject.account)
+            self._expect_no_more(subject.account)
 
     def ended(self, alert: Alert, now_ms: int, keep_ms: int) -> None:
         """An alert is no longer open. Its id is free again `keep_ms` from now, when its record is forgotten, too."""
@@ -327,15 +327,15 @@ class Index:
             if not keys:
                 del self.open_of[place]
 
-    def forget_lines(self) -> None:
+    def expect_nothing(self) -> None:
         """Nothing of what was told is expected again."""
         self.epoch = object()
 
-    def _forget_lines(self, account: int) -> None:
+    def _expect_no_more(self, account: int) -> None:
         for wallet in self.wallets.get(account, ()):
             holding = self._world.holdings.get((account, wallet))
             if holding is not None:
-                forget_line(holding)
+                expect_no_more(holding)
 
     def _forget_parts(self) -> None:
         self.asked.clear()
@@ -350,16 +350,16 @@ class Index:
             owner = self.by_identifier.get((account.exchange, name, value))
             if owner not in {None, account.key}:
                 self.contested = True
-                self.forget_lines()  # who is meant by this name may be another now
+                self.expect_nothing()  # who is meant by this name may be another now
             taken = owner is not None and owner != account.key and self._world.accounts[owner].present
             if account.present or not taken:
                 self.by_identifier[account.exchange, name, value] = account.key
 
 
-def forget_line(holding: Holding) -> None:
+def expect_no_more(holding: Holding) -> None:
     """What the holding's last reading told is not expected again."""
     if holding.source is not None:
-        holding.source.line = None
+        holding.source.holding = None
 
 
 def _identifiers(account: Account) -> list[tuple[str, str]]:

@@ -104,8 +104,9 @@ class Contents:
     valuation in it; with `fields == ()` there is a valuation only, and nothing is said of quantities.
 
     A client that receives the very bytes it received before tells the very same object again: by identity everybody
-    after it, up to the log, knows that nothing but the time is news. `line` is a hint of `rules.repeats` to itself, no
-    part of what is told: whatever it knows of the wallet, at hand where the same is told again.
+    after it, up to the log, knows that nothing but the time is news. What follows `values` is no part of what is told
+    but at hand where the same is told again: `holding` is what the wallet holds since, of the account under the key
+    `owner`, where `rules.repeats` expects it again and `epoch` is that of the index; `mark` is the log's own.
     """
 
     exchange: str
@@ -115,7 +116,10 @@ class Contents:
     rows: Mapping[str, Row]
     covers: Covers = Covers.ALL
     values: Mapping[str, str] | None = None
-    line: Any = field(default=None, init=False, compare=False, repr=False)
+    holding: Any = field(default=None, init=False, compare=False, repr=False)
+    owner: int = field(default=0, init=False, compare=False, repr=False)
+    epoch: object = field(default=None, init=False, compare=False, repr=False)
+    mark: Any = field(default=None, init=False, compare=False, repr=False)
 
 
 class Reading(tuple[Contents, int, int]):

@@ -25,10 +25,10 @@ from rules.facts import Facts
 from rules.figures import Arrival, Look, facts_of, look_at, parts_of, with_before
 from rules.holdings import take_in, take_in_values
 from rules.lifecycle import end, look
-from rules.model import Covers, Reading
+from rules.model import Contents, Covers, Reading
 from rules.plan import AccountPlan, is_valued, plan_of, quote_of, still_judges, subjects, wallets_of
 from rules.reconciling import follow
-from rules.records import Account, AlertKey, Line
+from rules.records import Account, AlertKey
 from rules.ruleset import MINUTE_MS, ExchangeSettings, Rule
 from rules.step import Step
 from rules.sweep import gap_cap_ms
@@ -44,9 +44,9 @@ def judge_reading(step: Step, reading: Reading) -> None:
     settings = step.exchange(reading.exchange)
     if settings is None or step.state(reading.exchange).stopped:
         return
-    line = repeats.revised(step, reading)
-    if line is not None:
-        _judge_revised(step, settings, line, reading)
+    last = repeats.revised(step, reading)
+    if last is not None:
+        _judge_revised(step, settings, last, reading)
         return
     account = accounts.ensure(step, reading.exchange, reading.account)
     health.succeeded(step, reading.exchange, reading.began_ms, reading.ended_ms)
@@ -69,16 +69,16 @@ def judge_reading(step: Step, reading: Reading) -> None:
     repeats.expect(step, plan, account, reading)
 
 
-def _judge_revised(step: Step, settings: ExchangeSettings, line: Line, reading: Reading) -> None:
+def _judge_revised(step: Step, settings: ExchangeSettings, last: Contents, reading: Reading) -> None:
     """As above, where nothing is under way and the client knows which rows it revised (`repeats.revised`)."""
-    health.succeeded(step, line.exchange, reading.began_ms, reading.ended_ms)
-    account = step.world.accounts[line.account]
+    health.succeeded(step, last.exchange, reading.began_ms, reading.ended_ms)
+    account = step.world.accounts[last.owner]
     plan = plan_of(step, account)
-    arrival = Arrival(account, line.wallet, reading.began_ms, reading.ended_ms, line.holding)
+    arrival = Arrival(account, last.wallet, reading.began_ms, reading.ended_ms, last.holding)
     changed = take_in(step, arrival, reading)
     for asset in sorted(changed):
         for rule in plan.for_asset(asset, held=True):
-            for key in subjects(rule, account, line.wallet, asset):
+            for key in subjects(rule, account, last.wallet, asset):
                 judge_subject(step, settings, rule, key, arrival)
     if plan.drained:
         status.drained(step, settings, plan, arrival, whole=True)

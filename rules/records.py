@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rules.facts import Facts
 from rules.model import Contents, Identity, Row, Severity
@@ -91,23 +91,6 @@ class Holding:
     began_ms: int
     ended_ms: int
     whole_ms: int | None = None
-
-
-@dataclass(slots=True, eq=False)
-class Line:
-    """A wallet of which its contents may be told again, and what it holds since they were told.
-
-    It holds for as long as `epoch` is that of the index. `mark` belongs to the log: whatever it knows of the wallet, so
-    that it need not look for it.
-    """
-
-    contents: Contents
-    exchange: str
-    account: int
-    wallet: str
-    holding: Holding
-    epoch: object
-    mark: Any = None
 
 
 @dataclass(frozen=True, slots=True)

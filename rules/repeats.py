@@ -17,7 +17,7 @@ from rules.health import STORED_EVERY_MS
 from rules.model import Contents, Covers, Reading
 from rules.plan import AccountPlan
 from rules.reconciling.tracking import tracking_of
-from rules.records import Account, Line
+from rules.records import Account, Holding
 from rules.rows import Revised
 from rules.step import Step
 from rules.world import World
@@ -30,8 +30,8 @@ class Repeats:
     That is why the exchange is looked at once: for readings that end from `since_ms` on and before `until_ms`, and
     are taken in before `now_until_ms`, it is as it was.
 
-    `taken` holds four of each: its line, when it began and ended, and when it was taken in. One list of them all is
-    written and read in the least time.
+    `taken` holds four of each: its contents, when it began and ended, and when it was taken in. One list of them all
+    is written and read in the least time.
     """
 
     taken: list[Any] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Repeats:
         return len(self.taken) // 4
 
     @property
-    def lines(self) -> list[Line]:
+    def contents(self) -> list[Contents]:
         """What was told again."""
         return self.taken[::4]
 
@@ -77,25 +77,24 @@ def expect(step: Step, plan: AccountPlan, account: Account, reading: Reading) ->
     name = contents.exchange
     if opened and ((name, account.key) in opened or (name, None) in opened or ("", None) in opened):
         return
-    contents.line = Line(contents, name, account.key, contents.wallet, holding, index.epoch)
+    if contents.owner not in {0, account.key}:
+        return  # a run that no commit took yet may hold them as those of another account
+    contents.holding, contents.owner, contents.epoch = holding, account.key, index.epoch
 
 
 def take(world: World, reading: Reading, now_ms: int, run: Repeats) -> bool:
     """Take the reading in where nothing but its times is news, and append it to the run; else nothing happens.
 
     Each condition stands for a line of `judge_reading` that would do something. The others are held by whoever
-    changes what they rest on: an account, an alert, the rules or a holding that changes forgets its lines.
+    changes what they rest on: where an account, an alert, the rules or a holding changes, nothing is expected of it.
     """
     contents, began_ms, ended_ms = reading
     index = world.index
-    line: Line | None = contents.line
-    if line is None or line.epoch is not index.epoch:
-        return False
-    holding = line.holding
-    if began_ms < holding.began_ms:
+    holding: Holding | None = contents.holding
+    if holding is None or contents.epoch is not index.epoch or began_ms < holding.began_ms:
         return False
     known = (
-        line.exchange == run.exchange
+        contents.exchange == run.exchange
         and run.since_ms <= ended_ms < run.until_ms
         and now_ms < run.now_until_ms
     )
@@ -105,29 +104,29 @@ def take(world: World, reading: Reading, now_ms: int, run: Repeats) -> bool:
         index.last_success_ms[run.exchange] = run.since_ms = ended_ms
     holding.began_ms = began_ms
     holding.ended_ms = holding.whole_ms = ended_ms
-    run.taken += (line, began_ms, ended_ms, now_ms)
+    run.taken += (contents, began_ms, ended_ms, now_ms)
     return True
 
 
-def revised(step: Step, reading: Reading) -> Line | None:
-    """What the reading tells again but for some rows, where nothing but those and its times is news; else None.
+def revised(step: Step, reading: Reading) -> Contents | None:
+    """What was told last, where nothing but some rows of it and its times is news; else None.
 
     Then `judge_reading` has no more to do than to put the rows in and to look at what is judged by them: as in `take`,
     each condition stands for a line that would do something else.
     """
     contents, world = reading.contents, step.world
-    line = _line_of(step, contents)
-    if line is None or reading.began_ms < line.holding.began_ms or not _is_of(line.contents, contents):
+    last = _last_of(step, contents)
+    if last is None or reading.began_ms < last.holding.began_ms or not _is_of(last, contents):
         return None
-    state = world.exchanges.get(line.exchange)
+    state = world.exchanges.get(last.exchange)
     if state is None or state.baseline is not None or state.stopped:
         return None
     if world.ruleset.allows and step.now_ms >= world.index.allows_until_ms:
         return None
-    return None if tracking_of(step, line.exchange) is not None else line
+    return None if tracking_of(step, last.exchange) is not None else last
 
 
-def _line_of(step: Step, contents: Contents) -> Line | None:
+def _last_of(step: Step, contents: Contents) -> Contents | None:
     """What is expected again of the wallet whose rows were revised to these."""
     world, rows = step.world, contents.rows
     if not isinstance(rows, Revised):
@@ -136,8 +135,8 @@ def _line_of(step: Step, contents: Contents) -> Line | None:
     holding = None if account is None else world.holdings.get((account.key, contents.wallet))
     if holding is None or holding.source is None or holding.rows is not rows.of:
         return None
-    line: Line | None = holding.source.line
-    return line if line is not None and line.epoch is world.index.epoch else None
+    last = holding.source
+    return last if last.holding is not None and last.epoch is world.index.epoch else None
 
 
 def _is_of(last: Contents, contents: Contents) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Generic, TypeVar
 
-from rules.index import Index, forget_line
+from rules.index import Index, expect_no_more
 from rules.ledger import (
     Declared,
     Failing,
@@ -157,7 +157,7 @@ class World:
         """Store what a wallet holds and keep the index true."""
         before = self.holdings.get((account, wallet))
         if before is not None:
-            forget_line(before)
+            expect_no_more(before)
         self.holdings[account, wallet] = holding
         self.index.holds(account, wallet)
         self.index.moved((account, wallet), before, holding)

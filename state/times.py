@@ -55,11 +55,11 @@ class Blocks:
 
     def put_again(self, run: Repeats) -> None:
         """The times of holdings moved on."""
-        lines = run.lines
-        wallets = {line.wallet for line in lines}
+        told = run.contents
+        wallets = {one.wallet for one in told}
         for wallet in wallets:
-            own = lines if len(wallets) == 1 else [line for line in lines if line.wallet == wallet]
-            self._touched |= {(wallet, number) for number in {line.account // BLOCK for line in own}}
+            own = told if len(wallets) == 1 else [one for one in told if one.wallet == wallet]
+            self._touched |= {(wallet, number) for number in {one.owner // BLOCK for one in own}}
 
     def restore(self, holdings: Mapping[tuple[int, str], Holding]) -> None:
         """As `put`, of what the database holds already."""

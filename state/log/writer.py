@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from rules.model import Contents, Covers, Identity, ListedAccount, Listing, Pass, Reading, Row
-from rules.records import Line
 from rules.repeats import Repeats
 from rules.rows import Revised
 from rules.ruleset import RulesAccepted
@@ -91,10 +90,9 @@ class LogWriter:
 
     def add_repeats(self, run: Repeats) -> None:
         """Append readings that tell what the last ones told, in their order: one record for neighbours of one kind."""
-        lines, began_ms, ended_ms, now_ms = run.lines, run.began_ms, run.ended_ms, run.now_ms
+        told, began_ms, ended_ms, now_ms = run.contents, run.began_ms, run.ended_ms, run.now_ms
         wallets = [
-            mark if (mark := line.mark) is not None and mark.last is line.contents else self._found(line)
-            for line in lines
+            mark if (mark := one.mark) is not None and mark.last is one else self._found(one) for one in told
         ]
         places, end = [wallet.place for wallet in wallets], 0
         while end < len(places):
@@ -106,11 +104,11 @@ class LogWriter:
                 self._repeats(place, identities, began_ms[part], ended_ms[part], now_ms[part])
                 continue
             for one in range(begin, end):
-                self.add(Reading((lines[one].contents, began_ms[one], ended_ms[one])), now_ms[one])
+                self.add(Reading((told[one], began_ms[one], ended_ms[one])), now_ms[one])
 
-    def _found(self, line: Line) -> _Wallet:
-        """The wallet of which the log has what the line tells; _NOWHERE where it began anew since."""
-        line.mark = wallet = self._by_last.get(id(line.contents), _NOWHERE)
+    def _found(self, told: Contents) -> _Wallet:
+        """The wallet of which the log has what is told; _NOWHERE where it began anew since."""
+        told.mark = wallet = self._by_last.get(id(told), _NOWHERE)
         return wallet
 
     def end(self) -> None:

@@ -29,7 +29,6 @@ from rules.model import (
 )
 from rules.outcome import Outcome, Transition
 from rules.patterns import Patterns
-from rules.records import Line
 from rules.repeats import Repeats, revised, take
 from rules.rows import Revised
 from rules.ruleset import Allow, ExchangeSettings, NotifierSettings, Rule, RulesAccepted, Ruleset
@@ -238,6 +237,16 @@ def test_law_6_a_commit_keeps_the_last_times_of_a_wallet_however_they_came_about
         assert same(store.load(world.ruleset), world)
 
 
+def test_law_6_what_another_account_told_is_never_taken_for_a_repetition() -> None:
+    """A run that no commit took yet names wallets by their contents alone: whose they are must not change under it."""
+    inputs = life(1, 400, PEOPLE[:4])
+    assert any(isinstance(entry.input, Repeats) for entry in fold(World(), inputs))
+    for event, _ in inputs:
+        if isinstance(event, Reading):
+            event.contents.owner = 99
+    assert not any(isinstance(entry.input, Repeats) for entry in fold(World(), inputs))
+
+
 def test_the_clients_of_these_tests_revise_rows() -> None:
     told = [event for event, _ in Client().revised(life(1, 2_000)) if isinstance(event, Reading)]
     assert sum(isinstance(event.rows, Revised) for event in told) > 20
@@ -246,11 +255,11 @@ def test_the_clients_of_these_tests_revise_rows() -> None:
 def test_some_of_what_they_revise_takes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
     short: list[bool] = []
 
-    def found(step: Step, reading: Reading) -> Line | None:
-        line = revised(step, reading)
+    def found(step: Step, reading: Reading) -> Contents | None:
+        last = revised(step, reading)
         if isinstance(reading.rows, Revised):
-            short.append(line is not None)
-        return line
+            short.append(last is not None)
+        return last
 
     monkeypatch.setattr(repeats, "revised", found)
     fold(World(), Client().revised(life(1, 400, PEOPLE[:4], moving=0.3)))
@@ -277,9 +286,9 @@ def test_a_few_revised_rows_that_leave_an_account_empty_are_told(monkeypatch: py
     ):
         told = Contents("okx-main", PEOPLE[0], wallet, FIELDS, rows)
         inputs.append((Reading((told, at_ms - 5, at_ms)), at_ms))
-    short: list[Line | None] = []
+    short: list[Contents | None] = []
 
-    def found(step: Step, reading: Reading) -> Line | None:
+    def found(step: Step, reading: Reading) -> Contents | None:
         short.append(revised(step, reading))
         return short[-1]
 

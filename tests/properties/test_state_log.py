@@ -24,7 +24,6 @@ from rules.model import (
     Start,
     Tick,
 )
-from rules.records import Holding, Line
 from rules.repeats import Repeats
 from rules.ruleset import RulesAccepted, Ruleset
 from rules.statements import BookRow, Books, MovementKind, Prices, Transfer, Transfers
@@ -223,15 +222,11 @@ def test_law_13_a_run_of_repeats_is_read_back_whichever_of_them_the_log_has(
         for number in range(4)
         for wallet in ("spot", "funding")
     }
-    lines = {
-        place: Line(one.contents, one.exchange, place[0], one.wallet, Holding((), {}, None, 0, 0), None)
-        for place, one in every.items()
-    }
     for place in known:
         both.writer.add(every[place], now_ms + 2)
     run = Repeats()
     for place in again:
-        run.taken += (lines[place], now_ms + 3, now_ms + 4, now_ms + 5)
+        run.taken += (every[place].contents, now_ms + 3, now_ms + 4, now_ms + 5)
     both.writer.add_repeats(run)
     told = [entry for _, entry in read(both.new_reader(), both.take())]
     assert told == [

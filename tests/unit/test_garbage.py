@@ -70,7 +70,7 @@ def test_what_a_wallet_told_goes_by_itself_once_it_tells_something_else() -> Non
         for at_ms in (2_000, 3_000, 4_000):
             told = Contents("okx-main", who, "funding", FIELDS, Told(A=(str(at_ms), "0")))
             judge(world, Reading((told, at_ms - 5, at_ms)), at_ms)
-            assert told.line is not None
+            assert told.holding is not None
             rows.append(weakref.ref(told.rows))
             del told
         assert [one() is None for one in rows] == [True, True, False]
