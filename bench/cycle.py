@@ -17,6 +17,7 @@ from bench.figures import cpu_seconds
 from bench.goals import Result
 from daemon.exchanges.binance_wire import Balances
 from daemon.exchanges.memo import Memo
+from daemon.garbage import Settled
 from daemon.gathering import GATHER_SECONDS, Gathering
 from daemon.running import GARBAGE_AFTER
 from rules.judge import Input, judge
@@ -45,10 +46,12 @@ class House:
     waiting: Gathering = field(default_factory=Gathering)
     store: Store = field(init=False)
     wal: Wal = field(init=False)
+    settled: Settled = field(init=False)
 
     def __post_init__(self) -> None:
         self.store = Store.open(self.path, migrate=True)
         self.wal = Wal(self.store.connection)
+        self.settled = Settled(self.world)
         people = tuple(map(ListedAccount, self.desk.people))
         for one in (
             Start(self.now_ms),
@@ -95,6 +98,7 @@ class House:
             self.store.write(self.store.prepare(batch, self.world))
             if self.wal.is_due():
                 self.wal.carry()
+            self.settled.look(len(batch))
 
 
 def decode_only(desk: Desk) -> None:

@@ -112,7 +112,7 @@ async def phases(accounts: int, path: Path) -> list[Held]:
     engine = Engine(World(), store)
     engine.start()
     settled = Settled(engine.world)  # as the daemon has it
-    engine.on_commit.append(lambda _: settled.look())
+    engine.on_commit.append(lambda batch: settled.look(len(batch)))
     now_ms = engine.clock()
     await judged(engine, Start(now_ms), RulesAccepted(now_ms, rules))
     gc.freeze()

@@ -1,4 +1,4 @@
-"""What the World has grown by is kept out of the look for garbage: of half a million balances it holds up the loop."""
+"""When to look for garbage, and in what: of half a million balances a look into all of them holds up the loop."""
 
 from __future__ import annotations
 
@@ -10,9 +10,19 @@ from rules.world import World
 GROWN_BY: Final = 256
 """So many wallets, and a quarter of those that are known, are looked through at most."""
 
+EACH: Final = 256
+"""Judged inputs after whose commit what is new is looked through: some milliseconds."""
+
+OLDER_EACH: Final = 8
+"""Of so many such looks one is into what the last ones left, too."""
+
 
 class Settled:
     """Sets aside what has settled, a few times while the World grows and never again: what goes later goes by itself.
+
+    New objects are looked through after a commit. Before it there are twice as many, and most go by themselves with the
+    commit. Nor would the interpreter look in time by itself: it counts what is new less all that goes, and what a
+    reading replaces is old, so that of a World in which some goes and some comes the new may pile up unseen.
 
     Only rings of references need the look at all. The World's values make one alone: what a wallet told and what it
     holds since (`rules.repeats`), which is cut when the wallet tells something else. What is young and already garbage
@@ -22,9 +32,14 @@ class Settled:
     def __init__(self, world: World) -> None:
         self._world = world
         self._wallets = len(world.holdings)
+        self._judged = self._looks = 0
 
-    def look(self) -> None:
-        """After a commit."""
+    def look(self, judged: int) -> None:
+        """After a commit of so many judged inputs."""
+        self._judged += judged
+        if self._judged >= EACH:
+            self._judged, self._looks = 0, self._looks + 1
+            gc.collect(0 if self._looks % OLDER_EACH else 1)
         wallets = len(self._world.holdings)
         if wallets >= self._wallets * 5 // 4 + GROWN_BY:
             self._wallets = wallets

@@ -31,8 +31,8 @@ log = structlog.get_logger(__name__)
 SWITCH_SECONDS: Final = 0.0005
 """A thread that commits or sends waits so long for a busy loop at each statement, instead of 5 ms."""
 
-GARBAGE_AFTER: Final = 2_000
-"""New objects between two looks for garbage while it runs: each look holds up the loop, and few are short."""
+GARBAGE_AFTER: Final = 5_000
+"""New objects at which the interpreter looks for garbage by itself, where `Settled` did not look before."""
 
 
 async def run_daemon(
@@ -101,7 +101,7 @@ async def run_until_signalled(path: Path) -> None:
         gc.freeze()  # what was loaded stays: to look through all of it for garbage would hold up the loop
         gc.set_threshold(GARBAGE_AFTER, 20, 20)
         settled = Settled(app.engine.world)
-        app.engine.on_commit.append(lambda _: settled.look())
+        app.engine.on_commit.append(lambda batch: settled.look(len(batch)))
 
         def on_hangup() -> None:
             task = asyncio.create_task(_reload(app, web, watch), name="reload")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemon.garbage import GROWN_BY, Settled
+from daemon.garbage import EACH, GROWN_BY, OLDER_EACH, Settled
 from rules.judge import judge
 from rules.model import Contents, Identity, Reading
 from rules.records import Holding
@@ -44,7 +44,7 @@ def test_a_world_is_set_aside_each_time_that_it_has_grown_by_much(monkeypatch: p
     settled = Settled(world)
     for more in (GROWN_BY - 1, 1, GROWN_BY, GROWN_BY // 4, 10):
         grow(world, more)
-        settled.look()
+        settled.look(1)
     assert times == [GROWN_BY, 2 * GROWN_BY + GROWN_BY // 4]
 
 
@@ -53,8 +53,34 @@ def test_what_is_garbage_already_is_collected_and_not_kept_for_ever() -> None:
     settled = Settled(world)
     ring = weakref.ref(Ring())
     grow(world, GROWN_BY)
-    settled.look()
+    settled.look(1)
     assert ring() is None
+
+
+def test_what_is_new_is_looked_through_after_commits_and_what_is_older_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[int] = []
+    monkeypatch.setattr(gc, "collect", looks.append)
+    settled = Settled(World())
+    for _ in range(2 * OLDER_EACH):
+        before = len(looks)
+        settled.look(EACH - 1)
+        assert len(looks) == before
+        settled.look(1)
+    assert looks == [*[0] * (OLDER_EACH - 1), 1] * 2
+
+
+def test_a_young_ring_goes_with_the_commits_that_follow() -> None:
+    gc.disable()
+    try:
+        settled, ring = Settled(World()), weakref.ref(Ring())
+        settled.look(EACH - 1)
+        assert ring() is not None
+        settled.look(1)
+        assert ring() is None
+    finally:
+        gc.enable()
 
 
 class Told(dict[str, tuple[str, ...]]):
