@@ -118,7 +118,6 @@ def view(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
         **_in_line(item, reader),
         aged="" if facts.aged_ms is None else duration(facts.aged_ms),
         acked_by=name(facts.acked_by),
-        rule=name(facts.rule),
         wallets=() if facts.wallet else tuple(name(x) for x in facts.wallets[:_MOST_SHOWN]),
         step="" if facts.window_ms is None or not facts.threshold else figure(facts.threshold),
         empty_ends=outlook.ends if firing and outlook.ends != outlook.limit else "",
@@ -132,14 +131,12 @@ def view(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
         readings=facts.readings if firing else 0,  # they agreed on the onset, not on the end
         fired=at(facts.fired_ms),
         also=tuple(_also(entry, facts) for entry in facts.also[:_MOST_SHOWN]),
-        not_watched=tuple(name(x) for x in facts.not_watched[:_MOST_SHOWN]) if firing else (),
         details=tuple(tidy(x, TEXT_UNITS) for x in facts.details[:_MOST_SHOWN]),
         unread=f"Its books cannot be read since {at(facts.unread_ms)}: until they are, it stays as it was."
         if firing and facts.unread_ms is not None
         else "",
         identifiers=tuple(name(x) for x in facts.identifiers[:_MOST_SHOWN] if x != facts.label),
         note=_note(facts, at(facts.note_ms), reader),
-        runbook=tidy(facts.runbook, TEXT_UNITS),
         description=tidy(facts.description, TEXT_UNITS),
         happened=at(item.created_ms),
         link=f"{reader.public_url}/alerts/{item.alert_id}" if reader.public_url else "",
@@ -165,12 +162,12 @@ def glance(item: Item, reader: Reader) -> View:
 
 
 def in_brief(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
-    """As `view`, with what one line says of an alert; of the `earlier` ones it says that there are some."""
+    """As `glance`, with what one line says of an alert; of the `earlier` ones it says that there are some."""
     return _BLANK._replace(**_in_line(item, reader), earlier=tuple(glance(x, reader) for x in earlier))
 
 
 def _in_line(item: Item, reader: Reader) -> dict[str, Any]:
-    """The fields of a view that one line may say."""
+    """The fields of a view that one line, or what stands above many lines, may say."""
     facts = item.facts
 
     def name(text: str) -> str:
@@ -185,6 +182,7 @@ def _in_line(item: Item, reader: Reader) -> dict[str, Any]:
         "severity": item.severity.value.upper(),
         "rank": item.severity.rank,
         "raised_from": facts.raised_from.value.upper() if facts.raised_from else "",
+        "rule": name(facts.rule),
         "grown_from": "" if facts.grown_from is None else figure(facts.grown_from),
         "exchange": name(facts.exchange),
         "label": name(facts.label),
@@ -202,6 +200,8 @@ def _in_line(item: Item, reader: Reader) -> dict[str, Any]:
         "before": "" if facts.before is None else figure(facts.before),
         "lasted": _lasted(item, reader.now_ms),
         "reason": tidy(facts.reason, TEXT_UNITS),
+        "not_watched": () if ended else tuple(name(x) for x in facts.not_watched[:_MOST_SHOWN]),
+        "runbook": tidy(facts.runbook, TEXT_UNITS),
         "delayed": duration(age_ms) if age_ms > DELAYED_AFTER_MS else "",
     }
 

@@ -74,7 +74,7 @@ def _worded(message: Message, reader: Reader, phrasing: Phrasing, limit_units: i
         if name_units > LABEL_UNITS >= longest:
             continue
         drafts = known.of(replace(reader, name_units=name_units))
-        views = drafts.views(message.items, most=limit_units // _LEAST_BLOCK_UNITS)
+        views = drafts.views(message.items, limit_units)
         title = _title(views, drafts, phrasing, first=first)
         if len(views) == 1:
             body, named = _single(message, views[0], phrasing, first=first, limit_units=limit_units)
@@ -217,16 +217,18 @@ class _Drafts:
         self._reader = reader
         self._groups: dict[str, list[Item]] = {}
         self._full: dict[tuple[Hashable, ...], View] = {}
-        self._glances: dict[Hashable, View] = {}
+        self._briefs: dict[tuple[Hashable, ...], View] = {}
         self._lines: dict[tuple[tuple[Hashable, ...], bool], str] = {}
 
-    def views(self, items: Iterable[Item], *, most: int) -> tuple[View, ...]:
-        """One for each alert; where they are more than can be named, what headings and counts want of them."""
+    def views(self, items: Iterable[Item], limit_units: int) -> tuple[View, ...]:
+        """One for each alert, which says no more than there is room for: a block, a line, or a place in counts."""
         groups = list(_by_alert(items))
         self._groups = {group[-1].alert_id: group for group in groups}
-        if len(groups) <= most:
+        if len(groups) * _LEAST_BLOCK_UNITS <= limit_units:
             return tuple(map(self._view, groups))
-        return tuple(map(self._glance, groups))
+        if len(groups) * LEAST_LINE_UNITS <= limit_units:
+            return tuple(map(self._brief, groups))
+        return tuple(glance(group[-1], self._reader) for group in groups)
 
     def full(self, a: View) -> View:
         """All that there is to say of an alert of `views`."""
@@ -237,20 +239,20 @@ class _Drafts:
         group = self._groups[a.id]
         key = (tuple(map(_key, group)), where)
         if key not in self._lines:
-            self._lines[key] = one_line(in_brief(group[-1], self._reader, group[:-1]), where)
+            self._lines[key] = one_line(self._full.get(key[0]) or self._brief(group), where)
         return self._lines[key]
 
     def fit(self, items: Sequence[Item], limit_units: int) -> tuple[int, int]:
-        """How many alerts they are, and how many of them get a line. Only those are looked at in full."""
-        views = self.views(items, most=0)
+        """How many alerts they are, and how many of them get a line."""
+        views = self.views(items, limit_units)
         room = limit_units - units(heading(views, first=is_first_look(items))) - units(self.link) - 20
         return len(views), len(lines(views, room, link=self.link, line=self.line)[1])
 
-    def _glance(self, group: list[Item]) -> View:
-        key = _key(group[-1])
-        if key not in self._glances:
-            self._glances[key] = glance(group[-1], self._reader)
-        return self._glances[key]
+    def _brief(self, group: list[Item]) -> View:
+        key = tuple(map(_key, group))
+        if key not in self._briefs:
+            self._briefs[key] = in_brief(group[-1], self._reader, group[:-1])
+        return self._briefs[key]
 
     def _view(self, group: list[Item]) -> View:
         key = tuple(map(_key, group))
