@@ -71,7 +71,6 @@ class LogWriter:
         self._identities = identities
         self._last: dict[Key, Input] = {}
         self._wallets: dict[tuple[str, Identity, str, tuple[str, ...]], _Wallet] = {}
-        self._by_last: dict[int, _Wallet] = {}  # by the identity of its `last`
         self._places: dict[_Place, _Place] = {}  # each once
         self._chunks: list[Chunk] = []
         self._open = bytearray()
@@ -91,9 +90,7 @@ class LogWriter:
     def add_repeats(self, run: Repeats) -> None:
         """Append readings that tell what the last ones told, in their order: one record for neighbours of one kind."""
         told, began_ms, ended_ms, now_ms = run.contents, run.began_ms, run.ended_ms, run.now_ms
-        wallets = [
-            mark if (mark := one.mark) is not None and mark.last is one else self._found(one) for one in told
-        ]
+        wallets = [mark if (mark := one.mark) is not None and mark.last is one else _NOWHERE for one in told]
         places, end = [wallet.place for wallet in wallets], 0
         while end < len(places):
             place, begin = places[end], end
@@ -105,11 +102,6 @@ class LogWriter:
                 continue
             for one in range(begin, end):
                 self.add(Reading((told[one], began_ms[one], ended_ms[one])), now_ms[one])
-
-    def _found(self, told: Contents) -> _Wallet:
-        """The wallet of which the log has what is told; _NOWHERE where it began anew since."""
-        told.mark = wallet = self._by_last.get(id(told), _NOWHERE)
-        return wallet
 
     def end(self) -> None:
         """Another log begins: nothing that was written here may be repeated there."""
@@ -123,8 +115,7 @@ class LogWriter:
         if wallet is None:
             wallet = self._wallets[which] = self._new(*which)
         before, wallet.last = wallet.last, told
-        self._by_last.pop(id(before), None)
-        self._by_last[id(told)] = wallet
+        told.mark = wallet
         return wallet, before
 
     def _repeats(
