@@ -104,15 +104,20 @@ def edits(rules: Ruleset) -> tuple[tuple[str, Ruleset], ...]:
     return ("edited", edited), ("new", new), ("summing", replace(new, rules=(*new.rules, *sums)))
 
 
+def started(world: World, store: AsyncStore) -> Engine:
+    """With the looks for garbage that the daemon has."""
+    engine, settled = Engine(world, store), Settled(world)
+    engine.start()
+    engine.on_commit.append(lambda batch: settled.look(len(batch)))
+    return engine
+
+
 async def phases(accounts: int, path: Path) -> list[Held]:
     """A desk that is new, the same again, 1 % changed, edits of its rules, and a restart."""
     desk, rules, found = Desk(accounts), ruleset(accounts), []
     memory = memo()
     store = await AsyncStore.open(path, migrate=True)
-    engine = Engine(World(), store)
-    engine.start()
-    settled = Settled(engine.world)  # as the daemon has it
-    engine.on_commit.append(lambda batch: settled.look(len(batch)))
+    engine = started(World(), store)
     now_ms = engine.clock()
     await judged(engine, Start(now_ms), RulesAccepted(now_ms, rules))
     gc.freeze()
@@ -132,8 +137,8 @@ async def phases(accounts: int, path: Path) -> list[Held]:
     await store.close()
     store = await AsyncStore.open(path, migrate=True)
     found.append(await held("load", store.load(rules)))
-    engine = Engine(await store.load(rules), store)
-    engine.start()
+    engine = started(await store.load(rules), store)
+    gc.freeze()  # as the daemon does once it is ready
     now_ms = engine.clock()
     found.append(await held("restart", judged(engine, RulesAccepted(now_ms, rules), Start(now_ms))))
     found.append(await held("  its first sweep", sweep(engine, desk, memory)))

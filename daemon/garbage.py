@@ -13,7 +13,7 @@ GROWN_BY: Final = 256
 EACH: Final = 256
 """Judged inputs after whose commit what is new is looked through: some milliseconds."""
 
-OLDER_EACH: Final = 8
+OLDER_EACH: Final = 4
 """Of so many such looks one is into what the last ones left, too."""
 
 
