@@ -12,7 +12,7 @@ from rules.outcome import Outcome
 from rules.repeats import Repeats
 from state.prepared import Entry
 
-GATHER_SECONDS: Final = 0.25
+GATHER_SECONDS: Final = 1.0
 """Answers of which nothing is to be told are committed together with those that come so soon after the first."""
 
 ENOUGH: Final = 1_000
