@@ -171,7 +171,9 @@ class Pool:
 
     def assume_used(self, calls: int, seconds: float) -> None:
         """Begin with slots in use, after a restart; the first usage header corrects it."""
-        until = self._timeline.time() + min(seconds, self.window_seconds)
+        now = self._timeline.time()
+        self._expire(now)
+        until = now + min(seconds, self.window_seconds)
         self._others, self._others_until = max(calls, self._others), max(until, self._others_until)
 
     def draw(self, rates: Collection[tuple[int, float, float]]) -> None:
@@ -268,7 +270,9 @@ class Pool:
             last = min(BUNDLE_MOST, len(self._queues[False]), len(self._cooling)) - 1
             while self._cooling[last][0] > latest:
                 last -= 1
-            when = self._cooling[last][0]
+            when = max(
+                first, self._cooling[last][0]
+            )  # behind slots of a window that was longer it may be earlier
         return min(when, others)
 
     def _fire(self) -> None:

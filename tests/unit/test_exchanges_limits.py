@@ -335,6 +335,28 @@ def test_a_budget_that_is_raised_by_an_edit_is_in_force_and_one_that_others_stil
     assert pool.window_seconds == 2
 
 
+async def test_after_a_budget_was_raised_nothing_is_looked_for_before_it_can_be_free() -> None:
+    hand = HandTime()
+    shared = Shared(hand)
+    key, limit = ("okx", "h", "k", "/p"), Limit(6, 2)
+    pool = shared.pool(key, limit, Decimal("0.1"), (), 10, "old")
+    taken = [await pool.take() for _ in range(6)]
+    for ticket in taken[:3]:
+        ticket.close()  # free in 20 s
+    shared.leave("old")
+    shared.pool(key, limit, Decimal(1), (), 10, "new")
+    hand.now += 1
+    for ticket in taken[3:]:
+        ticket.close()  # free in 2 s, behind those
+    with callers(pool) as calls:
+        await calls.ask(*numbered(4))
+        assert (due := hand.next_due()) is not None
+        assert due >= 1_020  # else it looks in vain without a pause
+        await hand.advance(20)
+        assert len(calls.through) == 4
+        assert hand.wakes <= 2
+
+
 async def test_law_11_what_was_spent_outlives_who_spent_it_and_no_longer_than_it_counts() -> None:
     hand = HandTime()
     shared = Shared(hand)
