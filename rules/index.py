@@ -348,8 +348,8 @@ class Index:
     def _name(self, account: Account) -> None:
         for name, value in _identifiers(account):
             owner = self.by_identifier.get((account.exchange, name, value))
-            if owner not in {None, account.key}:
-                self.contested = True
+            self.contested |= owner not in {None, account.key}
+            if self.contested and owner != account.key:
                 self.expect_nothing()  # who is meant by this name may be another now
             taken = owner is not None and owner != account.key and self._world.accounts[owner].present
             if account.present or not taken:

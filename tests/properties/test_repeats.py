@@ -328,3 +328,41 @@ def test_most_readings_of_a_quiet_desk_are_not_judged() -> None:
     entries = fold(World(), life(1, 2_000))
     runs = [entry.input for entry in entries if isinstance(entry.input, Repeats)]
     assert sum(map(len, runs)) > 1_000
+
+
+def test_law_13_a_name_that_was_nobodys_and_is_anothers_now_ends_what_was_expected() -> None:
+    """Account 9 is called n, as account 7 was for a while: whoever is called so next speaks under its name."""
+    first, other = (
+        Identity(venue_id="9", email="a@x", name="n"),
+        Identity(venue_id="7", email="b@x", name="m"),
+    )
+    renamed, newcomer = replace(other, name="n"), Identity(name="n")
+
+    def listing(at_ms: int, *who: Identity) -> tuple[Input, int]:
+        accounts = tuple(map(ListedAccount, who))
+        return Listing("okx-main", "list", at_ms - 2, at_ms - 1, complete=True, accounts=accounts), at_ms
+
+    told = Contents("okx-main", first, "funding", FIELDS, {"A": ("9", "0")})
+    its = replace(told, account=newcomer)
+
+    def read(at_ms: int, contents: Contents) -> tuple[Input, int]:
+        return Reading((contents, at_ms - 5, at_ms)), at_ms
+
+    inputs = [
+        (RulesAccepted(1_000, RULES), 1_000),
+        (Start(1_001), 1_001),
+        listing(2_000, first, other),
+        listing(5_000, first, renamed),
+        listing(8_000, first, other),
+        read(9_000, told),
+        (Tick(100_000), 100_000),
+        read(100_050, told),
+        read(100_100, told),
+        read(100_200, its),
+        read(100_300, told),
+    ]
+    lived, judged = World(), World()
+    fold(lived, inputs)
+    for event, now_ms in inputs:
+        judge(judged, event, now_ms)
+    assert same(lived, judged)
