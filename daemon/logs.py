@@ -95,7 +95,10 @@ def set_up(*, stream: TextIO = sys.stderr, level: int = logging.INFO) -> None:
 
 
 def _json(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
-    return _encoded(event)
+    try:
+        return _encoded(event)
+    except (TypeError, ValueError, RecursionError):  # whoever has something to say must not end by it
+        return _encoded({key: one if isinstance(one, str) else repr(one) for key, one in event.items()})
 
 
 _encoded = json.JSONEncoder(ensure_ascii=False, default=str).encode

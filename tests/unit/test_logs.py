@@ -16,6 +16,7 @@ ours.info("100 % told", alert="A1", api_token="SENTINEL", value=None)
 theirs.warning("100 %% told %s", "twice")
 ours.debug("too quiet")
 theirs.debug("too quiet")
+ours.info("odd", rows={(1, 2): "a"}, api_token="SENTINEL")
 for log in (ours, theirs):
     try:
         raise ValueError("ümlaut")
@@ -26,12 +27,14 @@ for log in (ours, theirs):
 
 def test_our_lines_and_those_of_libraries_come_out_alike_and_redacted() -> None:
     done = subprocess.run([sys.executable, "-c", SAID], capture_output=True, text=True, check=True)
-    ours, theirs, our_fault, their_fault = map(json.loads, done.stderr.splitlines())
+    ours, theirs, odd, our_fault, their_fault = map(json.loads, done.stderr.splitlines())
     assert {"timestamp", "level", "event"} <= ours.keys() & theirs.keys()
     assert ours["event"] == "100 % told"
     assert (ours["alert"], ours["api_token"], ours["value"]) == ("A1", "…", None)
     assert (ours["level"], ours["logger"]) == ("info", "daemon.told")
     assert (theirs["event"], theirs["level"]) == ("100 % told twice", "warning")
+    assert (odd["event"], odd["rows"]) == ("odd", "{(1, 2): 'a'}")
+    assert "SENTINEL" not in done.stderr
     for fault in (our_fault, their_fault):
         assert (fault["event"], fault["level"]) == ("failed", "error")
         (raised,) = fault["exception"]
