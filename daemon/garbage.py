@@ -11,10 +11,13 @@ GROWN_BY: Final = 256
 """So many wallets, and a quarter of those that are known, are looked through at most."""
 
 EACH: Final = 256
-"""Judged inputs after whose commit what is new is looked through: some milliseconds."""
+"""Inputs after whose commit what is new is looked through: some milliseconds. A run of repetitions counts as one."""
 
 OLDER_EACH: Final = 4
 """Of so many such looks one is into what the last ones left, too."""
+
+OLDEST_EACH: Final = 256
+"""Of so many one is into all that is not set aside: the interpreter makes none by itself where these forestall it."""
 
 
 class Settled:
@@ -32,14 +35,14 @@ class Settled:
     def __init__(self, world: World) -> None:
         self._world = world
         self._wallets = len(world.holdings)
-        self._judged = self._looks = 0
+        self._inputs = self._looks = 0
 
-    def look(self, judged: int) -> None:
-        """After a commit of so many judged inputs."""
-        self._judged += judged
-        if self._judged >= EACH:
-            self._judged, self._looks = 0, self._looks + 1
-            gc.collect(0 if self._looks % OLDER_EACH else 1)
+    def look(self, inputs: int) -> None:
+        """After a commit of so many inputs."""
+        self._inputs += inputs
+        if self._inputs >= EACH:
+            self._inputs, self._looks = 0, self._looks + 1
+            gc.collect(sum(self._looks % each == 0 for each in (OLDER_EACH, OLDEST_EACH)))
         wallets = len(self._world.holdings)
         if wallets >= self._wallets * 5 // 4 + GROWN_BY:
             self._wallets = wallets

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemon.garbage import EACH, GROWN_BY, OLDER_EACH, Settled
+from daemon.garbage import EACH, GROWN_BY, OLDER_EACH, OLDEST_EACH, Settled
 from rules.judge import judge
 from rules.model import Contents, Identity, Reading
 from rules.records import Holding
@@ -63,12 +63,29 @@ def test_what_is_new_is_looked_through_after_commits_and_what_is_older_now_and_t
     looks: list[int] = []
     monkeypatch.setattr(gc, "collect", looks.append)
     settled = Settled(World())
-    for _ in range(2 * OLDER_EACH):
+    for _ in range(2 * OLDEST_EACH):
         before = len(looks)
         settled.look(EACH - 1)
         assert len(looks) == before
         settled.look(1)
-    assert looks == [*[0] * (OLDER_EACH - 1), 1] * 2
+    younger = [*[0] * (OLDER_EACH - 1), 1] * (OLDEST_EACH // OLDER_EACH)
+    assert looks == [*younger[:-1], 2] * 2
+
+
+def test_an_old_ring_goes_with_the_commits_that_follow() -> None:
+    gc.disable()
+    try:
+        settled, made = Settled(World()), Ring()
+        gc.collect(1)
+        ring = weakref.ref(made)
+        del made
+        for _ in range(OLDEST_EACH - 1):
+            settled.look(EACH)
+        assert ring() is not None
+        settled.look(EACH)
+        assert ring() is None
+    finally:
+        gc.enable()
 
 
 def test_a_young_ring_goes_with_the_commits_that_follow() -> None:
