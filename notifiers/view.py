@@ -23,6 +23,7 @@ DELAYED_AFTER_MS = 120_000
 LABEL_UNITS = 80
 TEXT_UNITS = 300
 NOTE_UNITS = 600  # whole, however wide its characters are
+_ENDS = frozenset({NotificationKind.RESOLVED, NotificationKind.CLOSED})
 _MOST_SHOWN = 8  # of wallets, identifiers, other figures and details
 
 
@@ -113,7 +114,7 @@ def view(item: Item, reader: Reader, earlier: Sequence[Item] = ()) -> View:
         return "" if time_ms is None else moment(time_ms, reader.now_ms, reader.where)
 
     outlook = words_of(facts.outlook)
-    firing = item.kind not in {NotificationKind.RESOLVED, NotificationKind.CLOSED}
+    firing = item.kind not in _ENDS
     return View(
         **_in_line(item, reader),
         aged="" if facts.aged_ms is None else duration(facts.aged_ms),
@@ -157,7 +158,7 @@ def glance(item: Item, reader: Reader) -> View:
         exchange=tidy(facts.exchange, reader.name_units),
         label=tidy(facts.label, reader.name_units),
         runbook=tidy(facts.runbook, TEXT_UNITS),
-        not_watched=tuple(tidy(x, reader.name_units) for x in facts.not_watched[:_MOST_SHOWN]),
+        not_watched=_not_watched(item, reader),
     )
 
 
@@ -174,7 +175,7 @@ def _in_line(item: Item, reader: Reader) -> dict[str, Any]:
         return tidy(text, reader.name_units)
 
     outlook = words_of(facts.outlook)
-    ended = item.kind in {NotificationKind.RESOLVED, NotificationKind.CLOSED}
+    ended = item.kind in _ENDS
     age_ms = reader.now_ms - item.created_ms
     return {
         "id": item.alert_id,
@@ -200,7 +201,7 @@ def _in_line(item: Item, reader: Reader) -> dict[str, Any]:
         "before": "" if facts.before is None else figure(facts.before),
         "lasted": _lasted(item, reader.now_ms),
         "reason": tidy(facts.reason, TEXT_UNITS),
-        "not_watched": () if ended else tuple(name(x) for x in facts.not_watched[:_MOST_SHOWN]),
+        "not_watched": _not_watched(item, reader),
         "runbook": tidy(facts.runbook, TEXT_UNITS),
         "delayed": duration(age_ms) if age_ms > DELAYED_AFTER_MS else "",
     }
@@ -237,11 +238,13 @@ def _lasted(item: Item, now_ms: int) -> str:
     facts = item.facts
     if facts.fired_ms is None:
         return ""
-    if item.kind in {NotificationKind.RESOLVED, NotificationKind.CLOSED}:
-        end_ms = item.created_ms if facts.ended_ms is None else facts.ended_ms
-    else:
-        end_ms = now_ms
-    return duration(end_ms - facts.fired_ms)
+    ended_ms = item.created_ms if facts.ended_ms is None else facts.ended_ms
+    return duration((ended_ms if item.kind in _ENDS else now_ms) - facts.fired_ms)
+
+
+def _not_watched(item: Item, reader: Reader) -> tuple[str, ...]:
+    named = () if item.kind in _ENDS else item.facts.not_watched[:_MOST_SHOWN]
+    return tuple(tidy(one, reader.name_units) for one in named)
 
 
 def _also(entry: tuple[str, str, str, str], facts: Facts) -> str:
