@@ -64,18 +64,25 @@ class Alertmanager:
             "route: {receiver: hook, group_by: ['...'], group_wait: 0s, group_interval: 100ms, repeat_interval: 1h}\n"
             f"receivers: [{{name: hook, webhook_configs: [{{url: '{self.receiver}', send_resolved: true}}]}}]\n"
         )
-        assert BINARY is not None
-        process = await asyncio.create_subprocess_exec(
-            BINARY, f"--config.file={config}", f"--storage.path={self.folder}/am", "--cluster.listen-address=",
-            f"--web.listen-address=127.0.0.1:{self.port}",
-            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            process = await self._begun(config)
+            while await self.alerts() is None:
+                if process.returncode is not None:  # a call of somebody's may leave by its port for a moment
+                    process = await self._begun(config)
+                await asyncio.sleep(0.05)
         try:
-            await self.until(lambda _: True)
             yield
         finally:
             process.terminate()
             await process.wait()
+
+    async def _begun(self, config: Path) -> asyncio.subprocess.Process:
+        assert BINARY is not None
+        return await asyncio.create_subprocess_exec(
+            BINARY, f"--config.file={config}", f"--storage.path={self.folder}/am", "--cluster.listen-address=",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
 
     async def alerts(self) -> list[dict[str, Any]] | None:
         """None while it does not answer."""
