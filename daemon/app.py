@@ -75,7 +75,7 @@ class App:
         self._started = started
         self._hearing = Hearing(self.engine, self.store, self._wake_lanes)
         self._schedule = Schedule()
-        self._shared = Shared()
+        self._shared = Shared(quiet_seconds=self.engine.quiet_seconds)
         self._secrets = Resolved()  # with which exchanges and notifiers were opened
         self._spent: dict[str, Mapping[str, object]] = {}  # as it was kept last
         self._noted: dict[tuple[str, str], str] = {}

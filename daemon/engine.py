@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
-from time import perf_counter, time_ns
+from time import monotonic, perf_counter, time_ns
 from typing import Protocol
 
 import structlog
@@ -177,8 +177,12 @@ class Engine:
         if claimers and not any(one.has_time for one in claimers):
             self._unhurried = True
             return
-        self.quiet.begin(asyncio.get_running_loop().time())
+        self.quiet.begin(monotonic())
         self._urgent.set()
+
+    def quiet_seconds(self) -> float:
+        """For how long nothing new is to be read, because something is to be told; 0 for none."""
+        return self.quiet.left_seconds(monotonic())
 
     def hurry(self) -> None:
         """Somebody has time now for what is to be told: it waits for no other answers any more."""
@@ -260,7 +264,7 @@ class Engine:
         try:
             while True:
                 try:
-                    still = self.quiet.left_seconds(asyncio.get_running_loop().time()) if idle else 0.0
+                    still = self.quiet_seconds() if idle else 0.0
                     claimed = await self._store.write(prepared, [wanted for _, wanted in idle], still)
                 except StateError as error:
                     _hand(idle)

@@ -39,6 +39,9 @@ ANSWERS_AT_ONCE = 8
 STARTS_AT_ONCE = 2
 """In one turn of the loop: an answer, a commit or a message that is ready waits no longer than they take."""
 
+URGENT_WIDTHS = 2
+"""So many times as many tasks as can use the budget may be under way where one more is urgent."""
+
 MASTER_AGAIN_SECONDS = 10.0
 """The longest wait before the venue is asked again whose key it is."""
 
@@ -275,16 +278,11 @@ class Poller:
 
     def _pump_some(self) -> None:
         self._pumping = None
-        loop = asyncio.get_running_loop()
-        quiet_seconds = self._engine.quiet.left_seconds(loop.time())
-        if quiet_seconds:
-            self._pumping = loop.call_later(quiet_seconds, self._pump_some)
-            return
         left = STARTS_AT_ONCE
         for pool in self._queues:
             left = self._start(pool, left)
         if not left:
-            self._pumping = loop.call_soon(self._pump_some)
+            self._pumping = asyncio.get_running_loop().call_soon(self._pump_some)
 
     def _start(self, pool: str, most: int) -> int:
         """Start what may begin in a pool, up to so many; how many of them are left."""
@@ -296,9 +294,15 @@ class Poller:
         return most
 
     def _next(self, pool: str, queue: Queue) -> tuple[Task, bool] | None:
-        """What may begin now, and whether it is urgent."""
-        free = len(queue.running) < self.venue.width(pool) and not self.halted
-        return queue.next(self._engine.clock()) if free else None
+        """What may begin now, and whether it is urgent: that waits for nobody who waits for a slot."""
+        if self.halted:
+            return None
+        running, width = len(queue.running), self.venue.width(pool)
+        task = queue.next_urgent() if running < URGENT_WIDTHS * width else None
+        if task is not None:
+            return task, True
+        task = queue.next(self._engine.clock()) if running < width else None
+        return None if task is None else (task, False)
 
     async def _run(self, pool: str, queue: Queue, task: Task, urgent: bool) -> None:  # noqa: FBT001  as it is queued
         """A task, and while accounts are read those that follow: to begin each anew costs a twentieth of a call."""
@@ -308,8 +312,7 @@ class Poller:
             while found is not None:
                 was_read = await self._perform(queue, *found)
                 # What told nothing, perhaps without a call, lets the others have their turn.
-                still = self._pumping is not None or self._engine.quiet.left_seconds(me.get_loop().time())
-                found = self._next(pool, queue) if was_read and not still else None
+                found = self._next(pool, queue) if was_read and self._pumping is None else None
                 for other in self._queues if found else ():
                     if other != pool:
                         self._start(other, 1)

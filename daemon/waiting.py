@@ -73,8 +73,8 @@ class Queue:
             self._count += 1
             heappush(self._urgent, (-severity.rank, self._count, task))
 
-    def next(self, now_ms: int) -> tuple[Task, bool] | None:
-        """The next task and whether it is urgent; None when nothing waits that is not under way. It no longer waits."""
+    def next_urgent(self) -> Task | None:
+        """The next hurried task that is not under way; it no longer waits."""
         while self._urgent:
             _, _, task = heappop(self._urgent)
             self._hurried.discard(task)
@@ -82,9 +82,12 @@ class Queue:
                 self._waiting.discard(task)
                 self._leave_place(task)
             if task not in self.running:
-                return task, True
-        found = self._next_preferred(now_ms) or self._next_ordinary(now_ms)
-        return None if found is None else (found, False)
+                return task
+        return None
+
+    def next(self, now_ms: int) -> Task | None:
+        """The next of the others that is not under way; it no longer waits."""
+        return self._next_preferred(now_ms) or self._next_ordinary(now_ms)
 
     def _next_ordinary(self, now_ms: int) -> Task | None:
         while self._ordinary:

@@ -8,6 +8,7 @@ servers.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import time
 from collections import deque
@@ -20,6 +21,7 @@ from daemon.exchanges.gates import Breaker, Gate, Outcome
 
 MANY = 10  # from here on a share of the slots is precise enough; below, the window is stretched instead
 BUNDLE_MOST = 10  # slots released by one wake-up
+BUNDLE_SECONDS = 0.02  # and begun without an answer within so long: each waits for all that come with it
 BUNDLE_SHARE = 200  # a release waits for its followers for at most this part of the window
 
 
@@ -100,6 +102,7 @@ class Pool:
         gates: tuple[Gate, ...] = (),
         timeline: Timeline | None = None,
         backoff_most_seconds: float = 60,
+        quiet_seconds: Callable[[], float] = float,
     ) -> None:
         self.slots = slots
         self.window_seconds = window_seconds
@@ -108,7 +111,9 @@ class Pool:
         self.gates = (self.gate, *gates)
         self.moves = 0  # slots taken, answered and given back so far: what is spent is another after each
         self._timeline: Timeline = timeline or LoopTimeline()
+        self._quiet_seconds = quiet_seconds
         self._under_way = 0
+        self._begun: dict[Ticket, float] = {}  # when those without an answer began; old ones may be left out
         self._urgent = 0  # slots of urgent callers, in use or cooling
         self._cooling: deque[tuple[float, bool]] = deque()  # free again at, urgent; in order of time
         self._others = 0
@@ -132,7 +137,8 @@ class Pool:
             if waiting.done() and not waiting.cancelled():
                 self.give_back(waiting.result())
             else:
-                self._queues[urgent].remove(waiting)
+                with contextlib.suppress(ValueError):  # those that went away with it were passed over already
+                    self._queues[urgent].remove(waiting)
             raise
 
     def take_free(self, *, urgent: bool = False) -> Ticket | None:
@@ -140,15 +146,14 @@ class Pool:
         now = self._timeline.time()
         self._expire(now)
         ahead = self._queues[True] or (not urgent and self._queues[False])
-        if not ahead and self._open(now) and self._fits(urgent=urgent):
-            return self._start(urgent=urgent)
-        return None
+        return self._start(urgent=urgent) if not ahead and self._may_go(now, urgent=urgent) else None
 
     def closed(self, ticket: Ticket, outcome: Outcome) -> None:
         """The response of a ticket's call has come: its slot is free one window from now."""
         now = self._timeline.time()
         self.moves += 1
         self._under_way -= 1
+        self._begun.pop(ticket, None)
         self._cooling.append((now + self.window_seconds, ticket.urgent))
         self.breaker.note(outcome, probe=ticket.probe, now=now)
         self._pump(now)
@@ -157,6 +162,7 @@ class Pool:
         """No call was made: the slot is free at once."""
         self.moves += 1
         self._under_way -= 1
+        self._begun.pop(ticket, None)
         self._urgent -= ticket.urgent
         now = self._timeline.time()
         self.breaker.note(Outcome.NEUTRAL, probe=ticket.probe, now=now)
@@ -221,13 +227,30 @@ class Pool:
         # still goes.
         return free > self.slots // BUNDLE_SHARE
 
+    def _may_go(self, now: float, *, urgent: bool) -> bool:
+        return self._open(now) and self._fits(urgent=urgent) and not self._pause_seconds(urgent=urgent)
+
+    def _pause_seconds(self, *, urgent: bool) -> float:
+        """For how long ordinary callers leave a free slot alone; 0 where they need not.
+
+        While something is to be told, and while a bundle of calls that began just now has no answer.
+        """
+        quiet_seconds = 0.0 if urgent else self._quiet_seconds()
+        if urgent or quiet_seconds or len(self._begun) < BUNDLE_MOST:
+            return quiet_seconds
+        since = self._timeline.time() - BUNDLE_SECONDS
+        self._begun = {ticket: began for ticket, began in self._begun.items() if began > since}
+        return next(iter(self._begun.values())) - since if len(self._begun) >= BUNDLE_MOST else 0.0
+
     def _start(self, *, urgent: bool) -> Ticket:
         self.moves += 1
         self._under_way += 1
         self._urgent += urgent
         probe = self.breaker.broken
         self.breaker.probing |= probe
-        return Ticket(self, urgent=urgent, probe=probe)
+        ticket = Ticket(self, urgent=urgent, probe=probe)
+        self._begun[ticket] = self._timeline.time()
+        return ticket
 
     def _pump(self, now: float) -> None:
         if self._timer is None and not (self._queues[True] or self._queues[False]):
@@ -235,7 +258,7 @@ class Pool:
         self._expire(now)
         for urgent in (True, False):
             queue = self._queues[urgent]
-            while queue and self._open(now) and self._fits(urgent=urgent):
+            while queue and self._may_go(now, urgent=urgent):
                 waiting = queue.popleft()
                 if not waiting.done():
                     waiting.set_result(self._start(urgent=urgent))
@@ -244,9 +267,7 @@ class Pool:
     def _arm(self, now: float) -> None:
         """One timer at most, and none while nobody waits. One that fires too early arms again."""
         waiting = self._queues[True] or self._queues[False]
-        when = (
-            max(self._ready_at(), now if self._could_go() else self._next_release()) if waiting else math.inf
-        )
+        when = max(self._ready_at(), self._next_start(now)) if waiting else math.inf
         if self._timer is not None:
             if waiting and self._timer_at <= when:
                 return
@@ -256,8 +277,11 @@ class Pool:
             self._timer_at = when
             self._timer = self._timeline.call_at(when, self._fire)
 
-    def _could_go(self) -> bool:
-        return any(bool(self._queues[urgent]) and self._fits(urgent=urgent) for urgent in (True, False))
+    def _next_start(self, now: float) -> float:
+        for urgent in (True, False):
+            if self._queues[urgent] and self._fits(urgent=urgent):
+                return now + self._pause_seconds(urgent=urgent)
+        return self._next_release()
 
     def _next_release(self) -> float:
         """When it pays to look again: the next slot, or about ten slots where they come close together."""

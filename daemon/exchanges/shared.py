@@ -7,7 +7,7 @@ What a client spent outlives it, so that a reload spends nothing twice; what is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from daemon.exchanges.gates import Gate
@@ -19,10 +19,14 @@ Rate = tuple[int, float, float]
 
 
 class Shared:
-    """The registry of pools and gates by what they count on. A `user` is whoever draws on them, until it leaves."""
+    """The registry of pools and gates by what they count on. A `user` is whoever draws on them, until it leaves.
 
-    def __init__(self, timeline: Timeline | None = None) -> None:
+    `quiet_seconds` tells for how long nothing ordinary is to begin, because something is to be told.
+    """
+
+    def __init__(self, timeline: Timeline | None = None, quiet_seconds: Callable[[], float] = float) -> None:
         self.timeline: Timeline = timeline or LoopTimeline()
+        self._quiet_seconds = quiet_seconds
         self._gates: dict[Key, Gate] = {}
         self._pools: dict[Key, Pool] = {}
         self._gate_users: dict[Key, set[object]] = {}
@@ -46,7 +50,13 @@ class Shared:
         slots, window_seconds = limit.lawful(budget)
         pool = self._pools.get(key)
         if pool is None:
-            pool = self._pools[key] = Pool(slots, window_seconds, gates=gates, timeline=self.timeline)
+            pool = self._pools[key] = Pool(
+                slots,
+                window_seconds,
+                gates=gates,
+                timeline=self.timeline,
+                quiet_seconds=self._quiet_seconds,
+            )
         rates = self._rates.setdefault(key, {})
         rates[user] = (slots, window_seconds, backoff_seconds)
         pool.draw(rates.values())

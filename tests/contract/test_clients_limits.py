@@ -275,6 +275,24 @@ async def test_law_11_who_eats_half_of_a_users_budget_is_noticed_and_yielded_to(
     assert world.simulator.binance.records.refused == 0
 
 
+async def test_while_something_is_to_be_told_no_reading_begins_but_one_that_confirms(world: World) -> None:
+    until = world.hand.now
+    shared = Shared(world.hand, lambda: max(0.0, until - world.hand.now))
+    client = await world.client("okx", "funding", shared=shared)
+    first, second, *_ = tasks_of(world, client, "okx")
+    await one(client, first)  # the clock is known
+    before, until = world.calls("okx"), world.hand.now + 0.015
+    reading = asyncio.create_task(one(client, first))
+    await asyncio.sleep(0.05)
+    assert world.calls("okx") == before
+    await gathered(client.perform(second, urgent=True))
+    assert world.calls("okx") == before + 1
+    await world.advance(0.02)
+    async with asyncio.timeout(5):
+        await reading
+    assert world.calls("okx") == before + 2
+
+
 async def test_a_key_in_doubt_rests_alone_on_a_shared_address(world: World) -> None:
     client, other = await world.client("binance"), await world.client("binance", name="other")
     other._key_gate = world.shared.gate("another", "key")  # as if its key were another

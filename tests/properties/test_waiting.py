@@ -33,11 +33,11 @@ class Line:
     def step(self) -> None:
         if self.now % POLL == 0:
             self.dispatch()
-        found = self.queue.next(self.now)
+        hurried = self.queue.next_urgent()
+        task, urgent = hurried or self.queue.next(self.now), hurried is not None
         begun, self.now = self.now, self.now + 1
-        if found is None:
+        if task is None:
             return
-        task, urgent = found
         self.queue.running[task] = None  # type: ignore[assignment]
         self.starts.append((begun, task, urgent))
         del self.queue.running[task]
@@ -97,13 +97,14 @@ def test_one_start_of_so_many_goes_ahead_while_others_wait() -> None:
 def test_what_is_under_way_is_asked_again_and_what_is_hurried_loses_its_place() -> None:
     line = Line(3)
     line.dispatch()
-    first = line.queue.next(10)
-    assert first == (line.tasks[0], False)
+    assert line.queue.next_urgent() is None
+    assert line.queue.next(10) == line.tasks[0]
     line.queue.running[line.tasks[0]] = None  # type: ignore[assignment]
     line.queue.hurry(line.tasks[0], Severity.INFO)
     line.queue.hurry(line.tasks[0], Severity.CRITICAL)
     assert line.queue.again == {line.tasks[0]: Severity.CRITICAL}
     line.queue.hurry(line.tasks[2], Severity.INFO)
-    assert line.queue.next(10) == (line.tasks[2], True)
-    assert line.queue.next(10) == (line.tasks[1], False)
+    assert line.queue.next_urgent() == line.tasks[2]
+    assert line.queue.next_urgent() is None
+    assert line.queue.next(10) == line.tasks[1]
     assert line.queue.next(10) is None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from daemon.exchanges import lawful_read_us, not_watched, read_words, wallets_of
 from daemon.exchanges.gates import PROBE_AFTER, Breaker, Gate, Outcome, backoff_seconds
-from daemon.exchanges.limits import Limit, Pool, Ticket
+from daemon.exchanges.limits import BUNDLE_MOST, BUNDLE_SECONDS, Limit, Pool, Ticket
 from daemon.exchanges.shared import Shared
 from daemon.simulator.limits import Limit as ServerLimit
 from daemon.simulator.limits import Limiter, WindowStyle
@@ -118,11 +118,12 @@ async def test_law_11_binance_2400_slots_a_minute(hand: HandTime) -> None:
     pool = Pool(slots, window, timeline=hand)
     with callers(pool) as calls:
         await calls.ask(*numbered(3000))
+        await hand.advance(3_000 / BUNDLE_MOST * BUNDLE_SECONDS)
         assert 2380 <= len(calls.through) <= 2400
         calls.answer_all()
         await hand.advance(59.9)
         assert len(calls.through) <= 2400
-        await hand.advance(0.5)
+        await hand.advance(0.2 + 600 / BUNDLE_MOST * BUNDLE_SECONDS)
         assert len(calls.through) == 3000
 
 
@@ -144,8 +145,13 @@ async def test_a_confirming_read_goes_at_once_though_a_sweep_has_used_up_the_min
     pool = Pool(2400, 60, timeline=hand)
     with callers(pool) as calls:
         await calls.ask(*numbered(3000))
+        assert len(calls.through) == BUNDLE_MOST
         await calls.ask("u", urgent=True)
-        assert calls.through[-1] == "u"
+        assert calls.through[-1] == "u", "nor does it wait for the others of a bundle"
+        await hand.advance(3_000 / BUNDLE_MOST * BUNDLE_SECONDS)
+        assert 2380 <= len(calls.through) <= 2400
+        await calls.ask("v", urgent=True)
+        assert calls.through[-1] == "v"
 
 
 async def test_a_caller_that_goes_away_leaves_its_place_and_its_slot(hand: HandTime) -> None:
@@ -176,6 +182,7 @@ async def test_releases_are_bundled_about_ten_to_a_wake_up(hand: HandTime) -> No
     pool = Pool(2400, 60, timeline=hand)
     with callers(pool) as calls:
         await calls.ask(*numbered(2388))
+        await hand.advance(2388 / BUNDLE_MOST * BUNDLE_SECONDS)
         for _, ticket in list(calls.tickets):
             ticket.close()
             hand.now += 1 / 40
@@ -187,6 +194,91 @@ async def test_releases_are_bundled_about_ten_to_a_wake_up(hand: HandTime) -> No
         assert released >= 375
         assert hand.wakes <= released / 8
         assert before == 2388
+
+
+async def test_of_free_slots_a_bundle_is_used_until_an_answer_comes_or_time_passes(hand: HandTime) -> None:
+    pool = Pool(100, 60, timeline=hand)
+    with callers(pool) as calls:
+        await calls.ask(*numbered(40))
+        assert len(calls.through) == BUNDLE_MOST
+        calls.tickets[-1][1].close()
+        await settle()
+        assert len(calls.through) == BUNDLE_MOST + 1, "an answer makes room for one"
+        await hand.advance(BUNDLE_SECONDS / 2)
+        pool.give_back(calls.tickets[-1][1])
+        await settle()
+        assert len(calls.through) == BUNDLE_MOST + 2
+        await hand.advance(BUNDLE_SECONDS / 2)
+        assert len(calls.through) == 2 * BUNDLE_MOST + 1, "a slow venue is asked as often as it allows"
+        await hand.advance(2 * BUNDLE_SECONDS)
+        assert len(calls.through) == 40
+        assert hand.wakes <= 10
+        calls.answer_all()
+        assert not pool._begun
+
+
+async def test_nobody_of_those_that_share_a_pool_waits_for_a_free_slot_until_another_has_done(
+    hand: HandTime,
+) -> None:
+    pool = Pool(1_000, 60, timeline=hand)
+    with callers(pool) as calls:
+        await calls.ask(*numbered(40))
+        await calls.ask("late")
+        for answered in range(40):  # each is asked for anew as soon as it has its answer
+            calls.tickets[answered][1].close()
+            await calls.ask(f"again {answered}")
+        assert "late" in calls.through
+
+
+async def test_all_that_wait_beside_free_slots_may_go_away_at_once(hand: HandTime) -> None:
+    pool = Pool(40, 60, timeline=hand)
+    with callers(pool) as calls:
+        await calls.ask(*numbered(25))
+        for task in calls.tasks.values():
+            task.cancel()
+        calls.answer_all()  # the places of those that go away are passed over before they know
+        ended = await asyncio.gather(*calls.tasks.values(), return_exceptions=True)
+        assert {type(one) for one in ended} <= {type(None), asyncio.CancelledError}
+        await hand.advance(61)
+        assert (pool.used, hand.next_due()) == (0, None)
+
+
+async def test_slots_that_come_free_at_once_are_used_a_bundle_at_a_time(hand: HandTime) -> None:
+    pool = Pool(30, 60, timeline=hand)
+    with callers(pool) as calls:
+        await calls.ask(*numbered(30))
+        await hand.advance(2 * BUNDLE_SECONDS)
+        calls.answer_all()
+        await calls.ask(*numbered(30, 100))
+        hand.now += 60
+        pool._fire()
+        await settle()
+        assert len(calls.through) == 30 + BUNDLE_MOST
+        calls.tickets[-1][1].close()
+        await settle()
+        assert len(calls.through) == 30 + BUNDLE_MOST + 1, "an answer lets the next one go"
+        await calls.ask("u", urgent=True)
+        assert calls.through[-1] == "u", "a confirming read goes ahead of all that"
+        await hand.advance(BUNDLE_SECONDS)
+        assert len(calls.through) == 30 + 2 * BUNDLE_MOST + 2
+        await hand.advance(BUNDLE_SECONDS)
+        assert len(calls.through) == 60
+
+
+async def test_while_something_is_to_be_told_only_urgent_callers_get_a_slot(hand: HandTime) -> None:
+    until = hand.now
+    pool = Pool(4, 60, timeline=hand, quiet_seconds=lambda: max(0.0, until - hand.now))
+    with callers(pool) as calls:
+        await calls.ask(*numbered(4))
+        until = hand.now + 62
+        calls.answer_all()
+        await calls.ask("a", "b")
+        await calls.ask("u", urgent=True)
+        await hand.advance(61)
+        assert calls.through[4:] == ["u"]
+        await hand.advance(1.1)
+        assert calls.through[4:] == ["u", "a", "b"]
+        assert hand.wakes < 10
 
 
 async def test_nobody_waits_no_timer(hand: HandTime) -> None:
@@ -208,6 +300,7 @@ async def test_usage_headers_hold_back_what_others_have_used(hand: HandTime) -> 
         pool.seen_by_venue(15)  # the others have gone
         calls.answer_all()
         await calls.ask("x")
+        await hand.advance(BUNDLE_SECONDS)
         assert len(calls.through) == 31
         pool.seen_by_venue(10_000)
         calls.answer_all()
@@ -269,7 +362,8 @@ def test_refusals_of_one_burst_are_one_strike() -> None:
 async def test_an_outage_is_probed_by_one_call_at_a_time_later_and_later(hand: HandTime) -> None:
     pool = Pool(1000, 1, timeline=hand, backoff_most_seconds=10)
     with callers(pool) as calls:
-        await calls.ask(*numbered(300), *())
+        await calls.ask(*numbered(300))
+        await hand.advance(300 / BUNDLE_MOST * BUNDLE_SECONDS)
         first = len(calls.through)
         calls.answer_all(Outcome.FAILED)
         await calls.ask(*numbered(300, 1000))
