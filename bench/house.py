@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.commands import SUBTALLY
 from bench.peers import free_port, ready, threshold, until
-from bench.process import started
+from bench.process import as_service, started
 
 LITERAL_OF_TEN = 7
 LEVELS = {"warning": 0.5, "critical": 0.1}
@@ -80,6 +80,7 @@ class House:
     def daemon(self) -> Iterator[subprocess.Popen[bytes]]:
         """`subtally run`, as soon as it serves its page."""
         env = {
+            **as_service(),
             "BENCH_KEY": self.venue["api_key"],
             "BENCH_SECRET": self.venue["api_secret"],
             "BENCH_URL": self.sink.replace("http:", "json:") + "/hook/ours",

@@ -24,12 +24,18 @@ def as_installed() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
+def as_service() -> dict[str, str]:
+    """The little that systemd gives a service: a message's way out looks at each of it, in search of a proxy."""
+    kept = ("PATH", "HOME", "LANG", "PYTHONPATH")
+    return {name: value for name, value in as_installed().items() if name in kept}
+
+
 @contextmanager
 def started(command: Sequence[str], env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """A process until the end of the block; its output is nobody's business."""
+    """A process until the end of the block; its output is nobody's business. Without `env` it has ours."""
     process = subprocess.Popen(
         command,
-        env={**as_installed(), **(env or {})},
+        env=as_installed() if env is None else env,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -56,6 +56,9 @@ def _told(beside: str, hooks: str, sides: Sequence[str], names: Sequence[str]) -
         told.update((side, _first_named(arrived.get(side, ()), names)) for side in sides)
         return all(len(one) == len(names) for one in told.values())
 
+    time.sleep(
+        POLL_SECONDS + len(names) * APART_SECONDS
+    )  # whoever asks meanwhile takes a processor from them
     until(all_told, "every crossing told", 60, look=0.3)
     fetched(f"{hooks}/forget", {})
     return told
@@ -102,7 +105,7 @@ class Taken:
 
 
 def _crossings(accounts: int, samples: int, swept: int) -> Taken:
-    """So many, some in each sweep over so many accounts; all of them are well again before any crosses anew."""
+    """So many, some in each sweep over so many accounts; all others are well, those that crossed before again."""
     taken = Taken()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -112,9 +115,9 @@ def _crossings(accounts: int, samples: int, swept: int) -> Taken:
             time.sleep(SETTLED_SECONDS)
             for number in range(0, samples, swept):
                 first = number % accounts
-                if number and not first:
+                if number:
                     fetched(f"{beside}/restore", {})
-                    time.sleep(2 * POLL_SECONDS + 1)
+                    time.sleep(POLL_SECONDS + 1)
                 taken.posts.append(posts(hooks, 100).seconds)
                 taken.disk += _syncs(folder)
                 told = _told(beside, hooks, (OURS,), names[first : first + swept])
