@@ -84,7 +84,7 @@ soak: $(DEV) ## days of incidents in minutes: what the daemon holds levels off (
 fuzz: $(DEV) ## rules files, payloads and requests, fifty times as long as in the tests (FUZZ=50)
 	FUZZ=$(or $(FUZZ),50) $(BIN)/python -m pytest -o timeout=86400 tests/fuzz
 
-bench: $(DEV) ## the goals of speed beside what people use, half an hour (BENCH_ARGS="--accounts 200 6 7", --write)
+bench: $(DEV) ## the goals of speed beside what people use, 45 minutes (BENCH_ARGS="--accounts 200 6 7", --write)
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
 install: ## as root: install or upgrade the service (systemd/install)

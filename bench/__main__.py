@@ -1,6 +1,6 @@
 """`python -m bench [NUMBER …]`: the goals with must, stretch, measured and verdict.
 
-All of them take about half an hour, most of it waiting for lawful sweeps; `--accounts 200` makes it small.
+All of them take about three quarters of an hour, most of it waiting for lawful sweeps; `--accounts 200` makes it small.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def as_installed() -> dict[str, str]:
 
 
 def as_service() -> dict[str, str]:
-    """The little that systemd gives a service: a message's way out looks at each of it, in search of a proxy."""
+    """The little that systemd gives a service, and where our code is: each message looks for a proxy in all of it."""
     kept = ("PATH", "HOME", "LANG", "PYTHONPATH")
     return {name: value for name, value in as_installed().items() if name in kept}
 

@@ -56,9 +56,8 @@ def _told(beside: str, hooks: str, sides: Sequence[str], names: Sequence[str]) -
         told.update((side, _first_named(arrived.get(side, ()), names)) for side in sides)
         return all(len(one) == len(names) for one in told.values())
 
-    time.sleep(
-        POLL_SECONDS + len(names) * APART_SECONDS
-    )  # whoever asks meanwhile takes a processor from them
+    # Whoever asks meanwhile takes a processor from those who are measured.
+    time.sleep(POLL_SECONDS + len(names) * APART_SECONDS)
     until(all_told, "every crossing told", 60, look=0.3)
     fetched(f"{hooks}/forget", {})
     return told

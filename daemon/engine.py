@@ -181,7 +181,7 @@ class Engine:
         self._urgent.set()
 
     def quiet_seconds(self) -> float:
-        """For how long nothing new is to be read, because something is to be told; 0 for none."""
+        """For how long nothing ordinary is to be read, because something is to be told; 0 for none."""
         return self.quiet.left_seconds(monotonic())
 
     def hurry(self) -> None:

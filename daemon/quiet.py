@@ -1,4 +1,4 @@
-"""The moment after a verdict that is to be told: no new reading begins, so that its message leaves first."""
+"""The moment after a verdict that is to be told: no ordinary reading begins, so that its message leaves first."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ class Quiet:
             self._until = at + QUIET_SECONDS
 
     def left_seconds(self, at: float) -> float:
-        """For how long nothing new is to begin; 0 for none."""
+        """For how long nothing ordinary is to begin; 0 for none."""
         return max(0.0, self._until - at)

@@ -235,8 +235,10 @@ class Pool:
 
         While something is to be told, and while a bundle of calls that began just now has no answer.
         """
-        quiet_seconds = 0.0 if urgent else self._quiet_seconds()
-        if urgent or quiet_seconds or len(self._begun) < BUNDLE_MOST:
+        if urgent:
+            return 0.0
+        quiet_seconds = self._quiet_seconds()
+        if quiet_seconds or len(self._begun) < BUNDLE_MOST:
             return quiet_seconds
         since = self._timeline.time() - BUNDLE_SECONDS
         self._begun = {ticket: began for ticket, began in self._begun.items() if began > since}
