@@ -63,9 +63,9 @@ MEASURES = (
 )
 
 
-def measured(wanted: set[int], accounts: int, rounds: int) -> tuple[dict[int, Result], dict[int, str]]:
+def measured(wanted: set[int], accounts: int, rounds: int) -> tuple[list[Result], dict[int, str]]:
     """The results, and why there is none where there is none."""
-    results: dict[int, Result] = {}
+    results: list[Result] = []
     faults: dict[int, str] = {}
     for measure in MEASURES:
         if wanted and not measure.numbers & wanted:
@@ -81,7 +81,7 @@ def measured(wanted: set[int], accounts: int, rounds: int) -> tuple[dict[int, Re
             # The other figures are worth having all the same.
             faults |= dict.fromkeys(measure.numbers, str(error))
             continue
-        results |= {result.number: result for result in found}
+        results += found
         for result in found:
             print(f"  {result.number}: {result.value:.3g} {result.verdict}; {result.note}", file=sys.stderr)
     return results, faults

@@ -3,6 +3,7 @@
 Both sides watch the same balances at the same time, of which one in a hundred changes in every cycle. A cycle is as
 long as the venue's limit makes a whole sweep: the daemon signs, sends and judges a call for each account, Prometheus
 scrapes once and evaluates once. The exporter's own polling, which Prometheus needs too, is not counted against it.
+Memory and cycles of a small desk, a tenth of the accounts with fewer assets, are measured after that of the large one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -19,7 +21,7 @@ from bench.house import House, mix
 from bench.peers import Place, fetched, until
 from bench.process import MEBI, cpu_of, resident_of, sink, venue
 
-ASSETS = 50
+ASSETS, FEW_ASSETS = 50, 20
 LAWFUL_PER_SECOND = 50
 SPARE_SECONDS = 15
 RESTARTS = 3
@@ -62,43 +64,73 @@ def _restarts(house: House, place: Place, count: int) -> list[tuple[float, float
     return found
 
 
-def measure(accounts: int, rounds: int) -> list[Result]:
-    """Goals 9, 10 and 17 at `accounts` × ASSETS balances."""
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What was measured at one size: bytes resident, and the median CPU seconds of a cycle and of a restart."""
+
+    size: str
+    seconds: int
+    resident: int
+    prometheus: int
+    alertmanager: int
+    cycle: float
+    peer_cycle: float
+    restart: float = 0
+    peer_restart: float = 0
+
+    def memory(self, *, small: bool = False) -> Result:
+        """Goal 9."""
+        peers = f"({self.prometheus / MEBI:,.0f} + {self.alertmanager / MEBI:.0f})"
+        note = f"{self.size}: {self.resident / MEBI:.0f} MiB ÷ {peers}"
+        return Result(9, self.resident / (self.prometheus + self.alertmanager), note, small)
+
+    def spent(self, *, small: bool = False) -> Result:
+        """Goal 10."""
+        seconds = f"{self.cycle:.2f} s ÷ {self.peer_cycle:.2f} s of CPU in a cycle of {self.seconds} s"
+        return Result(10, self.cycle / self.peer_cycle, f"{self.size}: {seconds}", small)
+
+    def restarted(self) -> Result:
+        """Goal 17."""
+        seconds = f"{self.restart:.2f} s ÷ {self.peer_restart:.2f} s of CPU until ready"
+        return Result(17, self.restart / self.peer_restart, f"{self.size}: {seconds}")
+
+
+def _desk(accounts: int, assets: int, rounds: int, restarts: int) -> Desk:
     seconds = cycle_seconds(accounts)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        told = stack.enter_context(venue(accounts, ASSETS, churn=0.01 / seconds))
+        told = stack.enter_context(venue(accounts, assets, churn=0.01 / seconds))
         hooks = stack.enter_context(sink())
         # The coin that crosses in other figures keeps still; the names of the simulator's coins.
-        assets = ["USDT", "BTC", "ETH", *(f"C{number:03d}" for number in range(10, ASSETS))]
-        ours, theirs = mix(told["accounts"], assets, RULES)
+        coins = ["USDT", "BTC", "ETH", *(f"C{number:03d}" for number in range(10, assets))]
+        ours, theirs = mix(told["accounts"], coins, RULES)
         house = House(folder, told, hooks, ours, seconds)
         place = Place(folder, told["beside"], f"{hooks}/hook/theirs", theirs, seconds)
         with house.daemon() as daemon, place.both() as peers:
             _swept(told["beside"], accounts, seconds)
             time.sleep(SPARE_SECONDS)
             cycles = _cycles(daemon.pid, peers.prometheus.pid, seconds, rounds)
-            memory = resident_of(daemon.pid)
-            prometheus, alertmanager = resident_of(peers.prometheus.pid), resident_of(peers.alertmanager.pid)
+            resident = tuple(
+                resident_of(process.pid) for process in (daemon, peers.prometheus, peers.alertmanager)
+            )
             seen = fetched(f"{told['beside']}/seen")
             samples = fetched(f"{place.url}/api/v1/query?query=count(balance)")["data"]["result"]
-        restarts = _restarts(house, place, RESTARTS)
+        again = _restarts(house, place, restarts)
     series = int(samples[0]["value"][1]) if samples else 0
-    size = f"{accounts:,} × {ASSETS}"
-    if series != accounts * ASSETS or seen["refused"]:
+    if series != accounts * assets or seen["refused"]:
         raise RuntimeError(f"not the same work: {series} series, {seen['refused']} calls refused")
-    spent, peer_spent = (median(one) for one in zip(*cycles, strict=True))
-    again, peer_again = (median(one) for one in zip(*restarts, strict=True))
+    medians = [median(one) for kind in (cycles, again) for one in zip(*kind, strict=True)]
+    return Desk(f"{accounts:,} × {assets}", seconds, *resident, *medians)
+
+
+def measure(accounts: int, rounds: int) -> list[Result]:
+    """Goals 9, 10 and 17 at `accounts` × ASSETS balances; 9 and 10 also at a tenth of them × FEW_ASSETS."""
+    large = _desk(accounts, ASSETS, rounds, RESTARTS)
+    small = _desk(max(1, accounts // 10), FEW_ASSETS, rounds, 0)
     return [
-        Result(
-            9,
-            memory / (prometheus + alertmanager),
-            f"{size}: {memory / MEBI:.0f} MiB ÷ ({prometheus / MEBI:.0f} + {alertmanager / MEBI:.0f})",
-        ),
-        Result(
-            10,
-            spent / peer_spent,
-            f"{size}: {spent:.2f} s ÷ {peer_spent:.2f} s of CPU in a cycle of {seconds} s",
-        ),
-        Result(17, again / peer_again, f"{size}: {again:.2f} s ÷ {peer_again:.2f} s of CPU until ready"),
+        large.memory(),
+        small.memory(small=True),
+        large.spent(),
+        small.spent(small=True),
+        large.restarted(),
     ]

@@ -36,14 +36,16 @@ def machine(load: float) -> str:
 
 
 def rows(
-    results: Mapping[int, Result], wanted: Collection[int], faults: Mapping[int, str]
+    results: Collection[Result], wanted: Collection[int], faults: Mapping[int, str]
 ) -> list[tuple[str, ...]]:
     """number, figure, must, stretch, measured, verdict, made of."""
     found: list[tuple[str, ...]] = []
-    for number, goal in GOALS.items():
+    taken = {(result.number, result.small): result for result in results}
+    for key, goal in GOALS.items():
+        number = goal.number
         if wanted and number not in wanted:
             continue
-        result = results.get(number)
+        result = taken.get(key)
         sign = "≥" if goal.least else "≤"
         measured = (
             ("–", "not measured", faults.get(number, ""))
