@@ -38,7 +38,7 @@ from daemon.exchanges.endpoint import Endpoint, Said, Setup
 from daemon.exchanges.errors import CallError, Verdict, readable
 from daemon.exchanges.found import TOLD_OF
 from daemon.exchanges.http import Response
-from daemon.exchanges.limits import Limit, Pool
+from daemon.exchanges.limits import Limit, Ticket
 from daemon.exchanges.memo import Memo
 from daemon.exchanges.signing import binance_signer
 from rules.model import (
@@ -117,11 +117,11 @@ class Binance(Client):
         found = BANNED_UNTIL.search(words)
         return int(found[1]) if found else None
 
-    def _observe(self, pool: Pool, endpoint: Endpoint, response: Response) -> None:
+    def _observe(self, ticket: Ticket, endpoint: Endpoint, response: Response) -> None:
         name = USED_WEIGHT[endpoint.limit.per] if endpoint.signed else "X-MBX-USED-WEIGHT-1M"
         used = response.headers.get(name) or ""
         if used.isascii() and used.isdigit():
-            pool.seen_by_venue(-(-int(used[:9]) // endpoint.weight))
+            ticket.seen_by_venue(-(-int(used[:9]) // endpoint.weight))
 
     def tasks(self, accounts: Sequence[Identity]) -> list[Task]:
         """An account without an e-mail has no call of its own at this venue."""

@@ -35,7 +35,7 @@ from daemon.exchanges.decode import same_amounts
 from daemon.exchanges.endpoint import Endpoint, Said, Setup
 from daemon.exchanges.errors import CallError, Verdict, readable
 from daemon.exchanges.http import Response
-from daemon.exchanges.limits import Limit, Pool
+from daemon.exchanges.limits import Limit, Ticket
 from daemon.exchanges.memo import Memo
 from daemon.exchanges.signing import base64_signer, header_safe, target
 from rules.model import (
@@ -117,10 +117,10 @@ class Bitget(Client):
     def _time(self, body: bytes) -> int:
         return read_time(body)
 
-    def _observe(self, pool: Pool, endpoint: Endpoint, response: Response) -> None:
+    def _observe(self, ticket: Ticket, endpoint: Endpoint, response: Response) -> None:
         left = response.headers.get("x-mbx-used-remain-limit") or ""
         if left.isascii() and left.isdigit() and int(left[:9]) < endpoint.limit.calls:
-            pool.seen_by_venue(endpoint.limit.calls - int(left[:9]))
+            ticket.seen_by_venue(endpoint.limit.calls - int(left[:9]))
 
     def tasks(self, accounts: Sequence[Identity]) -> list[Task]:
         """One walk over all sub-accounts, whoever they are."""

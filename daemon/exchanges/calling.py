@@ -71,7 +71,7 @@ class Caller(Standing, ABC):
         """The verdict on a code; None where it is not known."""
         return self.CODES.get(code) or self.CODES.get(code.partition("_")[0])
 
-    def _observe(self, pool: Pool, endpoint: Endpoint, response: Response) -> None:
+    def _observe(self, ticket: Ticket, endpoint: Endpoint, response: Response) -> None:
         """Obey the usage headers, where the venue sends them."""
 
     def _banned_until_venue_ms(self, words: str) -> int | None:
@@ -115,15 +115,14 @@ class Caller(Standing, ABC):
         self, name: str, params: Params, read: Callable[[bytes], T], *, urgent: bool, again: bool = False
     ) -> Said[T]:
         endpoint, pool = self.ENDPOINTS[name], self._pools[name]
-        ticket = await self._ticket(pool, signed=endpoint.signed, urgent=urgent)
-        outcome, ip_ticket = Outcome.NEUTRAL, None
+        ticket, ip_ticket = await self._tickets(pool, signed=endpoint.signed, urgent=urgent)
+        outcome = Outcome.NEUTRAL
         try:
-            ip_ticket = None if self._ip_pool is None else await self._ip_pool.take(urgent=urgent)
             if self._stopped is not None and endpoint.signed:
                 raise CallError(replace(self._stopped, at_ms=self._now_ms()))
             began = self._timeline.time()
             try:
-                said = await self._ask(endpoint, pool, params, read)
+                said = await self._ask(endpoint, ticket, params, read)
             except Refused as refused:
                 outcome = _outcome(refused.refusal.verdict.kind, again=again)
                 self._act(endpoint, pool, refused.refusal, began)
@@ -137,14 +136,14 @@ class Caller(Standing, ABC):
                 ip_ticket.close()
 
     async def _ask(
-        self, endpoint: Endpoint, pool: Pool, params: Params, read: Callable[[bytes], T]
+        self, endpoint: Endpoint, ticket: Ticket, params: Params, read: Callable[[bytes], T]
     ) -> Said[T]:
         target, headers = self._request(endpoint, params)
         began_ms = self._now_ms()
         try:
             response = await self._http.get(target, headers)
             ended_ms = self._now_ms()
-            self._observe(pool, endpoint, response)
+            self._observe(ticket, endpoint, response)
             return Said(self._read(endpoint, response, read), began_ms, ended_ms)
         except Trouble as trouble:
             verdict = VENUE_DOWN if trouble.venue_wide else TRANSIENT
@@ -152,18 +151,31 @@ class Caller(Standing, ABC):
         except Malformed as malformed:
             raise Refused(Refusal(MALFORMED, readable(str(malformed), self._secrets))) from None
 
-    async def _ticket(self, pool: Pool, *, signed: bool, urgent: bool) -> Ticket:
-        """A slot, while the key may be used: a pool per IP is shared with other keys, so its gates know none."""
+    async def _tickets(self, pool: Pool, *, signed: bool, urgent: bool) -> tuple[Ticket, Ticket | None]:
+        """A slot of the endpoint's limit and one of the host's, where there is such a limit, while all gates are open.
+
+        Pools per IP are shared with other keys, so that their gates know none; and while one waits for the second
+        slot a gate may close.
+        """
         while True:
             if signed and self._key_gate.until > self._timeline.time():
                 await opened(self._key_gate, self._timeline)
-            ticket = pool.take_free(urgent=urgent)
-            if ticket is not None:
-                return ticket
-            ticket = await pool.take(urgent=urgent)
-            if not signed or self._key_gate.until <= self._timeline.time():
-                return ticket
+            ticket, waited = pool.take_free(urgent=urgent), False
+            if ticket is None:
+                ticket, waited = await pool.take(urgent=urgent), True
+            if self._ip_pool is None:
+                ip_ticket = None
+            elif (ip_ticket := self._ip_pool.take_free(urgent=urgent)) is None:
+                try:
+                    ip_ticket, waited = await self._ip_pool.take(urgent=urgent), True
+                except BaseException:
+                    pool.give_back(ticket)
+                    raise
+            if not waited or (pool.is_open and not (signed and self._key_gate.until > self._timeline.time())):
+                return ticket, ip_ticket
             pool.give_back(ticket)
+            if self._ip_pool is not None and ip_ticket is not None:
+                self._ip_pool.give_back(ip_ticket)
 
     def _passed(self, pool: Pool, began: float, *, signed: bool) -> None:
         pool.gate.passed(began)

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
+from itertools import takewhile
 from typing import Literal, Protocol
 
 from daemon.exchanges.gates import Breaker, Gate, Outcome
@@ -78,12 +79,20 @@ class Limit:
 class Ticket:
     """One slot in use. `close` when the response has come, or never will."""
 
-    __slots__ = ("_pool", "probe", "urgent")
+    __slots__ = ("_pool", "began", "probe", "started", "urgent", "used")
 
-    def __init__(self, pool: Pool, *, urgent: bool, probe: bool) -> None:
+    def __init__(self, pool: Pool, began: float, *, urgent: bool, probe: bool) -> None:
         self._pool: Pool | None = pool
+        self.began = began
+        self.used = pool.own  # slots of ours in use or cooling then, this one among them
+        self.started = pool.started
         self.urgent = urgent
         self.probe = probe
+
+    def seen_by_venue(self, calls: int) -> None:
+        """What the usage header of the response counts; to be told before `close`."""
+        if self._pool is not None:
+            self._pool.seen_by_venue(calls, self)
 
     def close(self, outcome: Outcome = Outcome.NEUTRAL) -> None:
         pool, self._pool = self._pool, None
@@ -91,13 +100,49 @@ class Ticket:
             pool.closed(self, outcome)
 
 
+class Others:
+    """Calls of other clients: `most` is the most that usage headers showed in a window of ours and in the one before.
+
+    A venue that counts by the minute begins each at 0: what it says then tells nothing of the rest of it.
+    """
+
+    __slots__ = ("_before", "_now", "until")
+
+    def __init__(self) -> None:
+        self._before = self._now = 0
+        self.until = math.inf  # then they may be fewer
+
+    @property
+    def most(self) -> int:
+        return max(self._before, self._now)
+
+    def seen(self, calls: int, now: float, window_seconds: float) -> None:
+        """A header showed so many."""
+        if not self.most:
+            self.until = now + window_seconds
+        self._now = max(self._now, calls)
+
+    def expire(self, now: float, window_seconds: float) -> None:
+        """Forget what two windows have passed over."""
+        while self.until <= now and self.most:
+            self._before, self._now = self._now, 0
+            self.until += window_seconds
+        if not self.most:
+            self.until = math.inf
+
+
 class Pool:
-    """The slots of one limit. Urgent callers pass ordinary ones but hold at most half of the slots."""
+    """The slots of one limit. Urgent callers pass ordinary ones but hold at most half of the slots.
+
+    `slots` is our share of the `whole`, all that the venue allows. What others use is taken from our share, up to half
+    of it, and more only where they leave less than that of the whole.
+    """
 
     def __init__(
         self,
         slots: int,
         window_seconds: float,
+        whole: int | None = None,
         *,
         gates: tuple[Gate, ...] = (),
         timeline: Timeline | None = None,
@@ -106,18 +151,21 @@ class Pool:
     ) -> None:
         self.slots = slots
         self.window_seconds = window_seconds
+        self.whole = slots if whole is None else whole
         self.gate = Gate()
         self.breaker = Breaker(backoff_most_seconds)
         self.gates = (self.gate, *gates)
         self.moves = 0  # slots taken, answered and given back so far: what is spent is another after each
+        self.started = 0  # slots taken so far
         self._timeline: Timeline = timeline or LoopTimeline()
         self._quiet_seconds = quiet_seconds
         self._under_way = 0
-        self._begun: dict[Ticket, float] = {}  # when those without an answer began; old ones may be left out
+        self._begun: dict[Ticket, None] = {}  # those without an answer, in their order; old ones may be left out
         self._urgent = 0  # slots of urgent callers, in use or cooling
-        self._cooling: deque[tuple[float, bool]] = deque()  # free again at, urgent; in order of time
-        self._others = 0
-        self._others_until = -math.inf
+        self._cooling: deque[tuple[float, bool, float]] = deque()  # free again at, urgent, begun at; by the first
+        self._before = 0  # of a restart: used, and not counted by us
+        self._before_until = -math.inf
+        self._others = Others()
         self._queues: dict[bool, deque[asyncio.Future[Ticket]]] = {True: deque(), False: deque()}
         self._timer: Timer | None = None
         self._timer_at = math.inf
@@ -154,7 +202,7 @@ class Pool:
         self.moves += 1
         self._under_way -= 1
         self._begun.pop(ticket, None)
-        self._cooling.append((now + self.window_seconds, ticket.urgent))
+        self._cooling.append((now + self.window_seconds, ticket.urgent, ticket.began))
         self.breaker.note(outcome, probe=ticket.probe, now=now)
         self._pump(now)
 
@@ -168,19 +216,35 @@ class Pool:
         self.breaker.note(Outcome.NEUTRAL, probe=ticket.probe, now=now)
         self._pump(now)
 
-    def seen_by_venue(self, calls: int) -> None:
-        """Obey a usage header: what it counts beyond our own calls is in use by others for a window."""
+    def seen_by_venue(self, calls: int, ticket: Ticket) -> None:
+        """Obey a usage header: what it counts beyond our own calls is in use by others.
+
+        It may count any call that we made since one window before its own began, and it does count those that were
+        answered by then. More than the former proves that there are others; they are more than the latter by so many.
+        """
         now = self._timeline.time()
         self._expire(now)
-        self._others = max(0, calls - self._own)
-        self._others_until = now + self.window_seconds
+        known = self._others.most or calls > ticket.used + self.started - ticket.started + self._before
+        if not (known or self._before):
+            return
+        beyond = max(0, calls - self._surely_counted(ticket.began, now - self.window_seconds))
+        self._before = min(self._before, beyond)
+        if known:
+            self._others.seen(beyond - self._before, now, self.window_seconds)
+
+    def _surely_counted(self, began: float, since: float) -> int:
+        """The call that began then, and those that were answered before and had begun since."""
+        answered = began + self.window_seconds
+        later = sum(1 for _ in takewhile(lambda one: one[0] > answered, reversed(self._cooling)))
+        earlier = sum(1 for _ in takewhile(lambda one: one[2] < since, self._cooling))
+        return 1 + max(0, len(self._cooling) - later - earlier)
 
     def assume_used(self, calls: int, seconds: float) -> None:
         """Begin with slots in use, after a restart; the first usage header corrects it."""
         now = self._timeline.time()
         self._expire(now)
         until = now + min(seconds, self.window_seconds)
-        self._others, self._others_until = max(calls, self._others), max(until, self._others_until)
+        self._before, self._before_until = max(calls, self._before), max(until, self._before_until)
 
     def draw(self, rates: Collection[tuple[int, float, float]]) -> None:
         """Who draws on it now, each by slots, window and longest backoff: the smallest rate counts for all."""
@@ -197,18 +261,27 @@ class Pool:
     def used(self) -> int:
         """Slots not free now."""
         self._expire(self._timeline.time())
-        return min(self.slots, self._own + self._others)
+        return self.slots - min(self.slots, max(0, self._free))
 
     @property
-    def _own(self) -> int:
+    def own(self) -> int:
+        """Slots of calls under way, and of those answered within a window."""
         return self._under_way + len(self._cooling)
+
+    @property
+    def _free(self) -> int:
+        free = self.slots - self._under_way - len(self._cooling) - self._before
+        others = self._others.most
+        return free - min(others, max(others - self.whole, -(self.slots // 2)) + self.slots) if others else free
 
     def _expire(self, now: float) -> None:
         cooling = self._cooling
         while cooling and cooling[0][0] <= now:
             self._urgent -= cooling.popleft()[1]
-        if self._others and self._others_until <= now:
-            self._others = 0
+        if self._before and self._before_until <= now:
+            self._before = 0
+        if self._others.until <= now:
+            self._others.expire(now, self.window_seconds)
 
     def _ready_at(self) -> float:
         ready = self.breaker.ready_at()
@@ -216,11 +289,17 @@ class Pool:
             ready = max(ready, gate.until)
         return ready
 
+    @property
+    def is_open(self) -> bool:
+        """Whether no gate is closed."""
+        now = self._timeline.time()
+        return all(gate.until <= now for gate in self.gates)
+
     def _open(self, now: float) -> bool:
         return self._ready_at() <= now
 
     def _fits(self, *, urgent: bool) -> bool:
-        free = self.slots - self._own - self._others
+        free = self._free
         if urgent:
             return free > 0 and self._urgent < max(1, self.slots // 2)
         # A wide pool keeps a few slots back: when a burst has used up a minute's worth, a confirming read
@@ -241,17 +320,18 @@ class Pool:
         if quiet_seconds or len(self._begun) < BUNDLE_MOST:
             return quiet_seconds
         since = self._timeline.time() - BUNDLE_SECONDS
-        self._begun = {ticket: began for ticket, began in self._begun.items() if began > since}
-        return next(iter(self._begun.values())) - since if len(self._begun) >= BUNDLE_MOST else 0.0
+        self._begun = {ticket: None for ticket in self._begun if ticket.began > since}
+        return next(iter(self._begun)).began - since if len(self._begun) >= BUNDLE_MOST else 0.0
 
     def _start(self, *, urgent: bool) -> Ticket:
         self.moves += 1
+        self.started += 1
         self._under_way += 1
         self._urgent += urgent
         probe = self.breaker.broken
         self.breaker.probing |= probe
-        ticket = Ticket(self, urgent=urgent, probe=probe)
-        self._begun[ticket] = self._timeline.time()
+        ticket = Ticket(self, self._timeline.time(), urgent=urgent, probe=probe)
+        self._begun[ticket] = None
         return ticket
 
     def _pump(self, now: float) -> None:
@@ -287,7 +367,7 @@ class Pool:
 
     def _next_release(self) -> float:
         """When it pays to look again: the next slot, or about ten slots where they come close together."""
-        others = self._others_until if self._others else math.inf
+        others = min(self._others.until, self._before_until if self._before else math.inf)
         if not self._cooling:
             return others
         when = first = self._cooling[0][0]

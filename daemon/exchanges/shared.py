@@ -53,6 +53,7 @@ class Shared:
             pool = self._pools[key] = Pool(
                 slots,
                 window_seconds,
+                limit.calls,
                 gates=gates,
                 timeline=self.timeline,
                 quiet_seconds=self._quiet_seconds,
