@@ -133,6 +133,7 @@ async def phases(accounts: int, path: Path) -> list[Held]:
     engine.world.index.look_soon()
     found.append(await held("tick with all due", judged(engine, Tick(engine.clock()))))
     found.append(await held("checkpoint", checkpointed(engine, store)))
+    found.append(await held("  its first sweep", sweep(engine, desk, memory)))
     await engine.close()
     await store.close()
     store = await AsyncStore.open(path, migrate=True)

@@ -89,6 +89,7 @@ class Engine:
 
     def start(self) -> None:
         """Begin to commit."""
+        self._waiting.log_begins(self.world.holdings.values())
         self._task = asyncio.create_task(self._commit_all(), name="commit")
 
     async def close(self) -> None:
@@ -227,7 +228,10 @@ class Engine:
             self._room.set()
             prepared = self._store.prepare(batch, self.world)
             # Between two commits the World is exactly what the log made of it.
-            cut = self._store.cut(self.world, self.clock()) if self._cut_wanted else None
+            cut = None
+            if self._cut_wanted:
+                cut = self._store.cut(self.world, self.clock())
+                self._waiting.log_begins(self.world.holdings.values())
             self._cut_wanted = False
             await self._write(prepared, batch)
             if cut is not None and (self._keeping is None or self._keeping.done()):

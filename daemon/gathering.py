@@ -6,9 +6,11 @@ of which nothing is to be told wait a moment for others, but not for many.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from rules.outcome import Outcome
+from rules.records import Holding
 from rules.repeats import Repeats
 from state.prepared import Entry
 
@@ -37,13 +39,15 @@ class Gathering:
     `run` is for `rules.repeats.take`: what it takes in comes after the inputs that were added before.
     """
 
-    __slots__ = ("_entries", "_inputs", "run", "weight")
+    __slots__ = ("_enough", "_entries", "_inputs", "_most", "_whole", "run", "weight")
 
     def __init__(self) -> None:
         self.run = Repeats()
         self.weight = 0
         self._entries: list[Entry] = []
         self._inputs = 0  # of the entries
+        self._whole = 0  # so many inputs from now on may be whole in the log
+        self._enough = self._most = MOST_WAITING  # inputs
 
     @property
     def inputs(self) -> int:
@@ -53,12 +57,23 @@ class Gathering:
     @property
     def is_enough(self) -> bool:
         """Whether it is worth a commit of its own."""
-        return self.weight >= ENOUGH or self.inputs >= MOST_WAITING
+        return self.weight >= ENOUGH or self.inputs >= self._enough
 
     @property
     def is_full(self) -> bool:
         """Whether no more may be judged before it is on its way to the disk."""
-        return self.weight >= MOST_WEIGHT or self.inputs >= MOST_WAITING
+        return self.weight >= MOST_WEIGHT or self.inputs >= self._most
+
+    def log_begins(self, wallets: Collection[Holding]) -> None:
+        """The log begins anew: of each of these wallets it will say all at its next reading, whether or not it is news.
+
+        Some are read twice before others are read once.
+        """
+        if wallets:
+            rows = sum(len(wallet.rows) for wallet in wallets) // len(wallets)
+            self._whole = 2 * len(wallets)
+            self._enough = max(1, ENOUGH // (EACH_INPUT + rows))
+            self._most = max(1, MOST_WEIGHT // (EACH_INPUT + rows))
 
     def add(self, entry: Entry) -> None:
         """One that was judged."""
@@ -71,6 +86,10 @@ class Gathering:
         """All of it; from here on the next one fills."""
         self._end_run()
         taken, self._entries = self._entries, []
+        if self._whole:
+            self._whole = max(0, self._whole - self._inputs)
+            if not self._whole:
+                self._enough = self._most = MOST_WAITING
         self._inputs = self.weight = 0
         return taken
 

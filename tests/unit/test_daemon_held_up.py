@@ -11,6 +11,7 @@ from daemon.engine import Engine
 from daemon.gathering import EACH_INPUT, MOST_WEIGHT
 from rules.judge import judge
 from rules.model import Identity, ListedAccount, Listing, Reading, Start, Tick
+from rules.repeats import Repeats
 from rules.ruleset import ExchangeSettings, RulesAccepted, Ruleset
 from rules.world import World
 from state.threaded import AsyncStore
@@ -118,3 +119,54 @@ def test_readers_wait_while_many_readings_of_one_change_each_wait_for_the_disk(t
     batches = asyncio.run(scenario())
     assert sum(batches) == 20 * len(PEOPLE) + len(BEGIN)
     assert max(batches) <= MOST_WEIGHT // EACH_INPUT
+
+
+def test_after_a_checkpoint_and_a_restart_few_readings_are_committed_together_for_each_is_whole_in_the_log(
+    tmp_path: Path,
+) -> None:
+    contents = [reading(who, 90).contents for who in PEOPLE]
+
+    async def swept(engine: Engine, batches: list[int], sweeps: int) -> list[list[int]]:
+        found = []
+        for number in range(sweeps):
+            batches.clear()
+            at_ms = NOW_MS + 10 * (number + 1)
+            for told in contents:
+                await engine.take(Reading((told, at_ms, at_ms + 1)))
+            await engine.settled()
+            found.append(list(batches))
+        return found
+
+    async def started() -> tuple[AsyncStore, Engine, list[int]]:
+        store = await AsyncStore.open(tmp_path / "subtally.db", migrate=True)
+        engine, batches = Engine(await store.load(RULES), store, lambda: NOW_MS + 100), list[int]()
+        engine.on_commit.append(
+            lambda batch: batches.append(
+                sum(len(one.input) if isinstance(one.input, Repeats) else 1 for one in batch)
+            )
+        )
+        engine.start()
+        return store, engine, batches
+
+    async def scenario() -> None:
+        store, engine, batches = await started()
+        for event in BEGIN:
+            await engine.take(event)
+        first, again, third = await swept(engine, batches, 3)
+        assert max(first) <= MOST_WEIGHT // 90 + 1
+        assert again == third == [len(PEOPLE)]
+        engine.checkpoint_soon()
+        while await store.checkpointed_ms() is None:  # noqa: ASYNC110  it is the state that tells
+            await asyncio.sleep(0.001)
+        whole = [*await swept(engine, batches, 2)]
+        assert all(max(one) <= MOST_WEIGHT // (EACH_INPUT + 90) and sum(one) == len(PEOPLE) for one in whole)
+        assert await swept(engine, batches, 1) == [[len(PEOPLE)]], "two sweeps later it is as ever"
+        await engine.close()
+        await store.close()
+        store, engine, batches = await started()
+        (restarted,) = await swept(engine, batches, 1)
+        assert max(restarted) <= MOST_WEIGHT // (EACH_INPUT + 90)
+        await engine.close()
+        await store.close()
+
+    asyncio.run(scenario())
