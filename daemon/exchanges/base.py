@@ -90,6 +90,12 @@ class Venue(Protocol):
     def width(self, pool: str) -> int:
         """How many tasks of a pool may be under way at once so that its budget can be used."""
 
+    def waiting(self, pool: str) -> int:
+        """How many calls of this exchange wait for a slot of a pool: more of them would change nothing."""
+
+    def pace(self, *, evenly: bool) -> None:
+        """Whether calls about single accounts begin at an even pace; else, and at first, as soon as slots are free."""
+
     def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
         """Do it and yield each answer when it is there (law 5).
 

@@ -276,6 +276,7 @@ class Bitget(Client):
             yield self._stop(path, "the key belongs to a sub-account", "make a key of the main account")
             return
         self._master_id = master
+        self._belongs_to(master)
         rights = tuple(right for right in info.authorities if right.lower() not in READ_ONLY)
         ip_bound = None if info.ips is None else bool(info.ips)
         yield MasterSeen(self.name, said.ended_ms, master, rights, ip_bound)

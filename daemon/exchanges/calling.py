@@ -9,6 +9,7 @@ again. The client repeats nothing by itself, but for one call after a clock erro
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar, TypeVar
@@ -55,6 +56,7 @@ class Caller(Standing, ABC):
 
     def __init__(self, setup: Setup) -> None:
         self._http = Http(setup.base_url, self.TIMEOUTS)
+        self._waiting = Counter[Pool]()
         super().__init__(setup, self._http.authority, VenueClock(setup.now_ms, self._ask_time))
 
     # Slots that a venue fills.
@@ -154,15 +156,21 @@ class Caller(Standing, ABC):
     async def _tickets(self, pool: Pool, *, signed: bool, urgent: bool) -> tuple[Ticket, Ticket | None]:
         """A slot of the endpoint's limit and one of the host's, where there is such a limit, while all gates are open.
 
-        Pools per IP are shared with other keys, so that their gates know none; and while one waits for the second
-        slot a gate may close.
+        Pools are shared, with other keys or at other hosts, so that their gates are not all; and while one waits for
+        a slot a gate may close.
         """
+        gates = (self._host_gate, self._key_gate) if signed else (self._host_gate,)
         while True:
-            if signed and self._key_gate.until > self._timeline.time():
-                await opened(self._key_gate, self._timeline)
+            for gate in gates:
+                if gate.until > self._timeline.time():
+                    await opened(gate, self._timeline)
             ticket, waited = pool.take_free(urgent=urgent), False
             if ticket is None:
-                ticket, waited = await pool.take(urgent=urgent), True
+                self._waiting[pool] += 1
+                try:
+                    ticket, waited = await pool.take(urgent=urgent), True
+                finally:
+                    self._waiting[pool] -= 1
             if self._ip_pool is None:
                 ip_ticket = None
             elif (ip_ticket := self._ip_pool.take_free(urgent=urgent)) is None:
@@ -171,7 +179,7 @@ class Caller(Standing, ABC):
                 except BaseException:
                     pool.give_back(ticket)
                     raise
-            if not waited or (pool.is_open and not (signed and self._key_gate.until > self._timeline.time())):
+            if not waited or (pool.is_open and all(gate.until <= self._timeline.time() for gate in gates)):
                 return ticket, ip_ticket
             pool.give_back(ticket)
             if self._ip_pool is not None and ip_ticket is not None:

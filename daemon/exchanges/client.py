@@ -20,6 +20,9 @@ from daemon.exchanges.restart import Record
 from rules.model import MASTER_IDENTITY, ClockSeen, Contents, Identity
 from rules.statements import Prices
 
+SLOW_SECONDS = 5  # answers that take so long still leave no slot unused
+WIDEST = 200  # connections of one exchange; a process may commonly have 1,024 open files
+
 Ask = Callable[[], Coroutine[Any, Any, Answer]]
 """One call, and what it answers. Raises CallError."""
 
@@ -64,11 +67,20 @@ class Client(Caller):
         self._shared.leave(self)
 
     def width(self, pool: str) -> int:
-        """Enough calls under way for answers that take a second; a task over all accounts goes alone."""
+        """Enough calls under way for answers that take some seconds; a task over all accounts goes alone."""
         if pool not in self.ACCOUNTS_POOLS:
             return 1
         known = self._pools[pool]
-        return max(2, min(known.slots, int(known.slots / known.window_seconds) + 2))
+        rate = known.slots / known.window_seconds
+        return max(2, min(known.slots, int(rate * SLOW_SECONDS) + 2, WIDEST))
+
+    def waiting(self, pool: str) -> int:
+        return self._waiting[self._pools[pool]]
+
+    def pace(self, *, evenly: bool) -> None:
+        for name in self.ACCOUNTS_POOLS:
+            users = self._pools[name].evenly
+            (users.add if evenly else users.discard)(self)
 
     def listing(self) -> AsyncIterator[Answer]:
         return self._answers(self._listing())

@@ -24,6 +24,9 @@ MANY = 10  # from here on a share of the slots is precise enough; below, the win
 BUNDLE_MOST = 10  # slots released by one wake-up
 BUNDLE_SECONDS = 0.02  # and begun without an answer within so long: each waits for all that come with it
 BUNDLE_SHARE = 200  # a release waits for its followers for at most this part of the window
+EVEN_SHARE = (
+    0.95  # of an even pace's pause: slots come free a little later than that, and set the pace by themselves
+)
 
 
 class Timer(Protocol):
@@ -155,14 +158,23 @@ class Pool:
         self.gate = Gate()
         self.breaker = Breaker(backoff_most_seconds)
         self.gates = (self.gate, *gates)
+        self.evenly: set[object] = (
+            set()
+        )  # who wants ordinary calls to begin at an even pace, however many slots are free
         self.moves = 0  # slots taken, answered and given back so far: what is spent is another after each
         self.started = 0  # slots taken so far
         self._timeline: Timeline = timeline or LoopTimeline()
         self._quiet_seconds = quiet_seconds
         self._under_way = 0
-        self._begun: dict[Ticket, None] = {}  # those without an answer, in their order; old ones may be left out
+        self._begun: dict[
+            Ticket, None
+        ] = {}  # those without an answer, in their order; old ones may be left out
+        self._even_at = -math.inf  # when all that began since would have, at an even pace
+        self._resting = False
         self._urgent = 0  # slots of urgent callers, in use or cooling
-        self._cooling: deque[tuple[float, bool, float]] = deque()  # free again at, urgent, begun at; by the first
+        self._cooling: deque[tuple[float, bool, float]] = (
+            deque()
+        )  # free again at, urgent, begun at; by the first
         self._before = 0  # of a restart: used, and not counted by us
         self._before_until = -math.inf
         self._others = Others()
@@ -246,6 +258,14 @@ class Pool:
         until = now + min(seconds, self.window_seconds)
         self._before, self._before_until = max(calls, self._before), max(until, self._before_until)
 
+    def take_over(self, pool: Pool) -> None:
+        """It turned out to be the same limit: what is spent there is spent here, and its gate is closed here, too."""
+        used = pool.used
+        self.gate.hold(pool.gate.until)
+        if used and pool is not self:
+            self._before += used
+            self._before_until = max(self._before_until, self._timeline.time() + self.window_seconds)
+
     def draw(self, rates: Collection[tuple[int, float, float]]) -> None:
         """Who draws on it now, each by slots, window and longest backoff: the smallest rate counts for all."""
         self.slots, self.window_seconds, _ = min(rates, key=lambda rate: rate[0] / rate[1])
@@ -272,7 +292,9 @@ class Pool:
     def _free(self) -> int:
         free = self.slots - self._under_way - len(self._cooling) - self._before
         others = self._others.most
-        return free - min(others, max(others - self.whole, -(self.slots // 2)) + self.slots) if others else free
+        return (
+            free - min(others, max(others - self.whole, -(self.slots // 2)) + self.slots) if others else free
+        )
 
     def _expire(self, now: float) -> None:
         cooling = self._cooling
@@ -312,18 +334,33 @@ class Pool:
     def _pause_seconds(self, *, urgent: bool) -> float:
         """For how long ordinary callers leave a free slot alone; 0 where they need not.
 
-        While something is to be told, and while a bundle of calls that began just now has no answer.
+        While something is to be told, and while a bundle of calls that began just now has no answer; where the pace
+        is to be even, until that bundle's time is over.
         """
         if urgent:
             return 0.0
         quiet_seconds = self._quiet_seconds()
+        if self.evenly and (rest_seconds := self._rest_seconds()):
+            return max(quiet_seconds, rest_seconds)
         if quiet_seconds or len(self._begun) < BUNDLE_MOST:
             return quiet_seconds
         since = self._timeline.time() - BUNDLE_SECONDS
         self._begun = {ticket: None for ticket in self._begun if ticket.began > since}
         return next(iter(self._begun)).began - since if len(self._begun) >= BUNDLE_MOST else 0.0
 
+    @property
+    def _even_seconds(self) -> float:
+        return EVEN_SHARE * self.window_seconds / self.slots
+
+    def _rest_seconds(self) -> float:
+        """After a bundle, until as many would have begun one by one."""
+        ahead = self._even_at - self._timeline.time()
+        self._resting = ahead > 0 and (self._resting or ahead >= BUNDLE_MOST * self._even_seconds)
+        return ahead if self._resting else 0.0
+
     def _start(self, *, urgent: bool) -> Ticket:
+        if self.evenly and not urgent:
+            self._even_at = max(self._even_at, self._timeline.time()) + self._even_seconds
         self.moves += 1
         self.started += 1
         self._under_way += 1

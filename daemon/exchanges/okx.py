@@ -181,6 +181,7 @@ class Okx(Client):
         if config.uid != main or config.type not in {None, "", "0"}:
             yield self._stop(path, "the key belongs to a sub-account", "make a key of the main account")
             return
+        self._belongs_to(main)
         rights = tuple(p for p in (part.strip() for part in config.perm.split(",")) if p and p != "read_only")
         ip_bound = None if config.ip is None else config.ip != ""
         yield MasterSeen(self.name, said.ended_ms, main, rights, ip_bound)

@@ -68,6 +68,7 @@ class Shared:
         for users in self._gate_users.values():
             users.discard(user)
         for key, rates in self._rates.items():
+            self._pools[key].evenly.discard(user)
             if rates.pop(user, None) is not None and rates:
                 self._pools[key].draw(rates.values())
         for key in [key for key, pool in self._pools.items() if not self._rates[key] and pool.idle]:

@@ -65,18 +65,38 @@ class Standing:
         self._digest = key
         self._host_gate = shared.gate(kind, host, user=self)
         self._key_gate = shared.gate(kind, host, key, user=self)
+        self._budget = budget
+        self._user_id: str | None = None  # the user id, where the venue tells it
         self._pools: dict[str, Pool] = {}
         for name, endpoint in self.ENDPOINTS.items():
             owner = key if endpoint.limit.per == "uid" else ""
-            pool_key, gates = (kind, host, owner, endpoint.path), (self._host_gate,)
-            self._pools[name] = shared.pool(
-                pool_key, endpoint.limit, budget, gates, self._most_seconds, user=self
-            )
+            self._pools[name] = self._pool(endpoint, kind, host, owner)
         self._ip_pool: Pool | None = None
         if self.IP_LIMIT is not None:
             self._ip_pool = shared.pool(
                 (kind, host), self.IP_LIMIT, budget, (), self._most_seconds, user=self
             )
+
+    def _pool(self, endpoint: Endpoint, *key: str) -> Pool:
+        return self._shared.pool(
+            (*key, endpoint.path),
+            endpoint.limit,
+            self._budget,
+            (self._host_gate,),
+            self._most_seconds,
+            user=self,
+        )
+
+    def _belongs_to(self, user_id: str) -> None:
+        """The venue said whose the key is: all keys of one user draw on the same budgets, at whatever host."""
+        if user_id == self._user_id:
+            return
+        self._user_id = user_id
+        for name, endpoint in self.ENDPOINTS.items():
+            if endpoint.limit.per == "uid":
+                before = self._pools[name]
+                self._pools[name] = self._pool(endpoint, self.settings.kind, "user", user_id)
+                self._pools[name].take_over(before)
 
     # What a refusal means for the calls of others.
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -310,3 +311,60 @@ async def test_a_key_in_doubt_rests_alone_on_a_shared_address(world: World) -> N
     assert of(Failure, await gathered(other.listing())) == []
     await world.advance(2)
     assert of(Failure, await waiting) == []
+
+
+@pytest.mark.parametrize("gate", ["_host_gate", "_key_gate"])
+async def test_law_11_a_gate_that_closes_while_the_slot_of_the_host_is_waited_for_is_no_call(
+    world: World, gate: str
+) -> None:
+    client = await world.client("bitget")
+    await gathered(client.listing())
+    await gathered(client.perform(client.tasks([])[0]))
+    pool = client._ip_pool
+    taken = []
+    while (ticket := pool.take_free()) is not None:
+        taken.append(ticket)
+        if len(taken) % 10 == 0:
+            await world.advance(0.03)
+    waiting = asyncio.create_task(gathered(client.perform(client.tasks([])[0])))
+    await idle()
+    before = world.calls("bitget")
+    getattr(client, gate).hold(world.hand.now + 30)
+    for ticket in taken:
+        pool.give_back(ticket)
+    await idle()
+    assert not waiting.done()
+    await world.advance(29)
+    await idle()
+    assert world.calls("bitget") == before
+    await world.advance(2)
+    await waiting
+    assert world.calls("bitget") > before
+    assert (client._pools["assets"]._under_way, pool._under_way) == (0, 0)
+
+
+@pytest.mark.parametrize("kind, pool", [("okx", "funding"), ("bitget", "assets")])
+async def test_law_11_all_keys_of_one_user_share_what_the_venue_counts_by_user(
+    world: World, kind: str, pool: str
+) -> None:
+    one_, two = await world.client(kind), await world.client(kind, name="two")
+    task = (one_.tasks([]) or tasks_of(world, one_, kind))[0]
+    two._pools = {}
+    two._share(Shared(world.hand), Decimal("0.8"), "another host")  # until now as if its key were another
+    two._shared = world.shared
+    assert of(Failure, await gathered(one_.examine())) == []
+    await world.advance(10)
+    (await two._pools[pool].take()).close()
+    assert of(Failure, await gathered(two.examine())) == []
+    assert two._pools[pool] is one_._pools[pool]
+    assert one_._pools[pool].used == 1, "what was spent before that was known is spent"
+    assert one_._pools["time"] is not two._pools["time"], "which is counted by address"
+    two._host_gate.hold(world.hand.now + 30)
+    waiting = asyncio.create_task(gathered(two.perform(task)))
+    await idle()
+    assert of(Failure, await gathered(one_.perform(task))) == []
+    await world.advance(29)
+    before = world.calls(kind)
+    await idle()
+    assert world.calls(kind) == before, "a ban of its own host is obeyed by each"
+    waiting.cancel()
