@@ -19,10 +19,21 @@ from daemon.engine import Engine
 from daemon.exchanges.base import Answer, Task, Venue
 from daemon.matters import Matters
 from daemon.outage import Outage
+from daemon.retries import Retries
 from daemon.waiting import Queue
 from daemon.wishes import Wishes
 from rules.accounts import find
-from rules.model import MASTER_IDENTITY, Failure, FailureKind, Identity, Listing, MasterSeen, Pass, Reading
+from rules.model import (
+    MASTER_IDENTITY,
+    Failure,
+    FailureKind,
+    Identity,
+    Listing,
+    MasterSeen,
+    Pass,
+    Reading,
+    Severity,
+)
 from rules.outcome import Outcome, Recheck
 from rules.ruleset import ExchangeSettings
 from rules.step import selected
@@ -38,6 +49,12 @@ ANSWERS_AT_ONCE = 8
 
 STARTS_AT_ONCE = 2
 """In one turn of the loop: an answer, a commit or a message that is ready waits no longer than they take."""
+
+WAITING_MOST = 10
+"""Ordinary tasks that wait for a slot: as many as come free together. Those in the queue are still in its order."""
+
+LOOK_AGAIN_SECONDS = 0.1
+"""Between two looks whether more may begin, while tasks wait and those under way take their time."""
 
 URGENT_WIDTHS = 2
 """So many times as many tasks as can use the budget may be under way where one more is urgent."""
@@ -70,6 +87,8 @@ class Poller:
         self._sweep_left: set[Task] = set()
         self._ready = asyncio.Event()
         self._pumping: asyncio.Handle | None = None  # starts more in the next turn of the loop
+        self._looking: asyncio.TimerHandle | None = None  # looks soon whether more may begin
+        self._retries = Retries(self._again)
         self._unexamined: FailureKind | None = None  # why the last look at the key told nothing
         self.wishes = Wishes(self, settings.poll_every_ms / 1000)
 
@@ -85,7 +104,8 @@ class Poller:
     async def close(self) -> None:
         """Stop: nothing more is asked, what is under way is dropped."""
         self.halted = self.halted or "closing"
-        for later in (self._relist, self._pumping):
+        self._retries.close()
+        for later in (self._relist, self._pumping, self._looking):
             if later is not None:
                 later.cancel()
         running = [task for queue in self._queues.values() for task in queue.running.values()]
@@ -165,8 +185,12 @@ class Poller:
             return
         for wanted in sorted(rechecks, key=lambda one: -one.severity.rank):
             task = self._task_for(wanted)
-            if task is not None and self._not_before.get(task, 0) <= self._engine.clock():
+            if task is None:
+                continue
+            if self._not_before.get(task, 0) <= self._engine.clock():
                 self._queue(task.pool).hurry(task, wanted.severity)
+            else:
+                self._retries.urge(task, wanted.severity)
         self._pump()
 
     def relist_soon(self) -> None:
@@ -229,6 +253,8 @@ class Poller:
         if crowded and not self._crowded:
             self._matters = Matters(settings.name, self._engine.world)
         self._crowded = crowded
+        # In a burst all slots of a window would be spent at its begin, and who matters would wait for its end.
+        self.venue.pace(evenly=crowded)
 
     def _enqueue(self, tasks: list[Task], now: int) -> None:
         """Those read longest ago go first; ahead of them, where nobody waits yet, the due ones that matter."""
@@ -281,8 +307,16 @@ class Poller:
         left = STARTS_AT_ONCE
         for pool in self._queues:
             left = self._start(pool, left)
+        loop = asyncio.get_running_loop()
         if not left:
-            self._pumping = asyncio.get_running_loop().call_soon(self._pump_some)
+            self._pumping = loop.call_soon(self._pump_some)
+        elif self._looking is None and any(queue.behind for queue in self._queues.values()):
+            self._looking = loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        self._looking = None
+        if not self.halted:
+            self._pump()
 
     def _start(self, pool: str, most: int) -> int:
         """Start what may begin in a pool, up to so many; how many of them are left."""
@@ -293,21 +327,22 @@ class Poller:
             queue.running[found[0]] = asyncio.create_task(running, name=found[0].name)
         return most
 
-    def _next(self, pool: str, queue: Queue) -> tuple[Task, bool] | None:
-        """What may begin now, and whether it is urgent: that waits for nobody who waits for a slot."""
+    def _next(self, pool: str, queue: Queue) -> tuple[Task, Severity | None] | None:
+        """What may begin now, and how urgent it is, if it is: that waits for nobody who waits for a slot."""
         if self.halted:
             return None
         running, width = len(queue.running), self.venue.width(pool)
-        task = queue.next_urgent() if running < URGENT_WIDTHS * width else None
-        if task is not None:
-            return task, True
-        task = queue.next(self._engine.clock()) if running < width else None
-        return None if task is None else (task, False)
+        urgent = queue.next_urgent() if running < URGENT_WIDTHS * width else None
+        if urgent is not None:
+            return urgent
+        free = running < width and self.venue.waiting(pool) < WAITING_MOST
+        task = queue.next(self._engine.clock()) if free else None
+        return None if task is None else (task, None)
 
-    async def _run(self, pool: str, queue: Queue, task: Task, urgent: bool) -> None:  # noqa: FBT001  as it is queued
+    async def _run(self, pool: str, queue: Queue, task: Task, urgent: Severity | None) -> None:
         """A task, and while accounts are read those that follow: to begin each anew costs a twentieth of a call."""
         me = queue.running[task]
-        found: tuple[Task, bool] | None = (task, urgent)
+        found: tuple[Task, Severity | None] | None = (task, urgent)
         try:
             while found is not None:
                 was_read = await self._perform(queue, *found)
@@ -321,15 +356,15 @@ class Poller:
         finally:
             self._pump()
 
-    async def _perform(self, queue: Queue, task: Task, urgent: bool) -> bool:  # noqa: FBT001  as it is queued
+    async def _perform(self, queue: Queue, task: Task, urgent: Severity | None) -> bool:
         """Whether it ended with a reading."""
+        was_read = False
         try:
-            return await self.take(self.venue.perform(task, urgent=urgent), task.name, task)
+            was_read = await self.take(self.venue.perform(task, urgent=urgent is not None), task.name, task)
         except Exception:
             # A job boundary: one task's fault is on record and stops nothing else.
             log.exception("poll.failed", exchange=self.settings.name, task=task.name)
             self._not_before[task] = self._engine.clock() + self.settings.poll_every_ms
-            return False
         finally:
             queue.running.pop(task, None)
             self._last_ms[task] = self._engine.clock()
@@ -337,8 +372,26 @@ class Poller:
             severity = queue.again.pop(task, None) if queue.again else None
             if severity is not None:
                 queue.hurry(task, severity)
+            if self._not_before or self._retries:
+                self._put_off(task, urgent, was_read=was_read)
             if self._crowded and self._rank(task):
                 queue.prefer(task)
+        return was_read
+
+    def _put_off(self, task: Task, urgent: Severity | None, *, was_read: bool) -> None:
+        wait_ms = self._not_before.get(task, 0) - self._engine.clock()
+        if was_read:
+            self._retries.drop(task)
+        elif wait_ms > 0 and not self.halted:
+            self._retries.put_off(task, wait_ms / 1000, urgent)
+
+    def _again(self, task: Task, urgent: Severity | None) -> None:
+        """What failed may be asked for again."""
+        if urgent is not None:
+            self._queue(task.pool).hurry(task, urgent)
+        elif task in self._known:
+            self._queue(task.pool).retry(task)
+        self._pump()
 
     def _swept(self, task: Task) -> None:
         if self._sweep_left:

@@ -3,7 +3,7 @@
 Ordinary tasks go round: whoever was read longest ago is next. A task that matters is due again `every_ms` after its
 last reading, ahead of its turn, but no more than one start in SHARE is such a one while others wait: so a sweep over
 the others takes at most SHARE ÷ (SHARE - 1) of its lawful time. Confirming reads are the venue's business: they pass
-all, with half of its budget at most.
+all, with half of its budget at most. A task that failed is due again ahead of its turn as well, when that makes sense.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Queue:
     _void: dict[Task, int] = field(default_factory=dict)  # so many of its first places in `_ordinary` are not
     _early: set[Task] = field(default_factory=set)  # done ahead of their turn since their last one
     _urgent: list[tuple[int, int, Task]] = field(default_factory=list)  # a heap: the most severe, the first
-    _hurried: set[Task] = field(default_factory=set)
+    _hurried: dict[Task, Severity] = field(default_factory=dict)
+    _failed: set[Task] = field(default_factory=set)  # due again
     _later: list[tuple[int, int, Task]] = field(default_factory=list)  # a heap: due at
     _due: list[tuple[int, int, Task]] = field(default_factory=list)  # a heap: those that matter most
     _preferred: set[Task] = field(default_factory=set)  # those of both
@@ -69,20 +70,28 @@ class Queue:
         if task in self.running:
             self.again[task] = max(severity, self.again.get(task, severity), key=lambda one: one.rank)
         elif task not in self._hurried:
-            self._hurried.add(task)
+            self._hurried[task] = severity
             self._count += 1
             heappush(self._urgent, (-severity.rank, self._count, task))
 
-    def next_urgent(self) -> Task | None:
+    def retry(self, task: Task) -> None:
+        """It told nothing, and is due again."""
+        if task not in self._failed:
+            self._failed.add(task)
+            self._count += 1
+            heappush(self._due, (-self.rank(task), self._count, task))
+
+    def next_urgent(self) -> tuple[Task, Severity] | None:
         """The next hurried task that is not under way; it no longer waits."""
         while self._urgent:
             _, _, task = heappop(self._urgent)
-            self._hurried.discard(task)
+            severity = self._hurried.pop(task)
             if task in self._waiting:
                 self._waiting.discard(task)
                 self._leave_place(task)
             if task not in self.running:
-                return task
+                self._failed.discard(task)
+                return task, severity
         return None
 
     def next(self, now_ms: int) -> Task | None:
@@ -100,6 +109,7 @@ class Queue:
             self._waiting.discard(task)
             if task in self.running:
                 continue
+            self._failed.discard(task)
             if self._early and task in self._early:
                 self._early.discard(task)
                 if self._due_ms(task) > now_ms:
@@ -117,6 +127,7 @@ class Queue:
             _, _, task = heappop(self._due)
             if self._is_due(task, now_ms):
                 self._preferred.discard(task)
+                self._failed.discard(task)
                 self._credit = 0
                 self._early.add(task)
                 if task in self._waiting:  # its next turn comes when all that wait now have had theirs
@@ -127,6 +138,11 @@ class Queue:
 
     def _is_due(self, task: Task, now_ms: int) -> bool:
         """Whether it still matters and was not done meanwhile; where it was, it is due later."""
+        if task in self._failed:
+            self._preferred.discard(task)
+            return task not in self.running
+        if task not in self._preferred:
+            return False  # it was begun for another reason
         if not self.rank(task):
             self._preferred.discard(task)
             return False

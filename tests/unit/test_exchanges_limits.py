@@ -281,6 +281,64 @@ async def test_while_something_is_to_be_told_only_urgent_callers_get_a_slot(hand
         assert hand.wakes < 10
 
 
+async def test_where_the_pace_is_even_free_slots_last_for_the_window_and_urgent_callers_pass(
+    hand: HandTime,
+) -> None:
+    pool = Pool(600, 60, timeline=hand)
+    pool.evenly.add("a long sweep")
+    with callers(pool) as calls:
+        await calls.ask(*numbered(300))
+        calls.answer_all()
+        assert len(calls.through) == BUNDLE_MOST
+        await calls.ask("u", urgent=True)
+        assert calls.through[-1] == "u"
+        for seconds in range(1, 25):
+            await hand.advance(1)
+            calls.answer_all()
+            assert 10 * seconds <= len(calls.through) <= 11 * (seconds + 1)
+        assert hand.wakes <= 30, "ten to a wake-up"
+        pool.evenly.clear()
+        await hand.advance(1)
+        for _ in range(5):
+            calls.answer_all()
+            await settle()
+        assert len(calls.through) == 301
+
+
+async def test_an_even_pace_takes_nothing_from_the_rate(hand: HandTime) -> None:
+    pool, through = Pool(600, 60, timeline=hand), 0
+    pool.evenly.add("a long sweep")
+
+    async def read_on() -> None:
+        nonlocal through
+        while True:
+            ticket = await pool.take()
+            through += 1
+            answered = asyncio.Event()
+            hand.call_at(hand.now + 0.3, answered.set)
+            await answered.wait()
+            ticket.close()
+
+    tasks = [asyncio.create_task(read_on()) for _ in range(20)]
+    await settle()
+    await hand.advance(60.3)
+    before = through
+    await hand.advance(603)
+    for task in tasks:
+        task.cancel()
+    assert before > 590
+    assert through - before >= 0.99 * 6_000
+
+
+def test_who_left_wants_no_even_pace_any_more() -> None:
+    shared, key = Shared(HandTime()), ("binance", "h", "k", "/p")
+    pool = shared.pool(key, Limit(600, 60), Decimal(1), (), 10, "one")
+    shared.pool(key, Limit(600, 60), Decimal(1), (), 10, "two")
+    pool.evenly |= {"one", "two"}
+    shared.leave("one")
+    assert pool.evenly == {"two"}
+
+
 async def test_nobody_waits_no_timer(hand: HandTime) -> None:
     pool = Pool(6, 2.5, timeline=hand)
     with callers(pool) as calls:
@@ -564,13 +622,13 @@ async def test_law_11_no_server_refuses_us_under_jitter_and_the_rate_is_reached(
 
 
 @pytest.mark.parametrize("style", ["fixed", "sliding", "bucket"])
-@pytest.mark.parametrize("others", [0, 25])
+@pytest.mark.parametrize("budget, others", [("1", 0), ("0.8", 25)])
 async def test_law_11_neither_a_restart_nor_another_program_makes_us_overspend(
-    hand: HandTime, style: WindowStyle, others: int
+    hand: HandTime, style: WindowStyle, budget: str, others: int
 ) -> None:
     """Killed in the midst of a burst; the other program takes so many calls a second, and heed of nobody."""
     limit, served = Limit(3000, 60), ServerLimit(3000, 60)
-    slots, window = limit.lawful(Decimal("0.8"))
+    slots, window = limit.lawful(Decimal(budget))
     server = Limiter(ServerClock(hand), style, 1, count_refused=False)
     dice, refused, ours = random.Random(7), 0, 0
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+
+import pytest
 
 from daemon.engine import Engine
 from daemon.exchanges.base import Answer, Task
@@ -49,6 +52,12 @@ class OneAtATime:
 
     def width(self, pool: str) -> int:
         return 1
+
+    def waiting(self, pool: str) -> int:
+        return 0
+
+    def pace(self, *, evenly: bool) -> None:
+        self.evenly = evenly
 
     async def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
         assert task.account is not None
@@ -291,4 +300,123 @@ async def test_a_fault_in_the_midst_of_readings_ends_only_the_one_it_is_in(tmp_p
     await venue.until(len(NAMES))
     assert venue.asked == list(NAMES)
     await poller.close()
+    await store.close()
+
+
+class Failing(OneAtATime):
+    """A venue of which the first reading of an account fails, to be asked again after some milliseconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.urgent: list[bool] = []
+        self.failing = True
+
+    async def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
+        self.urgent.append(urgent)
+        self.gate.release()
+        async for answer in super().perform(task, urgent=urgent):
+            if self.failing:
+                self.failing = False
+                until_ms = 2_000 + 30
+                yield Failure(
+                    "okx-main", 2_000, FailureKind.TRANSIENT, "no", account=task.account, until_ms=until_ms
+                )
+            else:
+                yield answer
+
+
+async def test_what_failed_is_read_again_when_that_makes_sense_and_not_a_sweep_later(tmp_path: Path) -> None:
+    store, engine, _, _ = await wide(tmp_path)
+    venue = Failing()
+    poller = Poller(SETTINGS, venue, engine)
+    await poller.start()
+    await venue.until(len(NAMES) + 1)
+    assert venue.asked == [*NAMES, "desk0"]
+    await asyncio.sleep(0.05)
+    assert len(venue.asked) == len(NAMES) + 1, "and no more once it was read"
+    await poller.close()
+    await store.close()
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_a_confirming_read_that_failed_stays_urgent(tmp_path: Path, again: bool) -> None:  # noqa: FBT001
+    """`again`: it is an ordinary reading that failed, and the confirming one is wanted before it may be repeated."""
+    store, engine, _, _ = await wide(tmp_path)
+    venue = Failing()
+    venue.failing = False
+    poller = Poller(SETTINGS, venue, engine)
+    await poller.start()
+    await venue.until(len(NAMES))
+    await asyncio.sleep(0.01)
+    key = next(account.key for account in engine.world.accounts.values() if account.label == "desk3")
+    wanted = Recheck("okx-main", key, "funding", Severity.CRITICAL)
+    venue.failing, known = True, len(venue.asked)
+    if again:
+        poller._queue("funding").add(next(task for task in poller.tasks() if task.account.name == "desk3"))
+        poller._pump()
+        await venue.until(known + 1)
+        await asyncio.sleep(0)
+    poller.recheck([wanted])
+    await venue.until(known + 2)
+    assert venue.asked[known:] == ["desk3", "desk3"]
+    assert venue.urgent[known:] == [not again, True]
+    await poller.close()
+    await store.close()
+
+
+async def test_what_failed_is_dropped_with_its_exchange_and_with_its_account(tmp_path: Path) -> None:
+    store, engine, _, _ = await wide(tmp_path)
+    for gone in (False, True):
+        venue = Failing()
+        poller = Poller(SETTINGS, venue, engine)
+        await poller.start()
+        await venue.until(len(NAMES))
+        if gone:
+            poller._known.clear()
+        else:
+            await poller.close()
+        await asyncio.sleep(0.06)
+        assert venue.asked == list(NAMES)
+        await poller.close()
+    await store.close()
+
+
+class Slow(OneAtATime):
+    """A venue whose calls wait for slots: `through` of them have one."""
+
+    through = 0
+
+    def width(self, pool: str) -> int:
+        return 50
+
+    def waiting(self, pool: str) -> int:
+        return max(0, len(self.asked) - self.through)
+
+
+async def test_no_more_tasks_wait_for_slots_than_come_free_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.poll.WAITING_MOST", 2)
+    monkeypatch.setattr("daemon.poll.STARTS_AT_ONCE", 1)
+    store, engine, _, _ = await wide(tmp_path)
+    venue = Slow()
+    poller = Poller(SETTINGS, venue, engine)
+    await poller.start()
+    await venue.until(2)
+    await asyncio.sleep(0.05)
+    assert 2 <= len(venue.asked) <= 3, "one was begun while the other had not come to wait"
+    venue.through = 3  # they have their slots, and no answers
+    await venue.until(5)
+    await poller.close()
+    await store.close()
+
+
+async def test_a_sweep_that_takes_longer_than_poll_every_is_read_at_an_even_pace(tmp_path: Path) -> None:
+    store, engine, _, _ = await wide(tmp_path)
+    for read_us, evenly in ((1_000, False), (1_000_000, True)):
+        venue = OneAtATime()
+        poller = Poller(replace(SETTINGS, read_us=read_us), venue, engine)
+        await poller.start()
+        assert venue.evenly is evenly
+        await poller.close()
     await store.close()
