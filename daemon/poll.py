@@ -50,14 +50,15 @@ ANSWERS_AT_ONCE = 8
 STARTS_AT_ONCE = 2
 """In one turn of the loop: an answer, a commit or a message that is ready waits no longer than they take."""
 
-WAITING_MOST = 10
-"""Ordinary tasks that wait for a slot: as many as come free together. Those in the queue are still in its order."""
+WAITING_MOST, WAITING_FEW = 10, 5
+"""Ordinary tasks that wait for a slot: as many as come free together. Those in the queue are still in order. Who has
+read an account goes on with the next; only where fewer wait than the latter, others begin for those under way."""
 
-LOOK_AGAIN_SECONDS = 0.1
-"""Between two looks whether more may begin, while tasks wait and those under way take their time."""
+URGENT_MOST = 50
+"""Urgent tasks under way beside the ordinary ones, and no more than can use the budget."""
 
-URGENT_WIDTHS = 2
-"""So many times as many tasks as can use the budget may be under way where one more is urgent."""
+_ANSWERED = frozenset({FailureKind.DENIED, FailureKind.ACCOUNT})
+"""What the venue says of an account: asked again in its turn, it says the same."""
 
 MASTER_AGAIN_SECONDS = 10.0
 """The longest wait before the venue is asked again whose key it is."""
@@ -87,7 +88,6 @@ class Poller:
         self._sweep_left: set[Task] = set()
         self._ready = asyncio.Event()
         self._pumping: asyncio.Handle | None = None  # starts more in the next turn of the loop
-        self._looking: asyncio.TimerHandle | None = None  # looks soon whether more may begin
         self._retries = Retries(self._again)
         self._unexamined: FailureKind | None = None  # why the last look at the key told nothing
         self.wishes = Wishes(self, settings.poll_every_ms / 1000)
@@ -95,6 +95,7 @@ class Poller:
     async def start(self) -> None:
         """Open the client, learn the clock and the key, list the accounts; then readings may be dispatched."""
         await self.venue.open()
+        self.venue.when_begun(self._begun)
         await self.examine()
         await self._know_the_master()
         await self.list_accounts()
@@ -105,7 +106,7 @@ class Poller:
         """Stop: nothing more is asked, what is under way is dropped."""
         self.halted = self.halted or "closing"
         self._retries.close()
-        for later in (self._relist, self._pumping, self._looking):
+        for later in (self._relist, self._pumping):
             if later is not None:
                 later.cancel()
         running = [task for queue in self._queues.values() for task in queue.running.values()]
@@ -170,6 +171,7 @@ class Poller:
             self._known = set(self._tasks)
             self._not_before = {task: at for task, at in self._not_before.items() if task in self._known}
             self._sweep_left &= self._known
+            self._retries.keep_only(self._known)
             self._last_ms = self._last_reads()
             self._matters.keep_only(set(self._engine.world.index.by_exchange.get(self.settings.name, ())))
             self._outage.keep_only(set(identities) | {MASTER_IDENTITY})
@@ -187,10 +189,11 @@ class Poller:
             task = self._task_for(wanted)
             if task is None:
                 continue
-            if self._not_before.get(task, 0) <= self._engine.clock():
+            wait_ms = self._not_before.get(task, 0) - self._engine.clock()
+            if wait_ms <= 0:
                 self._queue(task.pool).hurry(task, wanted.severity)
-            else:
-                self._retries.urge(task, wanted.severity)
+            elif task in self._known:
+                self._retries.put_off(task, wait_ms / 1000, wanted.severity)
         self._pump()
 
     def relist_soon(self) -> None:
@@ -302,21 +305,17 @@ class Poller:
         if self._pumping is None:
             self._pump_some()
 
+    def _begun(self, waiting: int) -> None:
+        if waiting < WAITING_FEW:
+            self._pump()
+
     def _pump_some(self) -> None:
         self._pumping = None
         left = STARTS_AT_ONCE
         for pool in self._queues:
             left = self._start(pool, left)
-        loop = asyncio.get_running_loop()
         if not left:
-            self._pumping = loop.call_soon(self._pump_some)
-        elif self._looking is None and any(queue.behind for queue in self._queues.values()):
-            self._looking = loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
-
-    def _look_again(self) -> None:
-        self._looking = None
-        if not self.halted:
-            self._pump()
+            self._pumping = asyncio.get_running_loop().call_soon(self._pump_some)
 
     def _start(self, pool: str, most: int) -> int:
         """Start what may begin in a pool, up to so many; how many of them are left."""
@@ -331,11 +330,14 @@ class Poller:
         """What may begin now, and how urgent it is, if it is: that waits for nobody who waits for a slot."""
         if self.halted:
             return None
-        running, width = len(queue.running), self.venue.width(pool)
-        urgent = queue.next_urgent() if running < URGENT_WIDTHS * width else None
-        if urgent is not None:
-            return urgent
-        free = running < width and self.venue.waiting(pool) < WAITING_MOST
+        urgent, width = len(queue.urgent), self.venue.width(pool)
+        ordinary = len(queue.running) - urgent
+        hurried = queue.next_urgent() if urgent < min(width, URGENT_MOST) else None
+        if hurried is not None:
+            return hurried
+        # What goes one at a time goes in its order; else the ordinary ones have their part of the budget.
+        free = ordinary < width and (width > 1 or not queue.hurried)
+        free = free and self.venue.waiting(pool) < WAITING_MOST
         task = queue.next(self._engine.clock()) if free else None
         return None if task is None else (task, None)
 
@@ -358,32 +360,39 @@ class Poller:
 
     async def _perform(self, queue: Queue, task: Task, urgent: Severity | None) -> bool:
         """Whether it ended with a reading."""
-        was_read = False
+        answer: Answer | None = None
+        if self._not_before:
+            self._not_before.pop(task, None)
         try:
-            was_read = await self.take(self.venue.perform(task, urgent=urgent is not None), task.name, task)
+            answer = await self.take(self.venue.perform(task, urgent=urgent is not None), task.name, task)
         except Exception:
             # A job boundary: one task's fault is on record and stops nothing else.
             log.exception("poll.failed", exchange=self.settings.name, task=task.name)
             self._not_before[task] = self._engine.clock() + self.settings.poll_every_ms
         finally:
             queue.running.pop(task, None)
+            if urgent is not None:
+                queue.urgent.discard(task)
             self._last_ms[task] = self._engine.clock()
             self._swept(task)
             severity = queue.again.pop(task, None) if queue.again else None
             if severity is not None:
                 queue.hurry(task, severity)
             if self._not_before or self._retries:
-                self._put_off(task, urgent, was_read=was_read)
+                self._put_off(task, urgent, answer)
             if self._crowded and self._rank(task):
                 queue.prefer(task)
-        return was_read
+        return isinstance(answer, Reading)
 
-    def _put_off(self, task: Task, urgent: Severity | None, *, was_read: bool) -> None:
-        wait_ms = self._not_before.get(task, 0) - self._engine.clock()
-        if was_read:
+    def _put_off(self, task: Task, urgent: Severity | None, answer: Answer | None) -> None:
+        """Where its own turn is a sweep away, or it is urgent, what failed is asked again when that makes sense."""
+        until_ms = self._not_before.get(task)
+        if isinstance(answer, Reading) or (isinstance(answer, Failure) and answer.kind in _ANSWERED):
             self._retries.drop(task)
-        elif wait_ms > 0 and not self.halted:
-            self._retries.put_off(task, wait_ms / 1000, urgent)
+        elif until_ms is None or self.halted or task.account is None or task not in self._known:
+            return
+        elif urgent is not None or self._crowded:
+            self._retries.put_off(task, (until_ms - self._engine.clock()) / 1000, urgent)
 
     def _again(self, task: Task, urgent: Severity | None) -> None:
         """What failed may be asked for again."""
@@ -400,8 +409,8 @@ class Poller:
                 self.counters.swept_ms = self._engine.clock()
                 self.counters.sweep_ms = self.counters.swept_ms - self.counters.sweep_began_ms
 
-    async def take(self, answers: object, call: str, task: Task | None = None) -> bool:
-        """Hand every answer to the engine; `call` and `task` asked for them. Whether the last one was a reading."""
+    async def take(self, answers: object, call: str, task: Task | None = None) -> Answer | None:
+        """Hand every answer to the engine; `call` and `task` asked for them. The last one."""
         number, answer = 0, None
         async for answer in answers:  # type: ignore[attr-defined]
             number += 1
@@ -415,7 +424,7 @@ class Poller:
             if stopped is not None and stopped.stopped and not self.halted:
                 self.halted = stopped.stopped
                 log.error("exchange.stopped", exchange=self.settings.name, reason=self.halted)
-        return isinstance(answer, Reading)
+        return answer
 
     def _look_at(self, reading: Reading, outcome: Outcome) -> None:
         account = find(self._engine.world, self.settings.name, reading.account)

@@ -4,46 +4,63 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from typing import Final
 
 from daemon.exchanges.base import Task
 from rules.model import Severity
 
+URGENT_TRIES: Final = 3
+
+LEAST_SECONDS: Final = 0.05
+"""Where it took longer than that to hear of the failure."""
+
 
 class Retries:
-    """Each task once, with how urgent it is, if it is. `again` is called with both when its time has come."""
+    """Each task once, with how urgent it is, if it is. `again` is called with both when its time has come.
+
+    What is urgent stays so for URGENT_TRIES in a row: half of the budget is theirs alone.
+    """
 
     def __init__(self, again: Callable[[Task, Severity | None], None]) -> None:
         self._again = again
         self._timers: dict[Task, asyncio.TimerHandle] = {}
         self._urgent: dict[Task, Severity] = {}
+        self._tries: dict[Task, int] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._timers)
+        return bool(self._timers or self._tries)
 
     def put_off(self, task: Task, seconds: float, urgent: Severity | None) -> None:
-        """Ask again so much later; what was urgent before stays so."""
-        urgent = urgent or self._urgent.get(task)
+        """Ask again so much later; what was urgent before is as urgent as the higher of both."""
+        before, tries = self._urgent.get(task), self._tries.get(task, 0)
+        if before is not None and (urgent is None or before.rank > urgent.rank):
+            urgent = before
         self.drop(task)
-        self._timers[task] = asyncio.get_running_loop().call_later(seconds, self._due, task)
+        self._timers[task] = asyncio.get_running_loop().call_later(
+            max(seconds, LEAST_SECONDS), self._due, task
+        )
         if urgent is not None:
-            self._urgent[task] = urgent
-
-    def urge(self, task: Task, severity: Severity) -> None:
-        """Where it is put off, it is urgent from now on."""
-        if task in self._timers:
-            self._urgent.setdefault(task, severity)
+            self._tries[task] = tries + 1
+            if tries < URGENT_TRIES:
+                self._urgent[task] = urgent
 
     def drop(self, task: Task) -> None:
-        """It was read meanwhile."""
+        """It told something meanwhile."""
         timer = self._timers.pop(task, None)
         if timer is not None:
             timer.cancel()
         self._urgent.pop(task, None)
+        self._tries.pop(task, None)
+
+    def keep_only(self, tasks: AbstractSet[Task]) -> None:
+        """All others are asked for no more."""
+        for task in [*(self._timers.keys() - tasks), *(self._tries.keys() - tasks)]:
+            self.drop(task)
 
     def close(self) -> None:
         """Ask for nothing any more."""
-        for task in list(self._timers):
-            self.drop(task)
+        self.keep_only(frozenset())
 
     def _due(self, task: Task) -> None:
         del self._timers[task]

@@ -31,17 +31,20 @@ class Queue:
     rank: Callable[[Task], int]
     last_ms: Callable[[Task], int]
     running: dict[Task, asyncio.Task[None]] = field(default_factory=dict)
+    urgent: set[Task] = field(default_factory=set)  # of those, from `next_urgent` on
+    hurried: dict[Task, Severity] = field(default_factory=dict)
     again: dict[Task, Severity] = field(default_factory=dict)  # asked for while it was under way
     _ordinary: deque[Task] = field(default_factory=deque)
     _waiting: set[Task] = field(default_factory=set)  # those of `_ordinary` that are meant
     _void: dict[Task, int] = field(default_factory=dict)  # so many of its first places in `_ordinary` are not
     _early: set[Task] = field(default_factory=set)  # done ahead of their turn since their last one
     _urgent: list[tuple[int, int, Task]] = field(default_factory=list)  # a heap: the most severe, the first
-    _hurried: dict[Task, Severity] = field(default_factory=dict)
     _failed: set[Task] = field(default_factory=set)  # due again
     _later: list[tuple[int, int, Task]] = field(default_factory=list)  # a heap: due at
     _due: list[tuple[int, int, Task]] = field(default_factory=list)  # a heap: those that matter most
-    _preferred: set[Task] = field(default_factory=set)  # those of both
+    _preferred: dict[Task, int] = field(
+        default_factory=dict
+    )  # those of both, by the number of the meant place
     _credit: int = 0  # ordinary starts since the last one ahead of its turn
     _count: int = 0
 
@@ -52,7 +55,7 @@ class Queue:
 
     def all(self) -> Iterator[Task]:
         """Those that wait for their turn, are hurried or are under way; one may come twice."""
-        return chain(self.running, self._waiting, self._hurried)
+        return chain(self.running, self._waiting, self.hurried)
 
     def add(self, task: Task) -> None:
         """At the end of the ordinary tasks; it may not be here yet."""
@@ -62,41 +65,42 @@ class Queue:
     def prefer(self, task: Task) -> None:
         """It matters: it is due again `every_ms` after its last reading."""
         if task not in self._preferred:
-            self._preferred.add(task)
             self._put(task, self.last_ms(task) + self.every_ms)
 
     def hurry(self, task: Task, severity: Severity) -> None:
         """Ahead of all others; what is under way is asked again, because it may have begun too early."""
         if task in self.running:
             self.again[task] = max(severity, self.again.get(task, severity), key=lambda one: one.rank)
-        elif task not in self._hurried:
-            self._hurried[task] = severity
+        elif task not in self.hurried:
+            self.hurried[task] = severity
             self._count += 1
             heappush(self._urgent, (-severity.rank, self._count, task))
 
     def retry(self, task: Task) -> None:
-        """It told nothing, and is due again."""
-        if task not in self._failed:
-            self._failed.add(task)
-            self._count += 1
-            heappush(self._due, (-self.rank(task), self._count, task))
+        """It told nothing, and is due again; what is under way is."""
+        if task in self.running:
+            return
+        self._failed.add(task)
+        heappush(self._due, (-self.rank(task), self._number(task), task))
 
     def next_urgent(self) -> tuple[Task, Severity] | None:
         """The next hurried task that is not under way; it no longer waits."""
         while self._urgent:
             _, _, task = heappop(self._urgent)
-            severity = self._hurried.pop(task)
+            severity = self.hurried.pop(task)
             if task in self._waiting:
                 self._waiting.discard(task)
                 self._leave_place(task)
             if task not in self.running:
                 self._failed.discard(task)
+                self.urgent.add(task)
                 return task, severity
         return None
 
     def next(self, now_ms: int) -> Task | None:
         """The next of the others that is not under way; it no longer waits."""
-        return self._next_preferred(now_ms) or self._next_ordinary(now_ms)
+        # Of those that wait none may be meant, and then nobody waits.
+        return self._next_preferred(now_ms) or self._next_ordinary(now_ms) or self._next_preferred(now_ms)
 
     def _next_ordinary(self, now_ms: int) -> Task | None:
         while self._ordinary:
@@ -109,42 +113,44 @@ class Queue:
             self._waiting.discard(task)
             if task in self.running:
                 continue
-            self._failed.discard(task)
             if self._early and task in self._early:
                 self._early.discard(task)
-                if self._due_ms(task) > now_ms:
+                if self._due_ms(task) > now_ms and task not in self._failed:
                     continue  # it was done not long ago: the dispatcher queues it again
+            if self._failed:
+                self._failed.discard(task)
             self._credit += 1
             return task
         return None
 
     def _next_preferred(self, now_ms: int) -> Task | None:
         while self._later and self._later[0][0] <= now_ms:
-            _, count, task = heappop(self._later)
-            if self._is_due(task, now_ms):
-                heappush(self._due, (-self.rank(task), count, task))
+            _, number, task = heappop(self._later)
+            if self._is_due(task, number, now_ms):
+                heappush(self._due, (-self.rank(task), number, task))
         while self._due and (self._credit >= SHARE - 1 or not self._waiting):
-            _, _, task = heappop(self._due)
-            if self._is_due(task, now_ms):
-                self._preferred.discard(task)
+            _, number, task = heappop(self._due)
+            if self._is_due(task, number, now_ms):
+                del self._preferred[task]
                 self._failed.discard(task)
                 self._credit = 0
-                self._early.add(task)
+                if self._waiting:
+                    self._early.add(task)
                 if task in self._waiting:  # its next turn comes when all that wait now have had theirs
                     self._leave_place(task)
                     self._ordinary.append(task)
                 return task
         return None
 
-    def _is_due(self, task: Task, now_ms: int) -> bool:
-        """Whether it still matters and was not done meanwhile; where it was, it is due later."""
-        if task in self._failed:
-            self._preferred.discard(task)
-            return task not in self.running
-        if task not in self._preferred:
-            return False  # it was begun for another reason
+    def _is_due(self, task: Task, number: int, now_ms: int) -> bool:
+        """Whether it still matters, or failed, and was not done meanwhile; where it was, it is due later."""
+        if self._preferred.get(task) != number:
+            return False
+        if task in self._failed and task not in self.running:
+            return True
+        self._failed.discard(task)
         if not self.rank(task):
-            self._preferred.discard(task)
+            del self._preferred[task]
             return False
         due_ms = now_ms + self.every_ms if task in self.running else self._due_ms(task)
         if due_ms > now_ms:
@@ -156,8 +162,12 @@ class Queue:
         return self.last_ms(task) + self.every_ms
 
     def _put(self, task: Task, due_ms: int) -> None:
+        heappush(self._later, (due_ms, self._number(task), task))
+
+    def _number(self, task: Task) -> int:
         self._count += 1
-        heappush(self._later, (due_ms, self._count, task))
+        self._preferred[task] = self._count
+        return self._count
 
     def _leave_place(self, task: Task) -> None:
         self._void[task] = self._void.get(task, 0) + 1

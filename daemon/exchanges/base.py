@@ -6,7 +6,7 @@ by the facts of that venue; nothing is raised for it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -91,7 +91,10 @@ class Venue(Protocol):
         """How many tasks of a pool may be under way at once so that its budget can be used."""
 
     def waiting(self, pool: str) -> int:
-        """How many calls of this exchange wait for a slot of a pool: more of them would change nothing."""
+        """How many ordinary calls of this exchange wait for a slot of a pool: more of them would change nothing."""
+
+    def when_begun(self, hear: Callable[[int], None]) -> None:
+        """Call it whenever one of these no longer waits, with how many still do."""
 
     def pace(self, *, evenly: bool) -> None:
         """Whether calls about single accounts begin at an even pace; else, and at first, as soon as slots are free."""

@@ -56,7 +56,8 @@ class Caller(Standing, ABC):
 
     def __init__(self, setup: Setup) -> None:
         self._http = Http(setup.base_url, self.TIMEOUTS)
-        self._waiting = Counter[Pool]()
+        self._waiting = Counter[str]()  # ordinary calls that wait for a slot, by endpoint
+        self._on_begun: Callable[[int], None] = _nobody
         super().__init__(setup, self._http.authority, VenueClock(setup.now_ms, self._ask_time))
 
     # Slots that a venue fills.
@@ -116,9 +117,9 @@ class Caller(Standing, ABC):
     async def _once(
         self, name: str, params: Params, read: Callable[[bytes], T], *, urgent: bool, again: bool = False
     ) -> Said[T]:
-        endpoint, pool = self.ENDPOINTS[name], self._pools[name]
-        ticket, ip_ticket = await self._tickets(pool, signed=endpoint.signed, urgent=urgent)
-        outcome = Outcome.NEUTRAL
+        endpoint = self.ENDPOINTS[name]
+        ticket, ip_ticket = await self._tickets(name, signed=endpoint.signed, urgent=urgent)
+        outcome, pool = Outcome.NEUTRAL, self._pools[name]
         try:
             if self._stopped is not None and endpoint.signed:
                 raise CallError(replace(self._stopped, at_ms=self._now_ms()))
@@ -153,37 +154,49 @@ class Caller(Standing, ABC):
         except Malformed as malformed:
             raise Refused(Refusal(MALFORMED, readable(str(malformed), self._secrets))) from None
 
-    async def _tickets(self, pool: Pool, *, signed: bool, urgent: bool) -> tuple[Ticket, Ticket | None]:
+    async def _tickets(self, name: str, *, signed: bool, urgent: bool) -> tuple[Ticket, Ticket | None]:
         """A slot of the endpoint's limit and one of the host's, where there is such a limit, while all gates are open.
 
-        Pools are shared, with other keys or at other hosts, so that their gates are not all; and while one waits for
-        a slot a gate may close.
+        Pools are shared with other keys, so that their gates know none of these; and while one waits for a slot a gate
+        may close, or the pool turn out to be another's.
         """
-        gates = (self._host_gate, self._key_gate) if signed else (self._host_gate,)
-        while True:
-            for gate in gates:
-                if gate.until > self._timeline.time():
-                    await opened(gate, self._timeline)
-            ticket, waited = pool.take_free(urgent=urgent), False
-            if ticket is None:
-                self._waiting[pool] += 1
+        if not signed or self._key_gate.until <= self._timeline.time():
+            pool = self._pools[name]
+            free = pool.take_free(urgent=urgent)
+            if free is not None:
+                if self._ip_pool is None:
+                    return free, None
+                ip_free = self._ip_pool.take_free(urgent=urgent)
+                if ip_free is not None:
+                    return free, ip_free
+                pool.give_back(free)
+        return await self._waited_for(name, signed=signed, urgent=urgent)
+
+    async def _waited_for(self, name: str, *, signed: bool, urgent: bool) -> tuple[Ticket, Ticket | None]:
+        gates = (self._key_gate,) if signed else ()
+        self._waiting[name] += not urgent
+        try:
+            while True:
+                for gate in gates:
+                    if gate.until > self._timeline.time():
+                        await opened(gate, self._timeline)
+                pool = self._pools[name]
+                ticket = await pool.take(urgent=urgent)
                 try:
-                    ticket, waited = await pool.take(urgent=urgent), True
-                finally:
-                    self._waiting[pool] -= 1
-            if self._ip_pool is None:
-                ip_ticket = None
-            elif (ip_ticket := self._ip_pool.take_free(urgent=urgent)) is None:
-                try:
-                    ip_ticket, waited = await self._ip_pool.take(urgent=urgent), True
+                    ip_ticket = None if self._ip_pool is None else await self._ip_pool.take(urgent=urgent)
                 except BaseException:
                     pool.give_back(ticket)
                     raise
-            if not waited or (pool.is_open and all(gate.until <= self._timeline.time() for gate in gates)):
-                return ticket, ip_ticket
-            pool.give_back(ticket)
-            if self._ip_pool is not None and ip_ticket is not None:
-                self._ip_pool.give_back(ip_ticket)
+                now = self._timeline.time()
+                if pool is self._pools[name] and all(gate.until <= now for gate in (*pool.gates, *gates)):
+                    return ticket, ip_ticket
+                pool.give_back(ticket)
+                if self._ip_pool is not None and ip_ticket is not None:
+                    self._ip_pool.give_back(ip_ticket)
+        finally:
+            self._waiting[name] -= not urgent
+            if not urgent:
+                self._on_begun(self._waiting[name])
 
     def _passed(self, pool: Pool, began: float, *, signed: bool) -> None:
         pool.gate.passed(began)
@@ -235,6 +248,10 @@ class Caller(Standing, ABC):
                 return now_ms + self._clock.offset_ms, now_ms, now_ms
             raise
         return said.value, said.began_ms, said.ended_ms
+
+
+def _nobody(_waiting: int) -> None:
+    """Who listens."""
 
 
 def _outcome(kind: FailureKind, *, again: bool) -> Outcome:

@@ -75,7 +75,10 @@ class Client(Caller):
         return max(2, min(known.slots, int(rate * SLOW_SECONDS) + 2, WIDEST))
 
     def waiting(self, pool: str) -> int:
-        return self._waiting[self._pools[pool]]
+        return self._waiting[pool]
+
+    def when_begun(self, hear: Callable[[int], None]) -> None:
+        self._on_begun = hear
 
     def pace(self, *, evenly: bool) -> None:
         for name in self.ACCOUNTS_POOLS:

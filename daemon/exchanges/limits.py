@@ -19,14 +19,14 @@ from itertools import takewhile
 from typing import Literal, Protocol
 
 from daemon.exchanges.gates import Breaker, Gate, Outcome
+from daemon.exchanges.others import Others
 
 MANY = 10  # from here on a share of the slots is precise enough; below, the window is stretched instead
 BUNDLE_MOST = 10  # slots released by one wake-up
 BUNDLE_SECONDS = 0.02  # and begun without an answer within so long: each waits for all that come with it
+SLOWEST_SECONDS = 25  # no call takes longer: Timeouts of http.py
 BUNDLE_SHARE = 200  # a release waits for its followers for at most this part of the window
-EVEN_SHARE = (
-    0.95  # of an even pace's pause: slots come free a little later than that, and set the pace by themselves
-)
+EVEN_SHARE = 0.95  # of the pause of an even pace: slots come free a little later, and set it by themselves
 
 
 class Timer(Protocol):
@@ -82,13 +82,14 @@ class Limit:
 class Ticket:
     """One slot in use. `close` when the response has come, or never will."""
 
-    __slots__ = ("_pool", "began", "probe", "started", "urgent", "used")
+    __slots__ = ("_pool", "before", "began", "probe", "urgent")
 
-    def __init__(self, pool: Pool, began: float, *, urgent: bool, probe: bool) -> None:
+    def __init__(self, pool: Pool, began: float, before: int, *, urgent: bool, probe: bool) -> None:
         self._pool: Pool | None = pool
         self.began = began
-        self.used = pool.own  # slots of ours in use or cooling then, this one among them
-        self.started = pool.started
+        self.before = (
+            before  # with those that the pool has started by now: all of ours that a header may count
+        )
         self.urgent = urgent
         self.probe = probe
 
@@ -101,37 +102,6 @@ class Ticket:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.closed(self, outcome)
-
-
-class Others:
-    """Calls of other clients: `most` is the most that usage headers showed in a window of ours and in the one before.
-
-    A venue that counts by the minute begins each at 0: what it says then tells nothing of the rest of it.
-    """
-
-    __slots__ = ("_before", "_now", "until")
-
-    def __init__(self) -> None:
-        self._before = self._now = 0
-        self.until = math.inf  # then they may be fewer
-
-    @property
-    def most(self) -> int:
-        return max(self._before, self._now)
-
-    def seen(self, calls: int, now: float, window_seconds: float) -> None:
-        """A header showed so many."""
-        if not self.most:
-            self.until = now + window_seconds
-        self._now = max(self._now, calls)
-
-    def expire(self, now: float, window_seconds: float) -> None:
-        """Forget what two windows have passed over."""
-        while self.until <= now and self.most:
-            self._before, self._now = self._now, 0
-            self.until += window_seconds
-        if not self.most:
-            self.until = math.inf
 
 
 class Pool:
@@ -158,26 +128,21 @@ class Pool:
         self.gate = Gate()
         self.breaker = Breaker(backoff_most_seconds)
         self.gates = (self.gate, *gates)
-        self.evenly: set[object] = (
-            set()
-        )  # who wants ordinary calls to begin at an even pace, however many slots are free
+        self.evenly: set[object] = set()  # who wants ordinary calls to begin at an even pace
         self.moves = 0  # slots taken, answered and given back so far: what is spent is another after each
         self.started = 0  # slots taken so far
         self._timeline: Timeline = timeline or LoopTimeline()
         self._quiet_seconds = quiet_seconds
         self._under_way = 0
-        self._begun: dict[
-            Ticket, None
-        ] = {}  # those without an answer, in their order; old ones may be left out
+        self._begun: dict[Ticket, None] = {}  # those without an answer, in their order; but for old ones
         self._even_at = -math.inf  # when all that began since would have, at an even pace
         self._resting = False
         self._urgent = 0  # slots of urgent callers, in use or cooling
-        self._cooling: deque[tuple[float, bool, float]] = (
-            deque()
-        )  # free again at, urgent, begun at; by the first
+        self._cooling: deque[tuple[float, bool, float]] = deque()  # free again at, urgent, begun at; in order
         self._before = 0  # of a restart: used, and not counted by us
         self._before_until = -math.inf
         self._others = Others()
+        self._proved_until = -math.inf  # that there are any
         self._queues: dict[bool, deque[asyncio.Future[Ticket]]] = {True: deque(), False: deque()}
         self._timer: Timer | None = None
         self._timer_at = math.inf
@@ -224,6 +189,8 @@ class Pool:
         self._under_way -= 1
         self._begun.pop(ticket, None)
         self._urgent -= ticket.urgent
+        if self.evenly and not ticket.urgent:
+            self._even_at -= self._even_seconds
         now = self._timeline.time()
         self.breaker.note(Outcome.NEUTRAL, probe=ticket.probe, now=now)
         self._pump(now)
@@ -236,7 +203,9 @@ class Pool:
         """
         now = self._timeline.time()
         self._expire(now)
-        known = self._others.most or calls > ticket.used + self.started - ticket.started + self._before
+        if calls > ticket.before + self.started + self._before:
+            self._proved_until = now + 2 * self.window_seconds
+        known = now < self._proved_until
         if not (known or self._before):
             return
         beyond = max(0, calls - self._surely_counted(ticket.began, now - self.window_seconds))
@@ -246,10 +215,10 @@ class Pool:
 
     def _surely_counted(self, began: float, since: float) -> int:
         """The call that began then, and those that were answered before and had begun since."""
-        answered = began + self.window_seconds
-        later = sum(1 for _ in takewhile(lambda one: one[0] > answered, reversed(self._cooling)))
-        earlier = sum(1 for _ in takewhile(lambda one: one[2] < since, self._cooling))
-        return 1 + max(0, len(self._cooling) - later - earlier)
+        window, cooling = self.window_seconds, self._cooling
+        later = sum(1 for _ in takewhile(lambda one: one[0] > began + window, reversed(cooling)))
+        first = takewhile(lambda one: one[0] < since + window + SLOWEST_SECONDS, cooling)
+        return 1 + max(0, len(cooling) - later - sum(1 for one in first if one[2] < since))
 
     def assume_used(self, calls: int, seconds: float) -> None:
         """Begin with slots in use, after a restart; the first usage header corrects it."""
@@ -284,17 +253,10 @@ class Pool:
         return self.slots - min(self.slots, max(0, self._free))
 
     @property
-    def own(self) -> int:
-        """Slots of calls under way, and of those answered within a window."""
-        return self._under_way + len(self._cooling)
-
-    @property
     def _free(self) -> int:
-        free = self.slots - self._under_way - len(self._cooling) - self._before
         others = self._others.most
-        return (
-            free - min(others, max(others - self.whole, -(self.slots // 2)) + self.slots) if others else free
-        )
+        ours = min(self.whole - others, max(self.slots - others, self.slots // 2))
+        return ours - self._under_way - len(self._cooling) - self._before
 
     def _expire(self, now: float) -> None:
         cooling = self._cooling
@@ -367,7 +329,8 @@ class Pool:
         self._urgent += urgent
         probe = self.breaker.broken
         self.breaker.probing |= probe
-        ticket = Ticket(self, self._timeline.time(), urgent=urgent, probe=probe)
+        before = self._under_way + len(self._cooling) - self.started
+        ticket = Ticket(self, self._timeline.time(), before, urgent=urgent, probe=probe)
         self._begun[ticket] = None
         return ticket
 
@@ -397,9 +360,11 @@ class Pool:
             self._timer = self._timeline.call_at(when, self._fire)
 
     def _next_start(self, now: float) -> float:
-        for urgent in (True, False):
-            if self._queues[urgent] and self._fits(urgent=urgent):
-                return now + self._pause_seconds(urgent=urgent)
+        if self._queues[True] and self._fits(urgent=True):
+            return now
+        if self._queues[False] and self._fits(urgent=False):
+            rested = now + self._pause_seconds(urgent=False)
+            return min(rested, self._next_release()) if self._queues[True] else rested
         return self._next_release()
 
     def _next_release(self) -> float:

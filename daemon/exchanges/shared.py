@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from typing import TypeVar
 
 from daemon.exchanges.gates import Gate
 from daemon.exchanges.limits import Limit, LoopTimeline, Pool, Timeline
+
+T = TypeVar("T", bound=object)
 
 Key = tuple[str, ...]
 Rate = tuple[int, float, float]
@@ -31,6 +34,13 @@ class Shared:
         self._pools: dict[Key, Pool] = {}
         self._gate_users: dict[Key, set[object]] = {}
         self._rates: dict[Key, dict[object, Rate]] = {}
+        self._users: dict[Key, list[object]] = {}
+
+    def join(self, key: Key, user: T) -> list[T]:
+        """Who has the same API key, this one last; it counts as such until it leaves."""
+        users = self._users.setdefault(key, [])
+        users.append(user)
+        return users  # type: ignore[return-value]  # whoever joins under a key is of one kind
 
     def gate(self, *key: str, user: object = None) -> Gate:
         """The gate of a host or of a key."""
@@ -67,6 +77,11 @@ class Shared:
         """It draws on nothing any more. Its part of a budget is free for those that are left."""
         for users in self._gate_users.values():
             users.discard(user)
+        for key, joined in list(self._users.items()):
+            if user in joined:
+                joined.remove(user)
+                if not joined:
+                    del self._users[key]
         for key, rates in self._rates.items():
             self._pools[key].evenly.discard(user)
             if rates.pop(user, None) is not None and rates:

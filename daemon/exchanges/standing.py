@@ -65,38 +65,41 @@ class Standing:
         self._digest = key
         self._host_gate = shared.gate(kind, host, user=self)
         self._key_gate = shared.gate(kind, host, key, user=self)
-        self._budget = budget
-        self._user_id: str | None = None  # the user id, where the venue tells it
+        self._budget, self._host = budget, host
+        self._of_one_key = shared.join((kind, host, key), self)
+        # The user id, where the venue has told it, to whomever.
+        known = [one._user_id for one in self._of_one_key[:-1]]  # noqa: SLF001  ours
+        self._user_id: str | None = known[0] if known else None
         self._pools: dict[str, Pool] = {}
         for name, endpoint in self.ENDPOINTS.items():
-            owner = key if endpoint.limit.per == "uid" else ""
-            self._pools[name] = self._pool(endpoint, kind, host, owner)
+            self._pools[name] = self._pool(endpoint)
         self._ip_pool: Pool | None = None
         if self.IP_LIMIT is not None:
             self._ip_pool = shared.pool(
                 (kind, host), self.IP_LIMIT, budget, (), self._most_seconds, user=self
             )
 
-    def _pool(self, endpoint: Endpoint, *key: str) -> Pool:
-        return self._shared.pool(
-            (*key, endpoint.path),
-            endpoint.limit,
-            self._budget,
-            (self._host_gate,),
-            self._most_seconds,
-            user=self,
-        )
+    def _pool(self, endpoint: Endpoint) -> Pool:
+        owner = "" if endpoint.limit.per == "ip" else self._digest
+        if owner and self._user_id is not None:
+            owner = f"user {self._user_id}"
+        key, gates = (self.settings.kind, self._host, owner, endpoint.path), (self._host_gate,)
+        return self._shared.pool(key, endpoint.limit, self._budget, gates, self._most_seconds, user=self)
 
     def _belongs_to(self, user_id: str) -> None:
-        """The venue said whose the key is: all keys of one user draw on the same budgets, at whatever host."""
-        if user_id == self._user_id:
-            return
+        """The venue said whose the key is: all keys of one user draw on the same budgets."""
+        for one in self._of_one_key:
+            if one._user_id != user_id:  # noqa: SLF001  ours
+                one._move(user_id)  # noqa: SLF001
+
+    def _move(self, user_id: str) -> None:
         self._user_id = user_id
         for name, endpoint in self.ENDPOINTS.items():
             if endpoint.limit.per == "uid":
                 before = self._pools[name]
-                self._pools[name] = self._pool(endpoint, self.settings.kind, "user", user_id)
+                self._pools[name] = self._pool(endpoint)
                 self._pools[name].take_over(before)
+                before.evenly.discard(self)
 
     # What a refusal means for the calls of others.
 

@@ -34,7 +34,7 @@ class Line:
         if self.now % POLL == 0:
             self.dispatch()
         hurried = self.queue.next_urgent()
-        task, urgent = hurried or self.queue.next(self.now), hurried is not None
+        task, urgent = self.queue.next(self.now) if hurried is None else hurried[0], hurried is not None
         begun, self.now = self.now, self.now + 1
         if task is None:
             return
@@ -47,7 +47,9 @@ class Line:
 
 
 moves = st.lists(
-    st.tuples(st.integers(0, 29), st.sampled_from(["calm", "changed", "near", "firing", "pending", "hurry"])),
+    st.tuples(
+        st.integers(0, 29), st.sampled_from(["calm", "changed", "near", "firing", "pending", "hurry", "fail"])
+    ),
     max_size=120,
 )
 
@@ -63,6 +65,9 @@ def test_nobody_waits_longer_than_the_bound_and_nobody_is_read_too_soon(
         task = line.tasks[at % count]
         if what == "hurry":
             line.queue.hurry(task, Severity.WARNING)
+            hurried += 1
+        elif what == "fail":
+            line.queue.retry(task)
             hurried += 1
         else:
             line.ranks[task] = names.index(what)
@@ -104,7 +109,7 @@ def test_what_is_under_way_is_asked_again_and_what_is_hurried_loses_its_place() 
     line.queue.hurry(line.tasks[0], Severity.CRITICAL)
     assert line.queue.again == {line.tasks[0]: Severity.CRITICAL}
     line.queue.hurry(line.tasks[2], Severity.INFO)
-    assert line.queue.next_urgent() == line.tasks[2]
+    assert line.queue.next_urgent() == (line.tasks[2], Severity.INFO)
     assert line.queue.next_urgent() is None
     assert line.queue.next(10) == line.tasks[1]
     assert line.queue.next(10) is None

@@ -142,7 +142,7 @@ class Soak:
     def _quiet(self) -> bool:
         pollers = self.app.pollers.values()
         return not self.clockwork.running and not any(
-            queue.running or queue._hurried for poller in pollers for queue in poller._queues.values()
+            queue.running or queue.hurried for poller in pollers for queue in poller._queues.values()
         )
 
     async def _incident(self) -> None:

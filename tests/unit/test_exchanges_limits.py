@@ -400,6 +400,52 @@ async def test_a_header_that_our_own_calls_explain_proves_no_others(hand: HandTi
     )
 
 
+async def test_others_that_have_gone_are_forgotten_however_many_of_ours_are_under_way(hand: HandTime) -> None:
+    """Each header may count more than is sure to be ours: that alone is no proof of others."""
+    pool, served = Pool(600, 60, timeline=hand), ServerLimit(600, 60)
+    server = Limiter(ServerClock(hand), "sliding", 1, count_refused=False)
+
+    async def passed(seconds: float) -> None:
+        moment = asyncio.Event()
+        hand.call_at(hand.now + seconds, moment.set)
+        await moment.wait()
+
+    async def read_on() -> None:
+        while True:
+            ticket = await pool.take()
+            await passed(1.5)
+            usage = server.take("p", served)
+            await passed(1.5)
+            ticket.seen_by_venue(usage.used)
+            ticket.close()
+
+    tasks = [asyncio.create_task(read_on()) for _ in range(40)]
+    await settle()
+    await hand.advance(30)
+    for _ in range(200):
+        server.take("p", served)
+    await hand.advance(30)
+    assert pool._others.most >= 200
+    await hand.advance(360)
+    assert pool._others.most == 0
+    for task in tasks:
+        task.cancel()
+
+
+async def test_an_urgent_caller_is_woken_for_its_slot_while_ordinary_ones_rest(hand: HandTime) -> None:
+    pool = Pool(30, 60, timeline=hand)
+    pool.evenly.add("a long sweep")
+    with callers(pool) as calls:
+        await calls.ask(*numbered(15), urgent=True)
+        calls.answer_all()
+        await hand.advance(59.9)
+        await calls.ask(*numbered(12, 15))
+        await calls.ask("u", urgent=True)
+        assert calls.through[-1] != "u"
+        await hand.advance(0.2)
+        assert calls.through[-1] == "u"
+
+
 async def test_after_a_restart_the_first_header_corrects_the_count(hand: HandTime) -> None:
     pool = Pool(100, 60, timeline=hand)
     pool.assume_used(99, 40)

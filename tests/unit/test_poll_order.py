@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -58,6 +58,9 @@ class OneAtATime:
 
     def pace(self, *, evenly: bool) -> None:
         self.evenly = evenly
+
+    def when_begun(self, hear: Callable[[int], None]) -> None:
+        self.begun_heard = hear
 
     async def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
         assert task.account is not None
@@ -114,13 +117,13 @@ class Silent(OneAtATime):
     def __init__(self) -> None:
         super().__init__()
         self.closed = False
-        self.waiting = asyncio.Event()
+        self.asking = asyncio.Event()
 
     async def close(self) -> None:
         self.closed = True
 
     async def examine(self) -> AsyncIterator[Answer]:
-        self.waiting.set()
+        self.asking.set()
         try:
             await asyncio.Event().wait()
         finally:
@@ -140,7 +143,7 @@ async def test_what_is_being_asked_ends_with_the_exchange_and_the_job_that_asked
         venue = Silent()
         poller = Poller(SETTINGS, venue, engine)
         job = asyncio.create_task(asking(poller))
-        await venue.waiting.wait()
+        await venue.asking.wait()
         await poller.close()
         async with asyncio.timeout(10):
             await job
@@ -303,6 +306,22 @@ async def test_a_fault_in_the_midst_of_readings_ends_only_the_one_it_is_in(tmp_p
     await store.close()
 
 
+CROWDED = replace(SETTINGS, read_us=1_000_000)
+"""A sweep takes longer than `poll_every`."""
+
+
+async def test_in_a_sweep_that_fits_what_failed_is_read_again_with_the_next(tmp_path: Path) -> None:
+    store, engine, _, _ = await wide(tmp_path)
+    venue = Failing()
+    poller = Poller(SETTINGS, venue, engine)
+    await poller.start()
+    await venue.until(len(NAMES))
+    await asyncio.sleep(0.15)
+    assert venue.asked == list(NAMES)
+    await poller.close()
+    await store.close()
+
+
 class Failing(OneAtATime):
     """A venue of which the first reading of an account fails, to be asked again after some milliseconds."""
 
@@ -328,7 +347,7 @@ class Failing(OneAtATime):
 async def test_what_failed_is_read_again_when_that_makes_sense_and_not_a_sweep_later(tmp_path: Path) -> None:
     store, engine, _, _ = await wide(tmp_path)
     venue = Failing()
-    poller = Poller(SETTINGS, venue, engine)
+    poller = Poller(CROWDED, venue, engine)
     await poller.start()
     await venue.until(len(NAMES) + 1)
     assert venue.asked == [*NAMES, "desk0"]
@@ -368,7 +387,7 @@ async def test_what_failed_is_dropped_with_its_exchange_and_with_its_account(tmp
     store, engine, _, _ = await wide(tmp_path)
     for gone in (False, True):
         venue = Failing()
-        poller = Poller(SETTINGS, venue, engine)
+        poller = Poller(CROWDED, venue, engine)
         await poller.start()
         await venue.until(len(NAMES))
         if gone:
@@ -406,6 +425,10 @@ async def test_no_more_tasks_wait_for_slots_than_come_free_together(
     await asyncio.sleep(0.05)
     assert 2 <= len(venue.asked) <= 3, "one was begun while the other had not come to wait"
     venue.through = 3  # they have their slots, and no answers
+    venue.begun_heard(5)
+    await asyncio.sleep(0.01)
+    assert len(venue.asked) <= 3, "who has read goes on with the next"
+    venue.begun_heard(0)
     await venue.until(5)
     await poller.close()
     await store.close()
@@ -419,4 +442,67 @@ async def test_a_sweep_that_takes_longer_than_poll_every_is_read_at_an_even_pace
         await poller.start()
         assert venue.evenly is evenly
         await poller.close()
+    await store.close()
+
+
+class Denying(OneAtATime):
+    """A venue of which every call is refused, each to be repeated after some milliseconds."""
+
+    kind = FailureKind.DENIED
+
+    async def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
+        self.gate.release()
+        async for _ in super().perform(task, urgent=urgent):
+            yield Failure("okx-main", 2_000, self.kind, "no", account=task.account, until_ms=1_990)
+
+
+@pytest.mark.parametrize("kind", [FailureKind.DENIED, FailureKind.ACCOUNT])
+async def test_what_the_venue_says_of_an_account_is_an_answer_and_not_asked_for_at_once(
+    tmp_path: Path, kind: FailureKind
+) -> None:
+    store, engine, _, _ = await wide(tmp_path)
+    venue = Denying()
+    venue.kind = kind
+    poller = Poller(CROWDED, venue, engine)
+    await poller.start()
+    await venue.until(len(NAMES))
+    await asyncio.sleep(0.1)
+    assert venue.asked == list(NAMES)
+    await poller.close()
+    await store.close()
+
+
+async def test_a_failure_that_was_heard_of_late_is_repeated_all_the_same_while_the_account_is_there(
+    tmp_path: Path,
+) -> None:
+    store, engine, _, _ = await wide(tmp_path)
+    venue = Denying()
+    venue.kind = FailureKind.TRANSIENT
+    poller = Poller(CROWDED, venue, engine)
+    await poller.start()
+    await venue.until(2 * len(NAMES))
+    poller._known.clear()
+    poller._retries.keep_only(poller._known)
+    known = len(venue.asked)
+    await asyncio.sleep(0.1)
+    assert len(venue.asked) <= known + 2, "but for what was under way"
+    await poller.close()
+    await store.close()
+
+
+async def test_the_ordinary_ones_go_on_beside_many_that_are_urgent(tmp_path: Path) -> None:
+    store, engine, _, _ = await wide(tmp_path)
+    venue = OneAtATime()
+    venue.width = lambda pool: 2  # type: ignore[method-assign]
+    poller = Poller(SETTINGS, venue, engine)
+    await poller.start()
+    await venue.until(2)
+    keys = {account.label: account.key for account in engine.world.accounts.values()}
+    poller.recheck(Recheck("okx-main", keys[name], "funding", Severity.INFO) for name in NAMES[3:])
+    await venue.until(4)
+    assert venue.asked == ["desk0", "desk1", "desk3", "desk4"]
+    venue.gate.release()
+    await venue.until(5)
+    assert venue.asked[4] == "desk2", "one of the two that were begun first has ended"
+    await poller.close()
     await store.close()
