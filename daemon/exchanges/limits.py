@@ -141,6 +141,7 @@ class Pool:
         self._cooling: deque[tuple[float, bool, float]] = deque()  # free again at, urgent, begun at; in order
         self._before = 0  # of a restart: used, and not counted by us
         self._before_until = -math.inf
+        self._corrected = True  # by a header, which may know of calls after the last record
         self._others = Others()
         self._proved_until = -math.inf  # that there are any
         self._queues: dict[bool, deque[asyncio.Future[Ticket]]] = {True: deque(), False: deque()}
@@ -209,7 +210,10 @@ class Pool:
         if not (known or self._before):
             return
         beyond = max(0, calls - self._surely_counted(ticket.began, now - self.window_seconds))
-        self._before = min(self._before, beyond)
+        if self._corrected:
+            self._before = min(self._before, beyond)
+        else:
+            self._before, self._before_until, self._corrected = beyond, now + self.window_seconds, True
         if known:
             self._others.seen(beyond - self._before, now, self.window_seconds)
 
@@ -226,6 +230,7 @@ class Pool:
         self._expire(now)
         until = now + min(seconds, self.window_seconds)
         self._before, self._before_until = max(calls, self._before), max(until, self._before_until)
+        self._corrected = False
 
     def take_over(self, pool: Pool) -> None:
         """It turned out to be the same limit: what is spent there is spent here, and its gate is closed here, too."""
