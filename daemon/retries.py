@@ -11,16 +11,14 @@ from daemon.exchanges.base import Task
 from rules.model import Severity
 
 URGENT_TRIES: Final = 3
+"""In a row: what fails for good must not take half of the budget for good."""
 
 LEAST_SECONDS: Final = 0.05
-"""Where it took longer than that to hear of the failure."""
+"""The least wait, where its time was over before the failure was heard of."""
 
 
 class Retries:
-    """Each task once, with how urgent it is, if it is. `again` is called with both when its time has come.
-
-    What is urgent stays so for URGENT_TRIES in a row: half of the budget is theirs alone.
-    """
+    """Each task once, with how urgent it is, if it is. `again` is called with both when its time has come."""
 
     def __init__(self, again: Callable[[Task, Severity | None], None]) -> None:
         self._again = again

@@ -42,9 +42,7 @@ class Queue:
     _failed: set[Task] = field(default_factory=set)  # due again
     _later: list[tuple[int, int, Task]] = field(default_factory=list)  # a heap: due at
     _due: list[tuple[int, int, Task]] = field(default_factory=list)  # a heap: those that matter most
-    _preferred: dict[Task, int] = field(
-        default_factory=dict
-    )  # those of both, by the number of the meant place
+    _preferred: dict[Task, int] = field(default_factory=dict)  # those of both: the number of the place
     _credit: int = 0  # ordinary starts since the last one ahead of its turn
     _count: int = 0
 

@@ -23,6 +23,7 @@ from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from daemon.exchanges.errors import Malformed, Trouble
+from daemon.exchanges.limits import SLOWEST_SECONDS
 from daemon.exchanges.patience import Patience, Wait
 
 CAP_BYTES = 8 * 1024 * 1024
@@ -41,7 +42,7 @@ class Timeouts:
 
     connect: float = 5
     silence: float = 12
-    total: float = 25
+    total: float = SLOWEST_SECONDS
 
 
 class Response(NamedTuple):

@@ -24,7 +24,7 @@ from daemon.exchanges.others import Others
 MANY = 10  # from here on a share of the slots is precise enough; below, the window is stretched instead
 BUNDLE_MOST = 10  # slots released by one wake-up
 BUNDLE_SECONDS = 0.02  # and begun without an answer within so long: each waits for all that come with it
-SLOWEST_SECONDS = 25  # no call takes longer: Timeouts of http.py
+SLOWEST_SECONDS = 25  # no call takes longer
 BUNDLE_SHARE = 200  # a release waits for its followers for at most this part of the window
 EVEN_SHARE = 0.95  # of the pause of an even pace: slots come free a little later, and set it by themselves
 
@@ -87,9 +87,8 @@ class Ticket:
     def __init__(self, pool: Pool, began: float, before: int, *, urgent: bool, probe: bool) -> None:
         self._pool: Pool | None = pool
         self.began = began
-        self.before = (
-            before  # with those that the pool has started by now: all of ours that a header may count
-        )
+        # With those that the pool has started by now, all of ours that a header may count.
+        self.before = before
         self.urgent = urgent
         self.probe = probe
 
@@ -268,7 +267,7 @@ class Pool:
         while cooling and cooling[0][0] <= now:
             self._urgent -= cooling.popleft()[1]
         if self._before and self._before_until <= now:
-            self._before = 0
+            self._before, self._corrected = 0, True
         if self._others.until <= now:
             self._others.expire(now, self.window_seconds)
 
@@ -277,12 +276,6 @@ class Pool:
         for gate in self.gates:
             ready = max(ready, gate.until)
         return ready
-
-    @property
-    def is_open(self) -> bool:
-        """Whether no gate is closed."""
-        now = self._timeline.time()
-        return all(gate.until <= now for gate in self.gates)
 
     def _open(self, now: float) -> bool:
         return self._ready_at() <= now

@@ -351,13 +351,14 @@ async def test_law_11_all_keys_of_one_user_share_what_the_venue_counts_by_user(
     two._pools = {}
     two._share(Shared(world.hand), Decimal("0.8"), two._host)  # until now as if its key were another
     two._shared = world.shared
+    by_address = two._pools["time"]
     assert of(Failure, await gathered(one_.examine())) == []
     await world.advance(10)
     (await two._pools[pool].take()).close()
     assert of(Failure, await gathered(two.examine())) == []
     assert two._pools[pool] is one_._pools[pool]
     assert one_._pools[pool].used == 1, "what was spent before that was known is spent"
-    assert one_._pools["time"] is not two._pools["time"], "which is counted by address"
+    assert two._pools["time"] is by_address, "which the venue counts by address"
     three = await world.client(kind, name="three")
     assert three._pools[pool] is one_._pools[pool], (
         "a key of which it is known draws on them from its first call on"
