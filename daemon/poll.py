@@ -19,6 +19,7 @@ from daemon.engine import Engine
 from daemon.exchanges.base import Answer, Task, Venue
 from daemon.matters import Matters
 from daemon.outage import Outage
+from daemon.parts import Parts, identity_of
 from daemon.retries import Retries
 from daemon.waiting import Queue
 from daemon.wishes import Wishes
@@ -36,8 +37,6 @@ from rules.model import (
 )
 from rules.outcome import Outcome, Recheck
 from rules.ruleset import ExchangeSettings
-from rules.step import selected
-from rules.world import Account
 
 log = structlog.get_logger(__name__)
 
@@ -77,9 +76,7 @@ class Poller:
         self._matters = Matters(settings.name, engine.world)
         self._crowded = False  # a sweep takes longer than `poll_every`
         self._last_ms: dict[Task, int] = {}  # when each task was last done
-        self._tasks: list[Task] | None = None
-        self._known: set[Task] = set()
-        self._by_part: dict[tuple[Identity | None, str], Task] = {}
+        self._parts = Parts(settings, venue, engine.world)
         self._not_before: dict[Task, int] = {}
         self._outage = Outage(settings.name)
         self._listing = asyncio.Lock()
@@ -163,36 +160,36 @@ class Poller:
 
     def tasks(self) -> list[Task]:
         """One sweep over the accounts as they are now known."""
-        if self._tasks is None:
-            identities = [account.identity for account in self._accounts()]
-            self._tasks = self.venue.tasks(identities)
+        identities = self._parts.renew()
+        if identities is not None:
+            known = self._parts.known
             self.venue.keep_only(identities)
-            self._by_part = {(task.account, task.wallet): task for task in self._tasks}
-            self._known = set(self._tasks)
-            self._not_before = {task: at for task, at in self._not_before.items() if task in self._known}
-            self._sweep_left &= self._known
-            self._retries.keep_only(self._known)
-            self._last_ms = self._last_reads()
+            self._not_before = {task: at for task, at in self._not_before.items() if task in known}
+            self._sweep_left &= known
+            self._retries.keep_only(known)
+            done = {task: at for task, at in self._last_ms.items() if task in known}
+            self._last_ms = self._parts.last_reads() | done
             self._matters.keep_only(set(self._engine.world.index.by_exchange.get(self.settings.name, ())))
             self._outage.keep_only(set(identities) | {MASTER_IDENTITY})
-        return self._tasks
+        return self._parts.tasks
 
     def accounts_changed(self) -> None:
         """The accounts to read are others now."""
-        self._tasks = None
+        self._parts.changed()
 
     def recheck(self, rechecks: Iterable[Recheck]) -> None:
         """Read these parts ahead of the queue, the most severe first."""
         if self.halted or not self._ready.is_set():
             return
+        self.tasks()
         for wanted in sorted(rechecks, key=lambda one: -one.severity.rank):
-            task = self._task_for(wanted)
+            task = self._parts.reading(wanted)
             if task is None:
                 continue
             wait_ms = self._not_before.get(task, 0) - self._engine.clock()
             if wait_ms <= 0:
                 self._queue(task.pool).hurry(task, wanted.severity)
-            elif task in self._known:
+            elif task in self._parts.known:
                 self._retries.put_off(task, wait_ms / 1000, wanted.severity)
         self._pump()
 
@@ -208,51 +205,13 @@ class Poller:
     def identity_of(self, key: int) -> Identity | None:
         """How the venue names an account of ours."""
         account = self._engine.world.accounts.get(key)
-        if account is None:
-            return None
-        return MASTER_IDENTITY if account.master else account.identity
-
-    def _accounts(self) -> list[Account]:
-        world = self._engine.world
-        keys = sorted(world.index.by_exchange.get(self.settings.name, ()))
-        accounts = (world.accounts[key] for key in keys)
-        return [account for account in accounts if not account.master and selected(self.settings, account)]
-
-    def _task_for(self, wanted: Recheck) -> Task | None:
-        """The task that reads a part: the account's own, or the pass that reads all of them."""
-        account = self._engine.world.accounts.get(wanted.account)
-        if account is None:
-            return None
-        self.tasks()
-        identity = MASTER_IDENTITY if account.master else account.identity
-        own, of_all = (identity, wanted.wallet), (None, wanted.wallet)
-        # A sub-account's valuation comes with that of all the others; the master's wallets come in one call.
-        for key in (of_all, own) if wanted.valued else (own, of_all, (identity, "")):
-            if key in self._by_part:
-                return self._by_part[key]
-        if account.master:
-            return next((task for task in self.tasks() if task.account == identity), None)
-        # Not among those that are read: its own call is made to ask whether it exists.
-        return next((task for task in self.venue.tasks([identity]) if task.account == identity), None)
-
-    def _last_reads(self) -> dict[Task, int]:
-        """When each task was last done; after a start, when the state last heard what it would tell."""
-        found: dict[Task, int] = {}
-        for account in self._accounts():
-            for wallet in self.settings.wallets:
-                task = self._by_part.get((account.identity, wallet))
-                holding = self._engine.world.holdings.get((account.key, wallet))
-                if task is not None and holding is not None:
-                    found[task] = holding.ended_ms
-        found.update((task, at) for task, at in self._last_ms.items() if task in self._known)
-        return found
+        return None if account is None else identity_of(account)
 
     def _learn_pace(self) -> None:
         """Whether accounts wait for more than a `poll_every`: by the venue's limit, or because they do."""
         settings = self.settings
-        lawful_us = len(self._by_part) // max(1, len(settings.wallets)) * settings.read_us
         late = any(queue.behind for queue in self._queues.values())
-        crowded = settings.own_call and (late or lawful_us > settings.poll_every_ms * 1000)
+        crowded = settings.own_call and (late or self._parts.lawful_us() > settings.poll_every_ms * 1000)
         if crowded and not self._crowded:
             self._matters = Matters(settings.name, self._engine.world)
         self._crowded = crowded
@@ -280,7 +239,7 @@ class Poller:
             self._queue(task.pool).add(task)
         for identity in ranks if self._crowded else ():
             for wallet in self.settings.wallets:
-                part = self._by_part.get((identity, wallet))
+                part = self._parts.of(identity, wallet)
                 if part is not None:
                     self._queue(part.pool).prefer(part)
 
@@ -293,7 +252,7 @@ class Poller:
 
     def _rank(self, task: Task) -> int:
         """How much a task matters now; 0 where it is none of one account, or must not be done yet."""
-        if task.account is None or task not in self._known:
+        if task.account is None or task not in self._parts.known:
             return 0
         if self._not_before.get(task, 0) > self._engine.clock():
             return 0
@@ -389,7 +348,7 @@ class Poller:
         until_ms = self._not_before.get(task)
         if isinstance(answer, Reading) or (isinstance(answer, Failure) and answer.kind in _ANSWERED):
             self._retries.drop(task)
-        elif until_ms is None or self.halted or task.account is None or task not in self._known:
+        elif until_ms is None or self.halted or task.account is None or task not in self._parts.known:
             return
         elif urgent is not None or self._crowded:
             self._retries.put_off(task, (until_ms - self._engine.clock()) / 1000, urgent)
@@ -398,7 +357,7 @@ class Poller:
         """What failed may be asked for again."""
         if urgent is not None:
             self._queue(task.pool).hurry(task, urgent)
-        elif task in self._known:
+        elif task in self._parts.known:
             self._queue(task.pool).retry(task)
         self._pump()
 

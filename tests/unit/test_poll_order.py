@@ -391,7 +391,7 @@ async def test_what_failed_is_dropped_with_its_exchange_and_with_its_account(tmp
         await poller.start()
         await venue.until(len(NAMES))
         if gone:
-            poller._known.clear()
+            poller._parts.known.clear()
         else:
             await poller.close()
         await asyncio.sleep(0.06)
@@ -481,8 +481,8 @@ async def test_a_failure_that_was_heard_of_late_is_repeated_all_the_same_while_t
     poller = Poller(CROWDED, venue, engine)
     await poller.start()
     await venue.until(2 * len(NAMES))
-    poller._known.clear()
-    poller._retries.keep_only(poller._known)
+    poller._parts.known.clear()
+    poller._retries.keep_only(poller._parts.known)
     known = len(venue.asked)
     await asyncio.sleep(0.1)
     assert len(venue.asked) <= known + 2, "but for what was under way"
