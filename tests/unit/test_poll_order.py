@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -310,14 +311,14 @@ CROWDED = replace(SETTINGS, read_us=1_000_000)
 """A sweep takes longer than `poll_every`."""
 
 
-async def test_in_a_sweep_that_fits_what_failed_is_read_again_with_the_next(tmp_path: Path) -> None:
-    store, engine, _, _ = await wide(tmp_path)
-    venue = Failing()
-    poller = Poller(SETTINGS, venue, engine)
+@asynccontextmanager
+async def started(
+    folder: Path, venue: OneAtATime, settings: ExchangeSettings = SETTINGS
+) -> AsyncIterator[tuple[Poller, Engine]]:
+    store, engine, _, _ = await wide(folder)
+    poller = Poller(settings, venue, engine)
     await poller.start()
-    await venue.until(len(NAMES))
-    await asyncio.sleep(0.15)
-    assert venue.asked == list(NAMES)
+    yield poller, engine
     await poller.close()
     await store.close()
 
@@ -344,43 +345,45 @@ class Failing(OneAtATime):
                 yield answer
 
 
-async def test_what_failed_is_read_again_when_that_makes_sense_and_not_a_sweep_later(tmp_path: Path) -> None:
-    store, engine, _, _ = await wide(tmp_path)
+async def test_in_a_sweep_that_fits_what_failed_is_read_again_with_the_next(tmp_path: Path) -> None:
     venue = Failing()
-    poller = Poller(CROWDED, venue, engine)
-    await poller.start()
-    await venue.until(len(NAMES) + 1)
-    assert venue.asked == [*NAMES, "desk0"]
-    await asyncio.sleep(0.05)
-    assert len(venue.asked) == len(NAMES) + 1, "and no more once it was read"
-    await poller.close()
-    await store.close()
+    async with started(tmp_path, venue):
+        await venue.until(len(NAMES))
+        await asyncio.sleep(0.15)
+        assert venue.asked == list(NAMES)
+
+
+async def test_what_failed_is_read_again_when_that_makes_sense_and_not_a_sweep_later(tmp_path: Path) -> None:
+    venue = Failing()
+    async with started(tmp_path, venue, CROWDED):
+        await venue.until(len(NAMES) + 1)
+        assert venue.asked == [*NAMES, "desk0"]
+        await asyncio.sleep(0.05)
+        assert len(venue.asked) == len(NAMES) + 1, "and no more once it was read"
 
 
 @pytest.mark.parametrize("again", [False, True])
 async def test_a_confirming_read_that_failed_stays_urgent(tmp_path: Path, again: bool) -> None:  # noqa: FBT001
     """`again`: it is an ordinary reading that failed, and the confirming one is wanted before it may be repeated."""
-    store, engine, _, _ = await wide(tmp_path)
     venue = Failing()
     venue.failing = False
-    poller = Poller(SETTINGS, venue, engine)
-    await poller.start()
-    await venue.until(len(NAMES))
-    await asyncio.sleep(0.01)
-    key = next(account.key for account in engine.world.accounts.values() if account.label == "desk3")
-    wanted = Recheck("okx-main", key, "funding", Severity.CRITICAL)
-    venue.failing, known = True, len(venue.asked)
-    if again:
-        poller._queue("funding").add(next(task for task in poller.tasks() if task.account.name == "desk3"))
-        poller._pump()
-        await venue.until(known + 1)
-        await asyncio.sleep(0)
-    poller.recheck([wanted])
-    await venue.until(known + 2)
-    assert venue.asked[known:] == ["desk3", "desk3"]
-    assert venue.urgent[known:] == [not again, True]
-    await poller.close()
-    await store.close()
+    async with started(tmp_path, venue) as (poller, engine):
+        await venue.until(len(NAMES))
+        await asyncio.sleep(0.01)
+        key = next(account.key for account in engine.world.accounts.values() if account.label == "desk3")
+        wanted = Recheck("okx-main", key, "funding", Severity.CRITICAL)
+        venue.failing, known = True, len(venue.asked)
+        if again:
+            poller._queue("funding").add(
+                next(task for task in poller.tasks() if task.account.name == "desk3")
+            )
+            poller._pump()
+            await venue.until(known + 1)
+            await asyncio.sleep(0)
+        poller.recheck([wanted])
+        await venue.until(known + 2)
+        assert venue.asked[known:] == ["desk3", "desk3"]
+        assert venue.urgent[known:] == [not again, True]
 
 
 async def test_what_failed_is_dropped_with_its_exchange_and_with_its_account(tmp_path: Path) -> None:
@@ -417,21 +420,17 @@ async def test_no_more_tasks_wait_for_slots_than_come_free_together(
 ) -> None:
     monkeypatch.setattr("daemon.poll.WAITING_MOST", 2)
     monkeypatch.setattr("daemon.poll.STARTS_AT_ONCE", 1)
-    store, engine, _, _ = await wide(tmp_path)
     venue = Slow()
-    poller = Poller(SETTINGS, venue, engine)
-    await poller.start()
-    await venue.until(2)
-    await asyncio.sleep(0.05)
-    assert 2 <= len(venue.asked) <= 3, "one was begun while the other had not come to wait"
-    venue.through = 3  # they have their slots, and no answers
-    venue.begun_heard(5)
-    await asyncio.sleep(0.01)
-    assert len(venue.asked) <= 3, "who has read goes on with the next"
-    venue.begun_heard(0)
-    await venue.until(5)
-    await poller.close()
-    await store.close()
+    async with started(tmp_path, venue):
+        await venue.until(2)
+        await asyncio.sleep(0.05)
+        assert 2 <= len(venue.asked) <= 3, "one was begun while the other had not come to wait"
+        venue.through = 3  # they have their slots, and no answers
+        venue.begun_heard(5)
+        await asyncio.sleep(0.01)
+        assert len(venue.asked) <= 3, "who has read goes on with the next"
+        venue.begun_heard(0)
+        await venue.until(5)
 
 
 async def test_a_sweep_that_takes_longer_than_poll_every_is_read_at_an_even_pace(tmp_path: Path) -> None:
@@ -460,49 +459,37 @@ class Denying(OneAtATime):
 async def test_what_the_venue_says_of_an_account_is_an_answer_and_not_asked_for_at_once(
     tmp_path: Path, kind: FailureKind
 ) -> None:
-    store, engine, _, _ = await wide(tmp_path)
     venue = Denying()
     venue.kind = kind
-    poller = Poller(CROWDED, venue, engine)
-    await poller.start()
-    await venue.until(len(NAMES))
-    await asyncio.sleep(0.1)
-    assert venue.asked == list(NAMES)
-    await poller.close()
-    await store.close()
+    async with started(tmp_path, venue, CROWDED):
+        await venue.until(len(NAMES))
+        await asyncio.sleep(0.1)
+        assert venue.asked == list(NAMES)
 
 
 async def test_a_failure_that_was_heard_of_late_is_repeated_all_the_same_while_the_account_is_there(
     tmp_path: Path,
 ) -> None:
-    store, engine, _, _ = await wide(tmp_path)
     venue = Denying()
     venue.kind = FailureKind.TRANSIENT
-    poller = Poller(CROWDED, venue, engine)
-    await poller.start()
-    await venue.until(2 * len(NAMES))
-    poller._parts.known.clear()
-    poller._retries.keep_only(poller._parts.known)
-    known = len(venue.asked)
-    await asyncio.sleep(0.1)
-    assert len(venue.asked) <= known + 2, "but for what was under way"
-    await poller.close()
-    await store.close()
+    async with started(tmp_path, venue, CROWDED) as (poller, _):
+        await venue.until(2 * len(NAMES))
+        poller._parts.known.clear()
+        poller._retries.keep_only(poller._parts.known)
+        known = len(venue.asked)
+        await asyncio.sleep(0.1)
+        assert len(venue.asked) <= known + 2, "but for what was under way"
 
 
 async def test_the_ordinary_ones_go_on_beside_many_that_are_urgent(tmp_path: Path) -> None:
-    store, engine, _, _ = await wide(tmp_path)
     venue = OneAtATime()
     venue.width = lambda pool: 2  # type: ignore[method-assign]
-    poller = Poller(SETTINGS, venue, engine)
-    await poller.start()
-    await venue.until(2)
-    keys = {account.label: account.key for account in engine.world.accounts.values()}
-    poller.recheck(Recheck("okx-main", keys[name], "funding", Severity.INFO) for name in NAMES[3:])
-    await venue.until(4)
-    assert venue.asked == ["desk0", "desk1", "desk3", "desk4"]
-    venue.gate.release()
-    await venue.until(5)
-    assert venue.asked[4] == "desk2", "one of the two that were begun first has ended"
-    await poller.close()
-    await store.close()
+    async with started(tmp_path, venue) as (poller, engine):
+        await venue.until(2)
+        keys = {account.label: account.key for account in engine.world.accounts.values()}
+        poller.recheck(Recheck("okx-main", keys[name], "funding", Severity.INFO) for name in NAMES[3:])
+        await venue.until(4)
+        assert venue.asked == ["desk0", "desk1", "desk3", "desk4"]
+        venue.gate.release()
+        await venue.until(5)
+        assert venue.asked[4] == "desk2", "one of the two that were begun first has ended"
