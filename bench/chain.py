@@ -75,9 +75,9 @@ class Desk:
     alertmanager: int
     cycle: float
     peer_cycle: float
-    restart: float = 0
-    peer_restart: float = 0
-    small: bool = False
+    restart: float
+    peer_restart: float
+    small: bool
 
     def memory(self) -> Result:
         """Goal 9."""
@@ -112,17 +112,29 @@ def _desk(accounts: int, assets: int, rounds: int, *, small: bool = False) -> De
             _swept(told["beside"], accounts, seconds)
             time.sleep(SPARE_SECONDS)
             cycles = _cycles(daemon.pid, peers.prometheus.pid, seconds, rounds)
-            resident = tuple(
-                resident_of(process.pid) for process in (daemon, peers.prometheus, peers.alertmanager)
-            )
+            resident = resident_of(daemon.pid)
+            prometheus, alertmanager = resident_of(peers.prometheus.pid), resident_of(peers.alertmanager.pid)
             seen = fetched(f"{told['beside']}/seen")
             samples = fetched(f"{place.url}/api/v1/query?query=count(balance)")["data"]["result"]
         again = [] if small else _restarts(house, place, RESTARTS)
     series = int(samples[0]["value"][1]) if samples else 0
     if series != accounts * assets or seen["refused"]:
         raise RuntimeError(f"not the same work: {series} series, {seen['refused']} calls refused")
-    medians = [median(one) for kind in (cycles, again) for one in zip(*kind, strict=True)]
-    return Desk(f"{accounts:,} × {assets}", seconds, *resident, *medians, small=small)
+    return Desk(
+        f"{accounts:,} × {assets}",
+        seconds,
+        resident,
+        prometheus,
+        alertmanager,
+        *_medians(cycles),
+        *_medians(again or [(0.0, 0.0)]),
+        small,
+    )
+
+
+def _medians(pairs: list[tuple[float, float]]) -> tuple[float, float]:
+    """Of ours and of theirs."""
+    return median(ours for ours, _ in pairs), median(theirs for _, theirs in pairs)
 
 
 def measure(accounts: int, rounds: int) -> list[Result]:
