@@ -31,7 +31,7 @@ class Parts:
         if not self._stale:
             return None
         self._stale = False
-        identities = [account.identity for account in self._accounts()]
+        identities = [account.identity for account in self._accounts(self._settings)]
         self.tasks = self._venue.tasks(identities)
         self.known = set(self.tasks)
         self._by_part = {(task.account, task.wallet): task for task in self.tasks}
@@ -59,7 +59,7 @@ class Parts:
     def last_reads(self) -> dict[Task, int]:
         """When the state last heard what each task would tell."""
         found: dict[Task, int] = {}
-        for account in self._accounts():
+        for account in self._accounts(self._settings):
             for wallet in self._settings.wallets:
                 task = self.of(account.identity, wallet)
                 holding = self._world.holdings.get((account.key, wallet))
@@ -68,13 +68,16 @@ class Parts:
         return found
 
     def lawful_us(self) -> int:
-        """How long the venue's limit makes a sweep over the accounts, without anything else."""
-        return len(self._by_part) // max(1, len(self._settings.wallets)) * self._settings.read_us
+        """How long the venue's limit makes a sweep over all accounts that draw on it, without anything else."""
+        own_us = len(self._by_part) // max(1, len(self._settings.wallets)) * self._settings.read_us
+        exchanges = self._world.ruleset.exchanges
+        others = [exchanges[name] for name in self._settings.shares_with if name in exchanges]
+        return own_us + sum(len(self._accounts(other)) * other.read_us for other in others)
 
-    def _accounts(self) -> list[Account]:
-        keys = sorted(self._world.index.by_exchange.get(self._settings.name, ()))
+    def _accounts(self, settings: ExchangeSettings) -> list[Account]:
+        keys = sorted(self._world.index.by_exchange.get(settings.name, ()))
         accounts = (self._world.accounts[key] for key in keys)
-        return [account for account in accounts if not account.master and selected(self._settings, account)]
+        return [account for account in accounts if not account.master and selected(settings, account)]
 
 
 def identity_of(account: Account) -> Identity:

@@ -43,7 +43,8 @@ class ExchangeSettings:
     `read` holds the words of the file. `wallets` are the wallets read of a sub-account. `own_call` tells
     whether the venue has a call about one account, which must deny it before it counts as gone (law 2).
     `lists_all_assets` is False where only the end of a complete pass proves an absence (Bitget).
-    `read_us` is the lawful time of one account's reading at the budget, in microseconds.
+    `read_us` is the lawful time of one account's reading at the budget, in microseconds. `shares_with` are the other
+    exchanges whose readings take their turns with these: they have the same key.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ExchangeSettings:
     own_call: bool = True
     lists_all_assets: bool = True
     read_us: int = 25_000
+    shares_with: tuple[str, ...] = ()
     not_watched: tuple[str, ...] = ()
     master_not_watched: tuple[str, ...] = ()
 

@@ -8,14 +8,21 @@ from rules.step import Step
 
 
 def planned_sweep_ms(step: Step, settings: ExchangeSettings) -> int:
-    """The longer of `poll_every` and the lawful time of reading every account that is read once."""
+    """The longer of `poll_every` and the lawful time of reading every account once that draws on the same limits."""
+    others = [other for name in settings.shares_with if (other := step.exchange(name)) is not None]
+    lawful_us = sum(_count(step, one) * one.read_us for one in (settings, *others))
+    return max(settings.poll_every_ms, lawful_us // 1000)
+
+
+def _count(step: Step, settings: ExchangeSettings) -> int:
+    """How many accounts of it are read."""
     counts, keys = step.world.index.read_counts, step.world.index.by_exchange.get(settings.name, [])
     looked, count = counts.get(settings.name, (0, 0))
     if looked < len(keys):
         accounts = step.world.accounts
         count += sum(1 for key in keys[looked:] if is_read(step, accounts[key]))
         counts[settings.name] = (len(keys), count)
-    return max(settings.poll_every_ms, count * settings.read_us // 1000)
+    return count
 
 
 def gap_cap_ms(step: Step, settings: ExchangeSettings) -> int:

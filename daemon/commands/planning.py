@@ -95,12 +95,27 @@ class Plan:
 
 def plan_of(config: Config, known: Mapping[str, Known], assumed: int | None) -> list[Plan]:
     """The plan of every exchange, for the accounts that are known, or for `assumed` ones. Calls nothing."""
-    return [
-        _plan(config, exchange, known.get(exchange.settings.name), assumed) for exchange in config.exchanges
-    ]
+    asked = {
+        exchange.settings.name: _asked(exchange, known.get(exchange.settings.name), assumed)
+        for exchange in config.exchanges
+    }
+    return [_plan(config, exchange, asked, assumed=assumed is not None) for exchange in config.exchanges]
 
 
-def _plan(config: Config, exchange: ExchangeConfig, known: Known | None, assumed: int | None) -> Plan:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one exchange asks in a sweep, by itself."""
+
+    accounts: int | None
+    reads: tuple[Calls, ...]
+    listing: Calls
+
+    @property
+    def lawful_ms(self) -> int:
+        return max((one.lawful_ms for one in self.reads), default=0)
+
+
+def _asked(exchange: ExchangeConfig, known: Known | None, assumed: int | None) -> _Asked:
     settings = exchange.settings
     read: int | None
     there: int | None
@@ -116,13 +131,21 @@ def _plan(config: Config, exchange: ExchangeConfig, known: Known | None, assumed
         for pool, tasks in _tasks(client, 1 if read is None else read).items()
     )
     listing = _calls(exchange, client, LISTING, _count(settings.kind, LISTING, 1, there or 0))
-    sweep_ms = max((one.lawful_ms for one in reads), default=0)
+    return _Asked(read, reads, listing)
+
+
+def _plan(config: Config, exchange: ExchangeConfig, asked: Mapping[str, _Asked], *, assumed: bool) -> Plan:
+    settings = exchange.settings
+    own = asked[settings.name]
+    reads, listing = own.reads, own.listing
+    # Those with the same key take their turns within the same limits.
+    sweep_ms = own.lawful_ms + sum(asked[name].lawful_ms for name in settings.shares_with)
     every_ms = max(settings.poll_every_ms, sweep_ms)
     first, rest = _turns(settings, reads, every_ms)
     return Plan(
         settings.name,
-        read,
-        assumed is not None,
+        own.accounts,
+        assumed,
         settings.poll_every_ms,
         sweep_ms,
         every_ms,

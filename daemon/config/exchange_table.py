@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from daemon.config.addresses import host_in, is_loopback
@@ -36,6 +37,32 @@ def exchange_of(
         base_url=_base_url(exchange, scope),
         budget=exchange.budget,
     )
+
+
+def sharing(exchanges: list[ExchangeConfig]) -> list[ExchangeConfig]:
+    """Those with one key draw on the same limits where they read the same wallets: the smallest budget counts for all.
+
+    Whether two keys are of one user only the venue knows.
+    """
+    found = []
+    for one in exchanges:
+        others = [other for other in exchanges if other is not one and _draw_on_the_same(one, other)]
+        if others:
+            settings = replace(
+                one.settings,
+                shares_with=tuple(other.settings.name for other in others),
+                read_us=max(each.settings.read_us for each in (one, *others)),
+            )
+            one = replace(one, settings=settings, budget=min(each.budget for each in (one, *others)))  # noqa: PLW2901
+        found.append(one)
+    return found
+
+
+def _draw_on_the_same(one: ExchangeConfig, other: ExchangeConfig) -> bool:
+    where = [
+        (each.settings.kind, each.base_url, each.api_key.kind, each.api_key.name) for each in (one, other)
+    ]
+    return where[0] == where[1] and not set(one.settings.wallets).isdisjoint(other.settings.wallets)
 
 
 def notifier_of(notifier: Notifier, scope: Scope, folder: Path) -> NotifierConfig:

@@ -15,7 +15,7 @@ from daemon.config.books_table import books_of, expect_of
 from daemon.config.config import BooksConfig, Config, DaemonConfig, ExchangeConfig, NotifierConfig
 from daemon.config.daemon_table import daemon_of, settings_of
 from daemon.config.doubts import doubt
-from daemon.config.exchange_table import exchange_of, notifier_of
+from daemon.config.exchange_table import exchange_of, notifier_of, sharing
 from daemon.config.models import EXCHANGE_MODELS, Daemon, Notifier, UnknownKind
 from daemon.config.report import Report, Scope, in_order
 from daemon.config.rule_common import UnknownType
@@ -79,7 +79,7 @@ class _Build:
             refuse_same_names(found)
         settings, daemon = self._daemon()
         notifiers = list(self._valid_notifiers())
-        exchanges = list(self._valid_exchanges(settings))
+        exchanges = sharing(list(self._valid_exchanges(settings)))
         rules = list(self._valid_rules(exchanges))
         around = Around(
             exchanges=[entry.name for entry in self._exchanges if entry.name],

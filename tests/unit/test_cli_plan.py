@@ -106,3 +106,30 @@ def test_an_invalid_file_is_told_as_check_tells_it(tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout) == (1, "")
     assert 'did you mean "low_balance"?' in result.stderr
     assert '| type = "low_blance"' in result.stderr
+
+
+def test_exchanges_with_one_key_take_their_turns_within_its_limits(tmp_path: Path) -> None:
+    alone = """
+[[exchange]]
+name = "{name}"
+kind = "okx"
+api_key = {{ env = "{key}" }}
+api_secret = {{ env = "S" }}
+passphrase = {{ env = "P" }}
+read = ["{wallet}"]
+budget = {budget}
+"""
+    tables = (
+        ("one", "KEY", "funding", 0.8),
+        ("two", "KEY", "funding", 0.4),
+        ("another wallet", "KEY", "trading", 0.8),
+        ("another key", "OTHER", "funding", 0.8),
+    )
+    text = "".join(alone.format(name=name, key=key, wallet=at, budget=part) for name, key, at, part in tables)
+    (tmp_path / "rules.toml").write_text(text)
+    plans = planned(tmp_path / "rules.toml", "--accounts", "120")
+    own_ms = plans["another key"]["sweep_ms"]
+    assert own_ms == 50_000
+    assert plans["another wallet"]["sweep_ms"] == own_ms
+    # The smaller budget counts for both, and each waits for the other's accounts.
+    assert plans["one"]["sweep_ms"] == plans["two"]["sweep_ms"] == 4 * own_ms

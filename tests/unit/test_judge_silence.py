@@ -70,6 +70,28 @@ def test_one_account_failing_among_300_is_one_alert_for_it() -> None:
     assert engine.told() == ["resolved subtally/stale-account s7@x"]
 
 
+@pytest.mark.parametrize("shares", [True, False])
+def test_accounts_that_wait_for_those_of_another_exchange_with_the_key_are_not_stale(shares: bool) -> None:  # noqa: FBT001
+    names = ("x", "y")
+    with_the_other = {"x": ("y",), "y": ("x",)} if shares else {}
+    engine = Engine(
+        exchanges=[
+            okx(name, read_us=1_000_000, wallets=("funding",), shares_with=with_the_other.get(name, ()))
+            for name in names
+        ]
+    )
+    accounts = [f"s{number}@x" for number in range(160)]
+    for name in names:
+        engine.lists(*accounts, exchange=name)
+    # Both have their turns one after the other, as the venue's limit wants: 320 s a sweep.
+    for _ in range(4):
+        for account in accounts:
+            for name in names:
+                engine.reads(account, "funding", exchange=name, USDT="5")
+            engine.ticks()
+    assert bool(engine.told()) is not shares
+
+
 def test_one_wallet_failing_makes_its_account_stale_although_the_other_is_read() -> None:
     engine = Engine(exchanges=[okx(read_us=1)])
     engine.lists("a@x")
