@@ -252,8 +252,10 @@ class App:
             raise CannotRun(f'exchange "{settings.name}": {error}') from error
         kept = await self.store.limits(settings.name)
         if kept is not None:
-            self._spent[settings.name] = json.loads(kept)
-            venue.restore(self._spent[settings.name])
+            # What this run spent is in the pools, which outlive an edit: it would count twice.
+            known, spent = settings.name in self._spent, json.loads(kept)
+            self._spent[settings.name] = spent
+            venue.restore(spent, pools=not known)
         poller = Poller(settings, venue, self.engine)
         self.pollers[settings.name] = poller
         self.beside(self._begin(poller), f"open {settings.name}")
@@ -373,7 +375,7 @@ class App:
 
     async def _keep_limits(self) -> None:
         """Bans and budget use survive a restart (law 11)."""
-        for name, poller in self.pollers.items():
+        for name, poller in list(self.pollers.items()):  # an edit may come while one is kept
             spent = poller.venue.spent()
             if self._spent.get(name) != spent:
                 await self.store.save_limits(name, json.dumps(spent, sort_keys=True), self.engine.clock())

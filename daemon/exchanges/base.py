@@ -128,5 +128,5 @@ class Venue(Protocol):
     def usage(self) -> tuple[Usage, ...]:
         """Every limit that its calls are counted against, by the name of its endpoint."""
 
-    def restore(self, spent: Mapping[str, object]) -> None:
+    def restore(self, spent: Mapping[str, object], *, pools: bool = True) -> None:
         """Take up what `spent` gave before the restart; called before the first request."""

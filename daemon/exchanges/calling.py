@@ -119,7 +119,7 @@ class Caller(Standing, ABC):
     ) -> Said[T]:
         endpoint = self.ENDPOINTS[name]
         ticket, ip_ticket = await self._tickets(name, signed=endpoint.signed, urgent=urgent)
-        outcome, pool = Outcome.NEUTRAL, self._pools[name]
+        outcome = Outcome.NEUTRAL
         try:
             if self._stopped is not None and endpoint.signed:
                 raise CallError(replace(self._stopped, at_ms=self._now_ms()))
@@ -128,10 +128,10 @@ class Caller(Standing, ABC):
                 said = await self._ask(endpoint, ticket, params, read)
             except Refused as refused:
                 outcome = _outcome(refused.refusal.verdict.kind, again=again)
-                self._act(endpoint, pool, refused.refusal, began)
+                self._act(endpoint, self._pools[name], refused.refusal, began)
                 raise
             outcome = Outcome.ANSWERED
-            self._passed(pool, began, signed=endpoint.signed)
+            self._passed(self._pools[name], began, signed=endpoint.signed)
             return said
         finally:
             ticket.close(outcome)

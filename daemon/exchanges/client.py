@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -161,16 +170,20 @@ class Client(Caller):
         """The same as last time while nothing was called, answered or freed: its count stays true until its end."""
         now, now_ms = self._timeline.time(), self._now_ms()
         holds = {
-            name: now_ms + int((gate.until - now) * 1000)
-            for name, gate in self._gates().items()
-            if gate.until > now
+            name: now_ms + int((gate.until - now) * 1000) for name, gate in self._gates() if gate.until > now
         }
         used = {name: slots for name, pool in self._pools.items() if (slots := pool.used)}
         moves = sum(pool.moves for pool in self._pools.values())
         # Where the wall clock was set, ages are reckoned from it as it is now.
         known = (self._worked, used, moves, tuple(holds), (now_ms - int(now * 1000)) // 1000)
         if holds or known != self._known:
-            self._known, self._spent = known, Record(self._digest, self._worked, now_ms, holds, used)
+            frees = {
+                name: [
+                    (calls, now_ms + int((until - now) * 1000)) for calls, until in self._pools[name].frees()
+                ]
+                for name in used
+            }
+            self._known, self._spent = known, Record(self._digest, self._worked, now_ms, holds, used, frees)
         return self._spent.as_json()
 
     def usage(self) -> tuple[Usage, ...]:
@@ -179,24 +192,31 @@ class Client(Caller):
             pools["all, by IP"] = self._ip_pool
         return tuple(Usage(name, pool.used, pool.slots, pool.window_seconds) for name, pool in pools.items())
 
-    def restore(self, spent: Mapping[str, object]) -> None:
-        """Windows of at most 10 s are waited out; longer ones begin with the count of the record."""
+    def restore(self, spent: Mapping[str, object], *, pools: bool = True) -> None:
+        """Windows of at most 10 s are waited out; longer ones begin with what the record says is in use.
+
+        Without `pools` what they know of this run stands.
+        """
         record = Record.of(spent)
         same_key = record.key == self._digest
         self._worked = self._worked or (same_key and record.worked)
+        if not pools:
+            return
         now_ms = self._now_ms()
-        for name, gate in self._gates().items():
+        for name, gate in self._gates():
             seconds = record.held_seconds(name, now_ms)
             if seconds > 0 and (same_key or gate is self._host_gate):
                 gate.hold(self._timeline.time() + seconds)
         for name, pool in self._pools.items() if same_key else ():
-            calls, seconds = record.use_of(name, pool.slots, pool.window_seconds, now_ms)
-            if calls:
-                pool.assume_used(calls, seconds)
+            parts = record.use_of(name, pool.slots, pool.window_seconds, now_ms)
+            if parts:
+                pool.assume_used(parts)
 
-    def _gates(self) -> dict[str, Gate]:
-        pools = {f"pool {name}": pool.gate for name, pool in self._pools.items()}
-        return {"host": self._host_gate, "key": self._key_gate, **pools}
+    def _gates(self) -> Iterator[tuple[str, Gate]]:
+        yield "host", self._host_gate
+        yield "key", self._key_gate
+        for name, pool in self._pools.items():
+            yield f"pool {name}", pool.gate
 
 
 class _Single:

@@ -84,8 +84,11 @@ class Http:
         if self._opened is not None:
             return
         # The pools bound what is in flight. Kept connections save a TLS handshake per call; they are dropped
-        # before the usual idle limits of the venues' fronts, so that hardly one is closed under a request.
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=15, ttl_dns_cache=60)
+        # before the usual idle limits of the venues' fronts, so that hardly one is closed under a request. Names are
+        # asked for as every other program of the machine does, whether or not aiodns happens to be installed.
+        connector = aiohttp.TCPConnector(
+            limit=0, keepalive_timeout=15, ttl_dns_cache=60, resolver=aiohttp.ThreadedResolver()
+        )
         place = aiohttp.ClientRequest("GET", self._base, loop=asyncio.get_running_loop())
         self._opened = _Opened(connector, place, Patience(self._timeouts.silence, self._timeouts.total))
 

@@ -18,6 +18,7 @@ from decimal import ROUND_CEILING, Decimal
 from itertools import takewhile
 from typing import Literal, Protocol
 
+from daemon.exchanges.earlier import Earlier
 from daemon.exchanges.gates import Breaker, Gate, Outcome
 from daemon.exchanges.others import Others
 
@@ -25,8 +26,10 @@ MANY = 10  # from here on a share of the slots is precise enough; below, the win
 BUNDLE_MOST = 10  # slots released by one wake-up
 BUNDLE_SECONDS = 0.02  # and begun without an answer within so long: each waits for all that come with it
 SLOWEST_SECONDS = 25  # no call takes longer
+FREED_PARTS = 12  # in which what is spent goes into a record
 BUNDLE_SHARE = 200  # a release waits for its followers for at most this part of the window
-EVEN_SHARE = 0.95  # of the pause of an even pace: slots come free a little later, and set it by themselves
+EVEN_SHARE = 1.01  # of the pause at which all slots are used: ahead of them each bundle would wait for some
+SHORTEST_SECONDS = 1e-6  # less than this is what sums of times are off by, and no wait
 
 
 class Timer(Protocol):
@@ -136,10 +139,10 @@ class Pool:
         self._begun: dict[Ticket, None] = {}  # those without an answer, in their order; but for old ones
         self._even_at = -math.inf  # when all that began since would have, at an even pace
         self._resting = False
+        self._longest_seconds = 0.0  # that a call has taken
         self._urgent = 0  # slots of urgent callers, in use or cooling
         self._cooling: deque[tuple[float, bool, float]] = deque()  # free again at, urgent, begun at; in order
-        self._before = 0  # of a restart: used, and not counted by us
-        self._before_until = -math.inf
+        self._earlier = Earlier()
         self._corrected = True  # by a header, which may know of calls after the last record
         self._others = Others()
         self._proved_until = -math.inf  # that there are any
@@ -180,6 +183,7 @@ class Pool:
         self._under_way -= 1
         self._begun.pop(ticket, None)
         self._cooling.append((now + self.window_seconds, ticket.urgent, ticket.began))
+        self._longest_seconds = max(self._longest_seconds, now - ticket.began)
         self.breaker.note(outcome, probe=ticket.probe, now=now)
         self._pump(now)
 
@@ -203,41 +207,58 @@ class Pool:
         """
         now = self._timeline.time()
         self._expire(now)
-        if calls > ticket.before + self.started + self._before:
+        if calls > ticket.before + self.started + self._earlier.count:
             self._proved_until = now + 2 * self.window_seconds
         known = now < self._proved_until
-        if not (known or self._before):
+        if not (known or self._earlier.count):
             return
         beyond = max(0, calls - self._surely_counted(ticket.began, now - self.window_seconds))
-        if self._corrected:
-            self._before = min(self._before, beyond)
-        else:
-            self._before, self._before_until, self._corrected = beyond, now + self.window_seconds, True
+        self._earlier.at_most(beyond)
+        if not self._corrected:
+            self._corrected = True
+            self._earlier.add(beyond - self._earlier.count, now + self.window_seconds)
         if known:
-            self._others.seen(beyond - self._before, now, self.window_seconds)
+            self._others.seen(beyond - self._earlier.count, now, self.window_seconds)
 
     def _surely_counted(self, began: float, since: float) -> int:
         """The call that began then, and those that were answered before and had begun since."""
         window, cooling = self.window_seconds, self._cooling
         later = sum(1 for _ in takewhile(lambda one: one[0] > began + window, reversed(cooling)))
-        first = takewhile(lambda one: one[0] < since + window + SLOWEST_SECONDS, cooling)
+        first = takewhile(lambda one: one[0] < since + window + self._longest_seconds, cooling)
         return 1 + max(0, len(cooling) - later - sum(1 for one in first if one[2] < since))
 
-    def assume_used(self, calls: int, seconds: float) -> None:
-        """Begin with slots in use, after a restart; the first usage header corrects it."""
+    def assume_used(self, parts: Collection[tuple[int, float]]) -> None:
+        """Begin with slots in use, after a restart, so many for so many seconds; the first usage header corrects it.
+
+        Of several exchanges with one key each knows the same.
+        """
         now = self._timeline.time()
         self._expire(now)
-        until = now + min(seconds, self.window_seconds)
-        self._before, self._before_until = max(calls, self._before), max(until, self._before_until)
-        self._corrected = False
+        if sum(calls for calls, _ in parts) > self._earlier.count:
+            self._earlier = Earlier()
+            for calls, seconds in parts:
+                self._earlier.add(calls, now + min(seconds, self.window_seconds))
+            self._corrected = False
+
+    def frees(self) -> list[tuple[int, float]]:
+        """What is in use, in some parts: so many slots, free again at. Calls under way have not rested yet."""
+        cooling, parts = self._cooling, [(calls, until) for until, calls in self._earlier.parts]
+        count = min(FREED_PARTS, len(cooling))
+        ends = [len(cooling) * (part + 1) // count for part in range(count)]
+        parts += [(end - begin, cooling[end - 1][0]) for begin, end in zip([0, *ends], ends, strict=False)]
+        if self._under_way:
+            parts.append((self._under_way, self._timeline.time() + self.window_seconds))
+        return parts
 
     def take_over(self, pool: Pool) -> None:
         """It turned out to be the same limit: what is spent there is spent here, and its gate is closed here, too."""
-        used = pool.used
         self.gate.hold(pool.gate.until)
-        if used and pool is not self:
-            self._before += used
-            self._before_until = max(self._before_until, self._timeline.time() + self.window_seconds)
+        if pool is self:
+            return
+        # Of calls that are under way there no answer is heard of here.
+        more_seconds = SLOWEST_SECONDS if pool._under_way else 0
+        for calls, until in pool.frees():
+            self._earlier.add(calls, until + more_seconds)
 
     def draw(self, rates: Collection[tuple[int, float, float]]) -> None:
         """Who draws on it now, each by slots, window and longest backoff: the smallest rate counts for all."""
@@ -246,9 +267,10 @@ class Pool:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing of it is in use, held or waited for: a new one would be the same."""
+        """Whether nothing of it is in use, held or waited for, and nothing failed: a new one would be the same."""
         waited_for = self._queues[True] or self._queues[False]
-        return not (waited_for or self.used or self.gate.until > self._timeline.time())
+        held = self.breaker.broken or self.gate.until > self._timeline.time()
+        return not (waited_for or held or self.used)
 
     @property
     def used(self) -> int:
@@ -257,17 +279,22 @@ class Pool:
         return self.slots - min(self.slots, max(0, self._free))
 
     @property
-    def _free(self) -> int:
+    def _ours(self) -> int:
+        """Slots that others leave us."""
         others = self._others.most
-        ours = min(self.whole - others, max(self.slots - others, self.slots // 2))
-        return ours - self._under_way - len(self._cooling) - self._before
+        return min(self.whole - others, max(self.slots - others, self.slots // 2))
+
+    @property
+    def _free(self) -> int:
+        return self._ours - self._under_way - len(self._cooling) - self._earlier.count
 
     def _expire(self, now: float) -> None:
         cooling = self._cooling
         while cooling and cooling[0][0] <= now:
             self._urgent -= cooling.popleft()[1]
-        if self._before and self._before_until <= now:
-            self._before, self._corrected = 0, True
+        if self._earlier.count and self._earlier.until <= now:
+            self._earlier.expire(now)
+            self._corrected = self._corrected or not self._earlier.count
         if self._others.until <= now:
             self._others.expire(now, self.window_seconds)
 
@@ -310,12 +337,13 @@ class Pool:
 
     @property
     def _even_seconds(self) -> float:
-        return EVEN_SHARE * self.window_seconds / self.slots
+        return EVEN_SHARE * self.window_seconds / max(1, self._ours)
 
     def _rest_seconds(self) -> float:
         """After a bundle, until as many would have begun one by one."""
         ahead = self._even_at - self._timeline.time()
-        self._resting = ahead > 0 and (self._resting or ahead >= BUNDLE_MOST * self._even_seconds)
+        most = BUNDLE_MOST * self._even_seconds - SHORTEST_SECONDS
+        self._resting = ahead > SHORTEST_SECONDS and (self._resting or ahead >= most)
         return ahead if self._resting else 0.0
 
     def _start(self, *, urgent: bool) -> Ticket:
@@ -367,7 +395,7 @@ class Pool:
 
     def _next_release(self) -> float:
         """When it pays to look again: the next slot, or about ten slots where they come close together."""
-        others = min(self._others.until, self._before_until if self._before else math.inf)
+        others = min(self._others.until, self._earlier.until)
         if not self._cooling:
             return others
         when = first = self._cooling[0][0]

@@ -11,10 +11,10 @@ class Others:
     A venue that counts by the minute begins each at 0: what it says then tells nothing of the rest of it.
     """
 
-    __slots__ = ("_before", "_now", "most", "until")
+    __slots__ = ("_now", "most", "until")
 
     def __init__(self) -> None:
-        self.most = self._before = self._now = 0
+        self.most = self._now = 0
         self.until = math.inf  # then they may be fewer
 
     def seen(self, calls: int, now: float, window_seconds: float) -> None:
@@ -27,7 +27,7 @@ class Others:
     def expire(self, now: float, window_seconds: float) -> None:
         """Forget what two windows have passed over."""
         while self.until <= now and self.most:
-            self.most = self._before = self._now
+            self.most = self._now
             self._now = 0
             self.until += window_seconds
         if not self.most:

@@ -88,18 +88,24 @@ class Standing:
 
     def _belongs_to(self, user_id: str) -> None:
         """The venue said whose the key is: all keys of one user draw on the same budgets."""
+        left: set[Pool] = set()
         for one in self._of_one_key:
             if one._user_id != user_id:  # noqa: SLF001  ours
-                one._move(user_id)  # noqa: SLF001
+                one._move(user_id, left)  # noqa: SLF001
 
-    def _move(self, user_id: str) -> None:
+    def _move(self, user_id: str, left: set[Pool]) -> None:
+        """To the user's pools. Those of `left` were left by others before, with all that was spent there."""
         self._user_id = user_id
         for name, endpoint in self.ENDPOINTS.items():
             if endpoint.limit.per == "uid":
                 before = self._pools[name]
                 self._pools[name] = self._pool(endpoint)
-                self._pools[name].take_over(before)
+                if before not in left:
+                    self._pools[name].take_over(before)
+                    left.add(before)
                 before.evenly.discard(self)
+                if before.gate in self._known_holds:
+                    self._known_holds[self._pools[name].gate] = self._known_holds[before.gate]
 
     # What a refusal means for the calls of others.
 

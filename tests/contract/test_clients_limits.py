@@ -363,3 +363,54 @@ async def test_law_11_all_keys_of_one_user_share_what_the_venue_counts_by_user(
     assert three._pools[pool] is one_._pools[pool], (
         "a key of which it is known draws on them from its first call on"
     )
+
+
+@pytest.mark.parametrize("under_way", [True, False])
+async def test_law_11_retry_after_is_honoured_and_told_once_where_the_pools_turn_out_to_be_anothers(
+    world: World,
+    under_way: bool,  # noqa: FBT001
+) -> None:
+    """`under_way`: the call that was refused began before that was known; else all of it came before."""
+    client = await world.client("okx", "funding")
+    first, second, *_ = tasks_of(world, client, "okx")
+    assert isinstance(await one(client, first), Reading)
+    world.simulator.okx.faults.add(
+        Fault(
+            path="*subaccount/balances",
+            times=1,
+            status=429,
+            body='{"msg":"Too Many Requests","code":"50011"}',
+            headers={"Retry-After": "60"},
+        )
+    )
+    if under_way:
+        get = client._http.get
+
+        async def moving(*given: Any) -> Any:
+            answer = await get(*given)
+            client._belongs_to("77")
+            return answer
+
+        client._http.get = moving
+    failure = await one(client, first)
+    assert failure.kind is FailureKind.LIMITED
+    assert 60_000 <= failure.until_ms - failure.at_ms <= 60_001
+    client._belongs_to("77")
+    before = world.calls("okx")
+    waiting = asyncio.create_task(one(client, second))
+    await world.advance(59.9)
+    await idle()
+    assert (world.calls("okx"), waiting.done()) == (before, False)
+    await world.advance(0.2)
+    assert isinstance(await waiting, Reading)
+
+
+async def test_what_exchanges_of_one_key_spent_together_counts_once_where_the_pools_turn_out_to_be_anothers(
+    world: World,
+) -> None:
+    clients = [await world.client("okx", "funding", name=name) for name in ("one", "two", "three")]
+    for _ in range(2):
+        (await clients[0]._pools["funding"].take()).close()
+    clients[1]._belongs_to("77")
+    assert {client._pools["funding"] for client in clients} == {clients[0]._pools["funding"]}
+    assert clients[0]._pools["funding"].used == 2

@@ -150,6 +150,26 @@ async def test_what_did_not_change_is_not_disturbed(house: House) -> None:
         assert (fired.id, fired.since_ms) == (pending.id, pending.since_ms)
 
 
+async def test_law_11_an_edit_of_an_exchange_spends_nothing_twice(house: House) -> None:
+    house.write(FLOOR, venues=("binance",))
+    async with house.daemon() as app:
+        await house.polls(3, count=3)
+        before = app.pollers["binance-main"].venue
+        await asyncio.sleep(1.1)  # the record of what was spent is kept every second
+        spent = [one.used for one in before.usage()]
+        for pattern in ("!none", "!neither"):
+            house.extra["binance"] = f'accounts = ["*", "{pattern}"]\n'
+            house.write(FLOOR, venues=("binance",))
+            assert await app.reload()
+        after = app.pollers["binance-main"].venue
+        assert after is not before
+        now = [one.used for one in after.usage()]
+        assert all(was <= used <= was + 6 for was, used in zip(spent, now, strict=True)), (spent, now)
+        assert max(spent) >= 9
+        await house.polls(3)
+    assert house.refusals() == {}
+
+
 async def test_an_exchange_may_be_changed_while_it_is_still_being_opened(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

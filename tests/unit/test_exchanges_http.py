@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
-from aiohttp import DefaultResolver, web
+from aiohttp import web
 
 import daemon.exchanges
 from daemon.exchanges.errors import Malformed, Trouble
@@ -292,7 +293,7 @@ async def test_a_name_that_nobody_resolves_ends_with_the_time_to_connect(
     async def never(*_given: Any, **_more: Any) -> Any:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(DefaultResolver, "resolve", never)
+    monkeypatch.setattr(aiohttp.ThreadedResolver, "resolve", never)
     http = Http("http://venue.example", Timeouts(connect=0.2))
     await http.open()
     async with asyncio.timeout(10):

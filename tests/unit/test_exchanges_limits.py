@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import random
+from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from daemon.exchanges import lawful_read_us, not_watched, read_words, wallets_of
 from daemon.exchanges.gates import PROBE_AFTER, Breaker, Gate, Outcome, backoff_seconds
-from daemon.exchanges.limits import BUNDLE_MOST, BUNDLE_SECONDS, Limit, Pool, Ticket
+from daemon.exchanges.limits import BUNDLE_MOST, BUNDLE_SECONDS, SLOWEST_SECONDS, Limit, Pool, Ticket
 from daemon.exchanges.shared import Shared
 from daemon.simulator.limits import Limit as ServerLimit
 from daemon.simulator.limits import Limiter, WindowStyle
@@ -330,6 +332,38 @@ async def test_an_even_pace_takes_nothing_from_the_rate(hand: HandTime) -> None:
     assert through - before >= 0.99 * 6_000
 
 
+@pytest.mark.parametrize("others", [0, 20])
+async def test_where_the_pace_is_even_nobody_waits_long_whatever_part_others_use(
+    hand: HandTime, others: int
+) -> None:
+    """`others` calls a second of another program, of 50 that the venue allows and 40 that are our share."""
+    pool, starts, used = Pool(2400, 60, 3000, timeline=hand), list[float](), deque[float]()
+    pool.evenly.add("a long sweep")
+
+    async def read_on() -> None:
+        while True:
+            ticket = await pool.take()
+            starts.append(hand.now)
+            used.append(hand.now)
+            while used[0] <= hand.now - 60:
+                used.popleft()
+            usage, answered = len(used), asyncio.Event()
+            hand.call_at(hand.now + 0.2, answered.set)
+            await answered.wait()
+            ticket.seen_by_venue(usage)
+            ticket.close()
+
+    tasks = [asyncio.create_task(read_on()) for _ in range(20)]
+    for _ in range(4 * 240):
+        used.extend([hand.now] * (others // 4))
+        await hand.advance(0.25)
+    for task in tasks:
+        task.cancel()
+    steady = [at for at in starts if at > 1_000 + 150]
+    assert max(after - before for before, after in pairwise(steady)) < 1.5
+    assert len(steady) >= 0.95 * 90 * max(40 - others, 20)
+
+
 def test_who_left_wants_no_even_pace_any_more() -> None:
     shared, key = Shared(HandTime()), ("binance", "h", "k", "/p")
     pool = shared.pool(key, Limit(600, 60), Decimal(1), (), 10, "one")
@@ -448,7 +482,7 @@ async def test_an_urgent_caller_is_woken_for_its_slot_while_ordinary_ones_rest(h
 
 async def test_after_a_restart_the_first_header_corrects_the_count(hand: HandTime) -> None:
     pool = Pool(100, 60, timeline=hand)
-    pool.assume_used(99, 40)
+    pool.assume_used([(99, 40)])
     with callers(pool) as calls:
         await calls.ask("a", "b")
         assert calls.through == ["a"]
@@ -458,7 +492,7 @@ async def test_after_a_restart_the_first_header_corrects_the_count(hand: HandTim
         assert calls.through == ["a", "b"]
         assert pool.used == 4
     pool = Pool(100, 60, timeline=hand)
-    pool.assume_used(100, 40)
+    pool.assume_used([(100, 40)])
     with callers(pool) as calls:
         await calls.ask("c")
         await hand.advance(39)
@@ -608,6 +642,77 @@ async def test_law_11_what_was_spent_outlives_who_spent_it_and_no_longer_than_it
     assert (shared._pools, shared._gates, shared._rates, shared._gate_users) == ({}, {}, {}, {})
 
 
+def test_a_pool_whose_calls_failed_is_not_forgotten_while_it_waits_to_probe() -> None:
+    hand = HandTime()
+    shared = Shared(hand)
+    key, limit = ("okx", "h", "k", "/p"), Limit(6, 2)
+    pool = shared.pool(key, limit, Decimal(1), (), 60, "old")
+    for _ in range(PROBE_AFTER):
+        ticket = pool.take_free()
+        assert ticket is not None
+        ticket.close(Outcome.FAILED)
+    hand.now += 100
+    assert (pool.used, pool.idle) == (0, False)
+    shared.leave("old")
+    assert shared.pool(key, limit, Decimal(1), (), 60, "new") is pool
+    probe = pool.take_free()
+    assert probe is not None
+    probe.close()
+    hand.now += 100
+    assert pool.idle is False, "a probe that told nothing mends nothing"
+    probe = pool.take_free()
+    assert probe is not None
+    probe.close(Outcome.ANSWERED)
+    hand.now += 100
+    assert pool.idle
+
+
+async def test_law_11_what_is_under_way_when_a_limit_turns_out_to_be_another_one_counts_until_its_answer(
+    hand: HandTime,
+) -> None:
+    pool, new = Pool(6, 2.5, timeline=hand), Pool(6, 2.5, timeline=hand)
+    taken = [await pool.take() for _ in range(6)]
+    new.take_over(pool)
+    await hand.advance(SLOWEST_SECONDS)
+    for ticket in taken:
+        ticket.close()  # of which it is not told
+    await hand.advance(2.4)
+    assert new.used == 6
+    await hand.advance(0.2)
+    assert new.used == 0
+
+
+async def test_what_is_answered_when_a_limit_turns_out_to_be_another_one_counts_for_a_window(
+    hand: HandTime,
+) -> None:
+    pool, new = Pool(6, 2.5, timeline=hand), Pool(6, 2.5, timeline=hand)
+    for _ in range(6):
+        (await pool.take()).close()
+    new.take_over(pool)
+    await hand.advance(2.4)
+    assert new.used == 6
+    await hand.advance(0.2)
+    assert new.used == 0
+
+
+@pytest.mark.parametrize("seconds", [0.1, 20])
+async def test_a_header_surely_counts_what_began_in_its_window_however_long_a_call_took(
+    hand: HandTime, seconds: float
+) -> None:
+    pool = Pool(100, 60, timeline=hand)
+    slow = await pool.take()
+    for at, calls in ((5.1, 4), (20, 2), (30, 3)):
+        await hand.advance(1_000 + at - hand.now)
+        if at >= seconds and slow is not None:
+            slow.close()
+            slow = None
+        for _ in range(calls):
+            (await pool.take()).close()
+    await hand.advance(35)
+    assert pool._surely_counted(hand.now - 1, hand.now - 60) == 1 + 4 + 2 + 3
+    assert pool._surely_counted(1_025, 1_005) == 1 + 4 + 2
+
+
 def test_facts_about_kinds() -> None:
     assert [lawful_read_us(kind, BUDGET) for kind in ("binance", "okx", "bitget")] == [25_000, 416_667, 2_500]
     assert read_words("okx") == (("funding", "trading", "master"), ("funding", "trading"))
@@ -707,11 +812,12 @@ async def test_law_11_neither_a_restart_nor_another_program_makes_us_overspend(
     await hand.advance(5)
     kept = first.used
     assert 500 < kept < 2_000
+    parts = [(calls, until - hand.now) for calls, until in first.frees()]
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
     second, ours = Pool(slots, window, limit.calls, timeline=hand), 0
-    second.assume_used(kept, window - 1)
+    second.assume_used(parts)
     running = [asyncio.create_task(poll(second)) for _ in range(52)]
     await settle()
     await hand.advance(180)

@@ -12,6 +12,9 @@ from daemon.exchanges.shared import Shared
 from rules.model import FailureKind
 from tests.contract.clients_support import HandTime, client_at
 
+PER_SECOND = 40
+"""What may have gone out at 0.8 of the limit between the last record and a kill."""
+
 
 class Wall:
     now = 1_700_000_000_000
@@ -88,8 +91,10 @@ async def test_long_windows_begin_with_the_count_and_short_ones_are_waited_out()
     wall.now += 20_000
     two = client(wall, hand)
     two.restore(spent)
-    assert two._pools["assets"].used == 5
+    assert two._pools["assets"].used == 5 + PER_SECOND
     await hand.advance(40.1)
+    assert two._pools["assets"].used == PER_SECOND
+    await hand.advance(1)
     assert two._pools["assets"].used == 0
 
     okx = client(wall, hand, kind="okx")
@@ -100,6 +105,57 @@ async def test_long_windows_begin_with_the_count_and_short_ones_are_waited_out()
     assert again._pools["funding"].used == 6
     await hand.advance(2.6)
     assert again._pools["funding"].used == 0
+
+
+async def test_after_a_restart_slots_come_free_as_they_would_have() -> None:
+    wall, hand = Wall(), HandTime()
+    one = client(wall, hand)
+    for _ in range(30):
+        (await one._pools["assets"].take()).close()
+        wall.now += 1_000
+        await hand.advance(1)
+    spent = through_json(one.spent())
+    assert spent["used"] == {"assets": 30}
+    two, used = client(wall, hand), []
+    two.restore(spent)
+    for _ in range(7):
+        used.append(two._pools["assets"].used - PER_SECOND)
+        await hand.advance(10)
+    assert used[:4] == [30, 30, 30, 30]  # the first was answered 30 s ago, and rests for as long again
+    assert 20 <= used[4] <= 23, used
+    assert 10 <= used[5] <= 13, used
+    assert used[6] <= 0
+
+
+async def test_restarts_one_after_the_other_hold_a_slot_no_longer_than_one() -> None:
+    wall, hand = Wall(), HandTime()
+    one = client(wall, hand)
+    for _ in range(10 * PER_SECOND):
+        (await one._pools["assets"].take()).close()
+    for _ in range(3):
+        spent = through_json(one.spent())
+        wall.now += 20_000
+        hand = HandTime()
+        one = client(wall, hand)
+        one.restore(spent)
+        (await one._pools["list"].take()).close()
+        one.spent()
+    assert one._pools["assets"].used <= 3 * PER_SECOND
+
+
+async def test_what_this_run_spent_counts_once_after_an_edit() -> None:
+    wall, hand = Wall(), HandTime()
+    shared = Shared(hand)
+    one = client(wall, hand, shared=shared)
+    for _ in range(5):
+        (await one._pools["assets"].take()).close()
+    one._worked = True
+    spent = through_json(one.spent())
+    shared.leave(one)
+    two = client(wall, hand, shared=shared)
+    two.restore(spent, pools=False)
+    assert two._pools["assets"].used == 5
+    assert two._worked
 
 
 async def test_law_11_what_is_spent_is_the_same_record_until_something_is_called_or_answered() -> None:
