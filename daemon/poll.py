@@ -21,7 +21,7 @@ from daemon.matters import Matters
 from daemon.outage import Outage
 from daemon.parts import Parts, identity_of
 from daemon.retries import Retries
-from daemon.waiting import Queue
+from daemon.waiting import Queue, highest
 from daemon.wishes import Wishes
 from rules.accounts import find
 from rules.model import (
@@ -177,6 +177,13 @@ class Poller:
         """The accounts to read are others now."""
         self._parts.changed()
 
+    def clock_set_back(self, now_ms: int) -> None:
+        """Nothing waits until a time of before."""
+        self._not_before.clear()
+        self._last_ms = {task: min(at, now_ms) for task, at in self._last_ms.items()}
+        for queue in self._queues.values():
+            queue.clock_set_back(now_ms)
+
     def recheck(self, rechecks: Iterable[Recheck]) -> None:
         """Read these parts ahead of the queue, the most severe first."""
         if self.halted or not self._ready.is_set():
@@ -212,7 +219,7 @@ class Poller:
         settings = self.settings
         late = any(queue.behind for queue in self._queues.values())
         crowded = settings.own_call and (late or self._parts.lawful_us() > settings.poll_every_ms * 1000)
-        if crowded and not self._crowded:
+        if crowded != self._crowded:  # it is heard only where it is asked
             self._matters = Matters(settings.name, self._engine.world)
         self._crowded = crowded
         # In a burst all slots of a window would be spent at its begin, and who matters would wait for its end.
@@ -320,6 +327,7 @@ class Poller:
     async def _perform(self, queue: Queue, task: Task, urgent: Severity | None) -> bool:
         """Whether it ended with a reading."""
         answer: Answer | None = None
+        began_ms = self._engine.clock()
         if self._not_before:
             self._not_before.pop(task, None)
         try:
@@ -334,23 +342,31 @@ class Poller:
                 queue.urgent.discard(task)
             self._last_ms[task] = self._engine.clock()
             self._swept(task)
-            severity = queue.again.pop(task, None) if queue.again else None
-            if severity is not None:
-                queue.hurry(task, severity)
-            if self._not_before or self._retries:
-                self._put_off(task, urgent, answer)
+            failed, again = task in self._not_before, queue.again.pop(task, None) if queue.again else None
+            if again is not None and not failed:
+                queue.hurry(task, again)
+            elif not failed and task.account is None:
+                self._pass_again(queue, task, began_ms)
+            if failed or self._retries:
+                self._put_off(task, urgent if again is None else highest(again, urgent), answer)
             if self._crowded and self._rank(task):
                 queue.prefer(task)
         return isinstance(answer, Reading)
 
+    def _pass_again(self, queue: Queue, task: Task, began_ms: int) -> None:
+        """What took longer than `poll_every` was under way when its turn came: it is due again at once."""
+        late = self._engine.clock() - began_ms >= self.settings.poll_every_ms
+        if late and not self.halted and task in self._parts.known and task not in queue.all():
+            queue.add(task)
+
     def _put_off(self, task: Task, urgent: Severity | None, answer: Answer | None) -> None:
         """Where its own turn is a sweep away, or it is urgent, what failed is asked again when that makes sense."""
         until_ms = self._not_before.get(task)
-        if isinstance(answer, Reading) or (isinstance(answer, Failure) and answer.kind in _ANSWERED):
+        if until_ms is None or (isinstance(answer, Failure) and answer.kind in _ANSWERED):
             self._retries.drop(task)
-        elif until_ms is None or self.halted or task.account is None or task not in self._parts.known:
+        elif self.halted or task not in self._parts.known:
             return
-        elif urgent is not None or self._crowded:
+        elif urgent is not None or (self._crowded and task.account is not None):
             self._retries.put_off(task, (until_ms - self._engine.clock()) / 1000, urgent)
 
     def _again(self, task: Task, urgent: Severity | None) -> None:

@@ -38,10 +38,10 @@ class Retries:
         self._timers[task] = asyncio.get_running_loop().call_later(
             max(seconds, LEAST_SECONDS), self._due, task
         )
-        if urgent is not None:
-            self._tries[task] = tries + 1
-            if tries < URGENT_TRIES:
-                self._urgent[task] = urgent
+        if urgent is not None and tries:
+            self._tries[task] = tries
+        if urgent is not None and tries < URGENT_TRIES:
+            self._urgent[task] = urgent
 
     def drop(self, task: Task) -> None:
         """It told something meanwhile."""
@@ -62,4 +62,7 @@ class Retries:
 
     def _due(self, task: Task) -> None:
         del self._timers[task]
-        self._again(task, self._urgent.pop(task, None))
+        urgent = self._urgent.pop(task, None)
+        if urgent is not None:
+            self._tries[task] = self._tries.get(task, 0) + 1
+        self._again(task, urgent)

@@ -12,7 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import chain
 from typing import Final
 
@@ -68,8 +68,8 @@ class Queue:
     def hurry(self, task: Task, severity: Severity) -> None:
         """Ahead of all others; what is under way is asked again, because it may have begun too early."""
         if task in self.running:
-            self.again[task] = max(severity, self.again.get(task, severity), key=lambda one: one.rank)
-        elif task not in self.hurried:
+            self.again[task] = highest(severity, self.again.get(task))
+        elif task not in self.hurried or severity.rank > self.hurried[task].rank:
             self.hurried[task] = severity
             self._count += 1
             heappush(self._urgent, (-severity.rank, self._count, task))
@@ -81,11 +81,18 @@ class Queue:
         self._failed.add(task)
         heappush(self._due, (-self.rank(task), self._number(task), task))
 
+    def clock_set_back(self, now_ms: int) -> None:
+        """Nothing is due later than if it had been read just now."""
+        self._later = [(min(due_ms, now_ms + self.every_ms), at, task) for due_ms, at, task in self._later]
+        heapify(self._later)
+
     def next_urgent(self) -> tuple[Task, Severity] | None:
         """The next hurried task that is not under way; it no longer waits."""
         while self._urgent:
             _, _, task = heappop(self._urgent)
-            severity = self.hurried.pop(task)
+            severity = self.hurried.pop(task, None)
+            if severity is None:
+                continue  # raised meanwhile, it had its turn already
             if task in self._waiting:
                 self._waiting.discard(task)
                 self._leave_place(task)
@@ -109,8 +116,8 @@ class Queue:
                     self._void[task] = void - 1
                 continue
             self._waiting.discard(task)
-            if task in self.running:
-                continue
+            if task in self.running or task in self.hurried:
+                continue  # what is hurried has a better place, and fails with it
             if self._early and task in self._early:
                 self._early.discard(task)
                 if self._due_ms(task) > now_ms and task not in self._failed:
@@ -144,13 +151,14 @@ class Queue:
         """Whether it still matters, or failed, and was not done meanwhile; where it was, it is due later."""
         if self._preferred.get(task) != number:
             return False
-        if task in self._failed and task not in self.running:
+        is_read = task in self.running or task in self.hurried
+        if task in self._failed and not is_read:
             return True
         self._failed.discard(task)
         if not self.rank(task):
             del self._preferred[task]
             return False
-        due_ms = now_ms + self.every_ms if task in self.running else self._due_ms(task)
+        due_ms = now_ms + self.every_ms if is_read else self._due_ms(task)
         if due_ms > now_ms:
             self._put(task, due_ms)
             return False
@@ -169,3 +177,8 @@ class Queue:
 
     def _leave_place(self, task: Task) -> None:
         self._void[task] = self._void.get(task, 0) + 1
+
+
+def highest(one: Severity, other: Severity | None) -> Severity:
+    """The more severe of both."""
+    return one if other is None or one.rank >= other.rank else other

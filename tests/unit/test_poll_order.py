@@ -14,6 +14,7 @@ import pytest
 from daemon.engine import Engine
 from daemon.exchanges.base import Answer, Task
 from daemon.poll import ANSWERS_AT_ONCE, STARTS_AT_ONCE, Poller
+from daemon.retries import URGENT_TRIES
 from rules.model import (
     MASTER_IDENTITY,
     ClockSeen,
@@ -22,6 +23,7 @@ from rules.model import (
     Identity,
     ListedAccount,
     Listing,
+    Pass,
     Reading,
     Severity,
 )
@@ -326,8 +328,9 @@ async def started(
 class Failing(OneAtATime):
     """A venue of which the first reading of an account fails, to be asked again after some milliseconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_ms: int = 2_000) -> None:
         super().__init__()
+        self.now_ms = now_ms
         self.urgent: list[bool] = []
         self.failing = True
 
@@ -337,9 +340,9 @@ class Failing(OneAtATime):
         async for answer in super().perform(task, urgent=urgent):
             if self.failing:
                 self.failing = False
-                until_ms = 2_000 + 30
+                until_ms = self.now_ms + 30
                 yield Failure(
-                    "okx-main", 2_000, FailureKind.TRANSIENT, "no", account=task.account, until_ms=until_ms
+                    "okx-main", self.now_ms, FailureKind.TRANSIENT, "no", task.account, until_ms=until_ms
                 )
             else:
                 yield answer
@@ -493,3 +496,120 @@ async def test_the_ordinary_ones_go_on_beside_many_that_are_urgent(tmp_path: Pat
         venue.gate.release()
         await venue.until(5)
         assert venue.asked[4] == "desk2", "one of the two that were begun first has ended"
+
+
+class Held(OneAtATime):
+    """A venue with two places of each kind; a call of an account waits for the test."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: list[tuple[str, bool]] = []
+        self.go = {name: asyncio.Event() for name in NAMES}
+
+    def width(self, pool: str) -> int:
+        return 2
+
+    async def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
+        assert task.account is not None
+        self.begun.append((task.account.label, urgent))
+        await self.go[task.account.label].wait()
+        self.gate.release()
+        async for answer in super().perform(task, urgent=urgent):
+            yield answer
+
+
+async def test_a_confirming_read_stays_urgent_though_its_own_turn_comes_before_an_urgent_place_is_free(
+    tmp_path: Path,
+) -> None:
+    venue = Held()
+    async with started(tmp_path, venue) as (poller, engine):
+        keys = {account.label: account.key for account in engine.world.accounts.values()}
+        wanted = [("desk4", Severity.CRITICAL), ("desk5", Severity.CRITICAL), ("desk2", Severity.WARNING)]
+        poller.recheck(Recheck("okx-main", keys[name], "funding", severity) for name, severity in wanted)
+        urgent = [("desk4", True), ("desk5", True)]
+        venue.go["desk0"].set()
+        await venue.until(1)
+        await asyncio.sleep(0.01)
+        assert venue.begun == [(NAMES[0], False), (NAMES[1], False), *urgent, ("desk3", False)]
+        venue.go["desk4"].set()
+        await venue.until(2)
+        await asyncio.sleep(0.01)
+        assert venue.begun[-1] == ("desk2", True)
+
+
+PASSES = ExchangeSettings("okx-main", "bitget", 1_000, ("spot",), ("spot",))
+
+
+class Passing(OneAtATime):
+    """A venue that reads all accounts with one pass, of which each that is to fail does so after some rows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.urgent: list[bool] = []
+        self.failing = False
+        self.again_ms = 60
+        self.wanting: Callable[[], None] | None = None
+        self.gate.release()
+
+    def tasks(self, accounts: Sequence[Identity]) -> list[Task]:
+        return [Task("assets", "assets", None, "spot")]
+
+    async def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
+        self.urgent.append(urgent)
+        failing, self.failing = self.failing, False
+        yield Reading.of(
+            "okx-main", Identity("0", name="desk0"), "spot", 1_000, 1_001, ("free",), {"USDT": ("5",)}
+        )
+        if self.wanting is not None:
+            wanting, self.wanting = self.wanting, None
+            wanting()
+        if failing:
+            yield Failure("okx-main", 2_000, FailureKind.TRANSIENT, "no", until_ms=2_000 + self.again_ms)
+        yield Pass("okx-main", "spot", 1_000, 1_001, not failing, ("free",), {"0": frozenset({"USDT"})})
+        async with self.moved:
+            self.asked.append("pass")
+            self.moved.notify_all()
+
+    async def listing(self) -> AsyncIterator[Answer]:
+        rows = (ListedAccount(Identity("0", name="desk0")),)
+        yield Listing("okx-main", "list", 1_000, 1_001, complete=True, accounts=rows)
+
+
+@asynccontextmanager
+async def passing(folder: Path) -> AsyncIterator[tuple[Passing, Callable[[], None], Callable[[], None]]]:
+    """The venue after its first pass; how a confirming pass is wanted, and how an ordinary one is begun."""
+    venue = Passing()
+    async with started(folder, venue, PASSES) as (poller, engine):
+        await venue.until(1)
+        await asyncio.sleep(0.01)
+        wanted = Recheck("okx-main", next(iter(engine.world.accounts)), "spot", Severity.CRITICAL)
+
+        def begin() -> None:
+            poller._queue("assets").add(poller.tasks()[0])
+            poller._pump()
+
+        yield venue, lambda: poller.recheck([wanted]), begin
+
+
+async def test_a_pass_that_told_of_all_ends_the_row_of_urgent_tries(tmp_path: Path) -> None:
+    async with passing(tmp_path) as (venue, want, begin):
+        for turn in range(URGENT_TRIES + 2):
+            venue.failing = True
+            begin()
+            await venue.until(2 + 2 * turn)
+            await asyncio.sleep(0.01)
+            want()
+            await venue.until(3 + 2 * turn)
+            await asyncio.sleep(0.01)
+        assert venue.urgent[1:] == [False, True] * (URGENT_TRIES + 2)
+
+
+async def test_a_pass_that_failed_with_news_is_asked_for_again_when_that_makes_sense(tmp_path: Path) -> None:
+    async with passing(tmp_path) as (venue, want, begin):
+        venue.failing, venue.wanting, venue.again_ms = True, want, 300
+        begin()
+        await venue.until(2)
+        await asyncio.sleep(0.1)
+        assert venue.urgent == [False, False]
+        await venue.until(3)
+        assert venue.urgent == [False, False, True]

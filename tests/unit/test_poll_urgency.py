@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -192,3 +193,14 @@ async def test_a_restart_goes_on_with_those_read_longest_ago(tmp_path: Path) -> 
         async with restarted(poller, desk, engine) as (second, again):
             await run(second, again, 25)
     assert {name for name, times in again.read_at.items() if times} == set(desk.names[15:])
+
+
+async def test_what_mattered_in_a_long_sweep_is_forgotten_once_sweeps_fit(tmp_path: Path) -> None:
+    desk = Desk(30, lambda name, _: "101" if name == "desk002" else "5000")
+    async with polled(tmp_path, desk, low("floor", below="100")) as (poller, engine):
+        await run(poller, desk, 60)
+        key = next(account.key for account in engine.world.accounts.values() if account.label == "desk002")
+        assert poller._matters.rank(key)
+        poller.settings = replace(poller.settings, poll_every_ms=100 * POLL_MS)
+        await run(poller, desk, 60, every_ms=100 * POLL_MS)  # nobody waits from one sweep to the next
+        assert not poller._matters.rank(key)

@@ -124,25 +124,51 @@ def test_what_failed_is_next_though_none_of_those_that_wait_is_meant() -> None:
     assert clock.next() == ONE
 
 
+def test_what_is_hurried_stays_so_when_its_turn_comes_though_it_matters_as_well() -> None:
+    clock = Clock()
+    clock.ranks[ONE] = 3
+    clock.queue.add(ONE)
+    clock.queue.prefer(ONE)
+    clock.queue.hurry(ONE, Severity.CRITICAL)
+    clock.now_ms += EVERY_MS
+    assert clock.next() is None
+    assert not clock.queue.behind
+    assert clock.queue.next_urgent() == (ONE, Severity.CRITICAL)
+
+
+def test_what_is_wanted_more_urgently_than_before_passes_what_was_more_urgent_until_then() -> None:
+    queue, (one, two, three, *_) = Clock().queue, TASKS
+    queue.hurry(one, Severity.INFO)
+    queue.hurry(two, Severity.WARNING)
+    queue.hurry(three, Severity.INFO)
+    queue.hurry(one, Severity.CRITICAL)
+    queue.hurry(one, Severity.WARNING)
+    assert queue.next_urgent() == (one, Severity.CRITICAL)
+    assert queue.next_urgent() == (two, Severity.WARNING)
+    assert queue.next_urgent() == (three, Severity.INFO), "nobody is asked twice"
+    assert queue.next_urgent() is None
+
+
 async def test_urgency_lasts_for_some_tries_and_is_the_highest_that_was_wanted() -> None:
     heard: list[Severity | None] = []
     retries = Retries(lambda _task, urgent: heard.append(urgent))
-    retries.put_off(ONE, 0, Severity.CRITICAL)
-    retries.put_off(ONE, 0, Severity.WARNING)
+    for _ in range(2 * URGENT_TRIES):  # however many want it, it is tried once for all of them
+        retries.put_off(ONE, 0, Severity.CRITICAL)
+        retries.put_off(ONE, 0, Severity.WARNING)
     await asyncio.sleep(3 * LEAST_SECONDS)
     assert heard == [Severity.CRITICAL]
-    for _ in range(URGENT_TRIES - 1):
+    for _ in range(URGENT_TRIES):
         retries.put_off(ONE, 0, heard[-1])
         await asyncio.sleep(2 * LEAST_SECONDS)
-    assert heard[1:] == [Severity.CRITICAL] * (URGENT_TRIES - 2) + [None]
+    assert heard == [Severity.CRITICAL] * URGENT_TRIES + [None]
     retries.drop(ONE)
     retries.put_off(ONE, 0, Severity.INFO)
     retries.put_off(TASKS[1], 0, None)
     retries.keep_only({TASKS[1]})
     await asyncio.sleep(2 * LEAST_SECONDS)
-    assert heard[URGENT_TRIES:] == [None]
+    assert heard[URGENT_TRIES + 1 :] == [None]
     retries.put_off(ONE, 0, None)
     retries.close()
     await asyncio.sleep(2 * LEAST_SECONDS)
-    assert len(heard) == 1 + URGENT_TRIES
+    assert len(heard) == 2 + URGENT_TRIES
     assert not retries
