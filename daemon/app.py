@@ -43,6 +43,7 @@ RETENTION_SECONDS = 3600
 CHECKPOINT_SECONDS = 600
 CHECKPOINT_FIRST_SECONDS = 30
 FIRST_COMMIT_SECONDS = 30.0
+CLOCK_SET_SECONDS = 60.0  # by so much it is as if the daemon had been stopped meanwhile
 DRAIN_SECONDS = 8.0
 
 
@@ -74,7 +75,7 @@ class App:
         self.telling = asyncio.Event()  # the notifiers are open
         self._started = started
         self._hearing = Hearing(self.engine, self.store, self._wake_lanes)
-        self._schedule = Schedule()
+        self._schedule = Schedule(self._clock_set)
         self._shared = Shared(quiet_seconds=self.engine.quiet_seconds)
         self._secrets = Resolved()  # with which exchanges and notifiers were opened
         self._spent: dict[str, Mapping[str, object]] = {}  # as it was kept last
@@ -199,13 +200,7 @@ class App:
                 await self._close_exchange(name)
             await self._swap_lanes(before.notifiers, config.notifiers, known)
             self.engine.judge_now(RulesAccepted(self.engine.clock(), config.ruleset))
-            for exchange in config.exchanges:
-                name = exchange.settings.name
-                halted = name in self.pollers and self.pollers[name].halted
-                if halted:
-                    await self._close_exchange(name)
-                if name not in self.pollers:
-                    await self._open_exchange(exchange)
+            await self._open_exchanges()
             await self._put_books()
             self._warn()
             await self._tell_edit(edited)
@@ -240,6 +235,15 @@ class App:
         """What is legal in the file and likely wrong: `check` says it, and the log of a daemon that runs on it."""
         for warning in self.config.warnings:
             log.warning("rules.warning", reason=str(warning))
+
+    async def _open_exchanges(self) -> None:
+        """Those of the file that are not open; one that is stopped gets another chance."""
+        for exchange in self.config.exchanges:
+            name = exchange.settings.name
+            if name in self.pollers and self.pollers[name].halted:
+                await self._close_exchange(name)
+            if name not in self.pollers:
+                await self._open_exchange(exchange)
 
     async def _open_exchange(self, exchange: ExchangeConfig) -> None:
         settings = exchange.settings
@@ -360,6 +364,28 @@ class App:
     async def _tick(self) -> None:
         await self.engine.take(Tick(self.engine.clock()))
         self.ticks += 1
+
+    def _clock_set(self, seconds: float) -> None:
+        """The wall clock was set: nothing waits for a time of before, and nobody was silent for what was left out."""
+        if abs(seconds) >= CLOCK_SET_SECONDS:
+            self.engine.judge_now(Start(self.engine.clock()))
+            self.beside(self._begin_again(), "clock set")
+        if seconds < 0:
+            for poller in self.pollers.values():
+                poller.clock_set_back(self.engine.clock())
+            self.beside(self._hasten(round(seconds * 1000)), "clock set back")
+
+    async def _begin_again(self) -> None:
+        """What a start gives another chance has it."""
+        async with self._reloading:
+            await self._open_exchanges()
+
+    async def _hasten(self, step_ms: int) -> None:
+        try:
+            await self.store.clock_set_back(self.engine.clock(), step_ms)
+        except StateError as error:
+            log.warning("messages.late", reason=str(error))
+        self._wake_lanes()
 
     def _wake_lanes(self) -> None:
         for lane in self.lanes.values():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from time import monotonic, time
+from typing import Final
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -16,12 +18,44 @@ log = structlog.get_logger(__name__)
 
 Job = Callable[[], Awaitable[None]]
 
+STEP_SECONDS: Final = 1.0
+"""A wall clock that runs away from the monotonic one by so much between two looks was set."""
+
+
+class _Steady(AsyncIOScheduler):  # type: ignore[misc]  # it has no types
+    """Moves with a wall clock that is set: else a step back would stop all jobs for as long as it is wide.
+
+    A step ahead of some months would hold up the loop with all runs that were missed.
+    """
+
+    def __init__(self, on_step: Callable[[float], None]) -> None:
+        super().__init__(timezone="UTC")
+        self._on_step = on_step
+        self._ahead = time() - monotonic()
+
+    def wakeup(self) -> None:
+        self.look()
+        super().wakeup()
+
+    def look(self) -> None:
+        """Whether the clock was set meanwhile: before anything is reckoned from it."""
+        ahead = time() - monotonic()
+        step, self._ahead = ahead - self._ahead, ahead
+        if abs(step) >= STEP_SECONDS:
+            log.warning("clock.set", seconds=round(step, 1))
+            for job in self.get_jobs():
+                job.modify(next_run_time=job.next_run_time + timedelta(seconds=step))
+            self._on_step(step)
+
 
 class Schedule:
-    """Jobs that never overlap and are never dropped: a late run is run once, when its turn comes."""
+    """Jobs that never overlap and are never dropped: a late run is run once, when its turn comes.
 
-    def __init__(self) -> None:
-        self._scheduler = AsyncIOScheduler(timezone="UTC")
+    `on_step` hears by how many seconds the wall clock was set, once they are noticed: within a second of a daemon's.
+    """
+
+    def __init__(self, on_step: Callable[[float], None] = lambda _seconds: None) -> None:
+        self._scheduler = _Steady(on_step)
         self._running: set[asyncio.Task[object]] = set()
         self._refused: set[str] = set()  # jobs that the state refuses now
         self._draining = False
@@ -38,6 +72,7 @@ class Schedule:
 
         Jobs in step run at the same moments, up to their own `seconds` later than asked: one wake-up serves them all.
         """
+        self._scheduler.look()
         start = datetime.now(UTC) + timedelta(seconds=first_after)
         if in_step:
             since, step = start - self._epoch, timedelta(seconds=seconds)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from rules import accounts, edits, health, orders, presence, ticks
-from rules.changed import replace
+from rules import accounts, edits, health, orders, presence, reminding, ticks
 from rules.model import (
     Acked,
     ClockSeen,
@@ -84,13 +83,12 @@ def _failure(step: Step, failure: Failure) -> None:
 
 
 def _start(step: Step, start: Start) -> None:
-    """The daemon started: downtime does not count, and a stopped exchange gets another chance."""
+    """The daemon started, or its clock was set: downtime does not count, and no wait is longer than it was."""
     step.world.started_ms = start.at_ms
     step.world.index.rebuild()
     orders.forget_silences(step)
-    for name, state in sorted(step.world.exchanges.items()):
-        if state.stopped:
-            step.world.exchanges[name] = replace(state, stopped="")
+    health.started(step)
+    reminding.shorten_all(step)
 
 
 _JUDGES: dict[type, Callable[[Step, Any], None]] = {

@@ -238,7 +238,8 @@ def _miss(step: Step, settings: ExchangeSettings, listing: Listing, named: set[i
             continue
         if listing.source not in account.listed_by:
             continue
-        if account.missing_ms is not None and listing.began_ms < account.missing_ms + APART_MS:
+        last_ms = account.missing_ms
+        if last_ms is not None and last_ms <= step.now_ms and listing.began_ms < last_ms + APART_MS:
             if _is_open(step, account, settings):
                 step.outcome.relist(listing.exchange)
             continue
@@ -286,15 +287,18 @@ def _settle_missing(step: Step, settings: ExchangeSettings, account: Account) ->
 
 
 def _answers(step: Step, account: Account, since: int) -> bool:
-    """Whether the account's own call, made since, says that it exists, and was not denied after that."""
-    answered = account.answered_ms or 0
+    """Whether the account's own call, made since, says that it exists, and was not denied after that.
+
+    What lies ahead was said before the clock was set back.
+    """
+    times = [account.answered_ms or 0]
     if not account.absent_passes:
         # A pass writes zeros with its own times: they prove nothing of an account that it lacks.
-        times = [
+        times += [
             step.world.holdings[account.key, wallet].began_ms
             for wallet in step.world.index.wallets.get(account.key, ())
         ]
-        answered = max([answered, *times])
+    answered = max((time for time in times if time <= step.now_ms), default=0)
     return answered >= since and answered >= (account.denied_ms or 0)
 
 

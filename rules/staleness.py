@@ -38,7 +38,10 @@ def scan(step: Step) -> None:
             if account.master or not is_read(step, account):
                 continue
             wallet, read_ms = _oldest(step, settings, account)
-            since = max(read_ms or 0, floor, account.first_seen_ms)
+            # What lies ahead was before the clock was set back: since then there was a start.
+            since = max(
+                floor, *[ms if ms <= step.now_ms else 0 for ms in (read_ms or 0, account.first_seen_ms)]
+            )
             _built_in(step, account, wallet, since, after_ms, last_success)
             for rule in own:
                 if concerns(rule, account):

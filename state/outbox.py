@@ -305,6 +305,16 @@ def recover(db: sqlite3.Connection, now_ms: int) -> list[str]:
     return lost
 
 
+def clock_set_back(db: sqlite3.Connection, now_ms: int, step_ms: int) -> None:
+    """By `step_ms`, which is negative: what was to wait until a time of before waits as long as it would have."""
+    for table, state in (("messages", "waiting"), ("notifications", "queued")):
+        db.execute(
+            f"UPDATE {table} SET not_before_ms = max(:now, not_before_ms + :step)"  # noqa: S608  two names of ours
+            " WHERE state = :state AND not_before_ms > :now",
+            {"now": now_ms, "step": step_ms, "state": state},
+        )
+
+
 def revive(db: sqlite3.Connection, message: str, now_ms: int) -> bool:
     """A dead message is sent again because a person says so; False where there is no dead one."""
     updated = db.execute(

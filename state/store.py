@@ -378,6 +378,11 @@ class Store(Reads):
         with transaction(self._db, "recover", self.path) as db:
             return outbox.recover(db, now_ms)
 
+    def clock_set_back(self, now_ms: int, step_ms: int) -> None:
+        """The wall clock was set back by `step_ms`, which is negative: what is to be told waits no longer for it."""
+        with transaction(self._db, "write", self.path) as db:
+            outbox.clock_set_back(db, now_ms, step_ms)
+
     def _settle(self, change: Callable[[Connection], bool], message_id: str) -> None:
         with transaction(self._db, "write", self.path) as db:
             if not change(db):

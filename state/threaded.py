@@ -134,6 +134,7 @@ class AsyncStore:
     dead = _awaited(Store.dead)
     revive = _awaited(Store.revive)
     recover = _awaited(Store.recover)
+    clock_set_back = _awaited(Store.clock_set_back)
     due = _awaited(Store.due)
     counts = _awaited(Store.counts)
     retention = _awaited(Store.retention)

@@ -59,7 +59,8 @@ class BooksReader:
         if self.config.file is not None:
             seen = await self._marks(self.config.file)
             changed, self._seen = seen != self._seen, seen
-        if now_ms < self._due_ms and not changed:
+        # No wait is longer than `every_ms`, but by a clock that was set back.
+        if 0 < self._due_ms - now_ms <= self.config.every_ms and not changed:
             return None
         told = await self._read()
         self._due_ms = now_ms + min(self._wait_ms(), self.config.every_ms)

@@ -82,7 +82,7 @@ def _heard(
         case Pass() if entry.exchange == account.exchange and not entry.complete:
             yield Heard(now_ms, entry.wallet, None, f"incomplete pass: {entry.reason}")
         case Start():
-            yield Heard(now_ms, "", None, "the daemon started")
+            yield Heard(now_ms, "", None, "the daemon started, or the clock was set")
 
 
 def _is(step: Step, account: Account, reading: Reading) -> bool:

@@ -376,3 +376,18 @@ async def test_a_pipe_a_folder_and_a_huge_file_are_no_books(tmp_path: Path) -> N
     assert (await read(of_file(pipe))).problem == "pipe.csv is not a regular file"
     assert "cannot be read" in (await read(of_file(tmp_path))).problem
     assert (await read(of_file(huge))).problem == "huge.csv is larger than 4 MiB"
+
+
+async def test_a_clock_that_is_set_back_puts_off_no_read(tmp_path: Path) -> None:
+    path, clock = tmp_path / "books.csv", Hands()
+    path.write_text(GOOD)
+    reader = BooksReader(of_file(path), clock)
+    assert await reader.read_if_due() is not None
+    assert await reader.read_if_due() is None
+    path.write_text("nonsense")
+    os.utime(path, ns=(0, 0))
+    clock.now_ms -= 3_600_000
+    reader._seen = reader_module._marks(path)
+    told = await reader.read_if_due()
+    assert told is not None
+    assert told.problem

@@ -68,6 +68,37 @@ def test_a_clock_that_went_back_holds_nothing_up(store: Store) -> None:
     assert claim(store, 1_000) == ["A2"]
 
 
+def test_what_waits_is_sent_no_later_than_it_would_have_been_though_the_clock_was_set_back(
+    store: Store,
+) -> None:
+    hour = 3_600_000
+    queue(store, "A1")
+    queue(store, "A1", notifier="telegram")
+    queue(store, "A1", notifier="matrix")
+    message = taken(store, hour)
+    store.failed(message.id, hour, "500", hour + 9_000)
+    due = store.claim("telegram", hour, GATHER, 100)
+    assert due is not None
+    store.failed(due.id, hour, "500", 5_000)  # of which nobody has had the time to look
+    store._db.execute("UPDATE notifications SET not_before_ms = ? WHERE notifier = 'matrix'", (hour + 3_000,))
+    store.clock_set_back(5_000, 5_000 - hour)
+    assert store.due(5_000, GATHER) == {"slack": 14_000, "telegram": 5_000, "matrix": 8_000}
+    assert claim(store, 5_000, "telegram") == ["A1"]
+    assert claim(store, 7_999, "matrix") is None
+    assert claim(store, 8_000, "matrix") == ["A1"]
+    assert claim(store, 13_999) is None
+    assert claim(store, 14_000) == ["A1"]
+
+
+def test_what_was_to_wait_for_less_than_the_clock_was_set_back_by_is_due(store: Store) -> None:
+    queue(store, "A1")
+    message = taken(store, 100_000)
+    store.failed(message.id, 100_000, "500", 101_000)
+    store.clock_set_back(90_000, -15_000)
+    assert store.due(90_000, GATHER) == {"slack": 90_000}
+    assert claim(store, 90_000) == ["A1"]
+
+
 def test_a_claim_is_exclusive(store: Store) -> None:
     queue(store, "A1")
     with Store.open(store.path) as other:
