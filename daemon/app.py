@@ -43,7 +43,6 @@ RETENTION_SECONDS = 3600
 CHECKPOINT_SECONDS = 600
 CHECKPOINT_FIRST_SECONDS = 30
 FIRST_COMMIT_SECONDS = 30.0
-CLOCK_SET_SECONDS = 60.0  # by so much it is as if the daemon had been stopped meanwhile
 DRAIN_SECONDS = 8.0
 
 
@@ -70,6 +69,7 @@ class App:
         self.chart_of: Callable[[str], Awaitable[bytes | None]] | None = None
         self.reload_fault = ""
         self.reloaded_ms: int | None = None  # when the file was last accepted
+        self.started_ms = 0
         self.last_edit: Edit | None = None
         self.ticks = 0
         self.telling = asyncio.Event()  # the notifiers are open
@@ -92,7 +92,7 @@ class App:
         self.engine.on_commit.append(self._committed)
         self.engine.claimers = self._told_of
         self.engine.start()
-        now = self.engine.clock()
+        self.started_ms = now = self.engine.clock()
         self.engine.judge_now(RulesAccepted(now, self.config.ruleset))
         self.engine.judge_now(Start(now))
         if self._started.rejected is not None:
@@ -114,8 +114,8 @@ class App:
             await self._tell_edit(self._started.edited)
         await self._hearing.listen()  # what was ordered meanwhile counts for the very first reading
         self._secrets = resolved(self.config)
-        for exchange in self.config.exchanges:
-            await self._open_exchange(exchange)
+        async with self._reloading:
+            await self._open_exchanges()
 
     async def begin_telling(self) -> None:
         """While the venues answer: what sends takes its time to load. Then time may pass. Raises CannotRun."""
@@ -366,10 +366,9 @@ class App:
         self.ticks += 1
 
     def _clock_set(self, seconds: float) -> None:
-        """The wall clock was set: nothing waits for a time of before, and nobody was silent for what was left out."""
-        if abs(seconds) >= CLOCK_SET_SECONDS:
-            self.engine.judge_now(Start(self.engine.clock()))
-            self.beside(self._begin_again(), "clock set")
+        """The wall clock was set. It is as if the daemon had been stopped: nobody was silent for what is left out."""
+        self.engine.judge_now(Start(self.engine.clock()))
+        self.beside(self._begin_again(), "clock set")
         if seconds < 0:
             for poller in self.pollers.values():
                 poller.clock_set_back(self.engine.clock())

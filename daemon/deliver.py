@@ -84,7 +84,7 @@ class Lane:
         self._resting = False
         self._handed: asyncio.Future[outbox.Message | None] | None = None  # what a commit claims for it
         self._trouble = ""
-        self._not_before_ms = 0
+        self._not_before = 0.0  # of the monotonic clock
         self._keep_at = 0.0  # of the monotonic clock
         self._keep_fault = ""
         self._failing: set[str] = set()  # messages that failed since the last one that was delivered
@@ -176,7 +176,7 @@ class Lane:
 
     def _wanted(self) -> Wanted | None:
         now = self._engine.clock()
-        if now < self._not_before_ms:
+        if monotonic() < self._not_before:
             return None
         failing = len(self._failing)
         gather_ms = self._settings().gather_ms
@@ -383,7 +383,8 @@ class Lane:
         self.counters.last_reason = result.reason
         self._failing.add(message.id)
         if result.retry_after_seconds:
-            self._not_before_ms = next_ms  # the service speaks of all messages, not of this one
+            # The service speaks of all messages, not of this one.
+            self._not_before = monotonic() + (next_ms - now) / 1000
         told.warning(
             "message.retry", reason=result.reason, outcome=result.outcome, in_seconds=(next_ms - now) // 1000
         )

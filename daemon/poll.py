@@ -353,7 +353,9 @@ class Poller:
             elif not failed and task.account is None:
                 self._pass_again(queue, task, began_ms)
             if failed or self._retries:
-                self._put_off(task, urgent if again is None else highest(again, urgent), answer)
+                # A pass that fails is made again in its turn, but where it had told news before it did.
+                wanted = None if task.account is None else urgent
+                self._put_off(task, wanted if again is None else highest(again, urgent), answer)
             if self._crowded and self._rank(task):
                 queue.prefer(task)
         return isinstance(answer, Reading)

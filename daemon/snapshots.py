@@ -36,7 +36,7 @@ async def snapshot(app: App) -> Snapshot:
         unready += [f"{one.name}: {one.state}{': ' + one.reason if one.reason else ''}" for one in exchanges]
     return Snapshot(
         now_ms=app.engine.clock(),
-        started_ms=world.started_ms,
+        started_ms=app.started_ms,
         version=VERSION,
         rules_digest=world.ruleset.digest,
         rules=len(world.ruleset.rules),
@@ -148,7 +148,7 @@ def _state_of(app: App, name: str, known: ExchangeState, poller: Poller) -> tupl
         return "stopped", known.stopped or poller.halted
     if AlertKey(STALE_EXCHANGE, Subject(name)) in app.engine.world.alerts:
         return "stale", known.trouble or known.maintenance
-    if known.last_success_ms is None or known.last_success_ms < app.engine.world.started_ms:
+    if known.last_success_ms is None or known.last_success_ms < app.started_ms:
         return "starting", known.trouble
     return "fresh", known.trouble
 

@@ -29,8 +29,12 @@ def accept(step: Step, accepted: RulesAccepted) -> None:
     follow.edited(step, old)
     departed.watched(step)
     for name, state in sorted(step.world.exchanges.items()):
-        if state.stopped:  # the file changed, and with it perhaps the key: another chance
-            step.world.exchanges[name] = replace(state, stopped="")
+        # The file changed, and with it perhaps the key: another chance. One that is read in another way, by others too,
+        # is not late by the pace of the new one.
+        other = old.exchanges.get(name) not in {None, new.exchanges.get(name)}
+        said = replace(state, stopped="", up_since_ms=step.now_ms if other else state.up_since_ms)
+        if said != state:
+            step.world.exchanges[name] = said
     baseline.watch(step)
 
 

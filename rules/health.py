@@ -55,23 +55,6 @@ def succeeded(step: Step, exchange: str, began_ms: int, ended_ms: int) -> None:
             settle(step, BAN, Subject(exchange))
 
 
-def started(step: Step) -> None:
-    """A stopped exchange gets another chance. Where the clock was set back, nothing of one lies ahead."""
-    now = step.now_ms
-    for name, state in sorted(step.world.exchanges.items()):
-        last, ended = state.last_success_ms, state.maintenance_ended_ms
-        said = replace(
-            state,
-            stopped="",
-            since_ms=min(state.since_ms, now),
-            up_since_ms=min(state.up_since_ms, now),
-            last_success_ms=None if last is None else min(last, now),
-            maintenance_ended_ms=None if ended is None else min(ended, now),
-        )
-        if said != state:
-            step.world.exchanges[name] = said
-
-
 def failed(step: Step, failure: Failure) -> None:
     """A call told nothing: remember why, for the message that may follow. No verdict changes (law 1)."""
     state = step.state(failure.exchange)

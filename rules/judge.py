@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from rules import accounts, edits, health, orders, presence, reminding, ticks
+from rules import accounts, ahead, edits, health, orders, presence, ticks
+from rules.changed import replace
 from rules.model import (
     Acked,
     ClockSeen,
@@ -83,12 +84,14 @@ def _failure(step: Step, failure: Failure) -> None:
 
 
 def _start(step: Step, start: Start) -> None:
-    """The daemon started, or its clock was set: downtime does not count, and no wait is longer than it was."""
+    """The daemon started, or its clock was set: downtime does not count, a stopped exchange gets another chance."""
     step.world.started_ms = start.at_ms
     step.world.index.rebuild()
     orders.forget_silences(step)
-    health.started(step)
-    reminding.shorten_all(step)
+    ahead.cut(step)
+    for name, state in sorted(step.world.exchanges.items()):
+        if state.stopped:
+            step.world.exchanges[name] = replace(state, stopped="")
 
 
 _JUDGES: dict[type, Callable[[Step, Any], None]] = {

@@ -288,7 +288,7 @@ class Maintenance:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The daemon started, or its clock was set by a minute or more: what was before does not count for `for`."""
+    """The daemon started, or its clock was set: what was before does not count for `for`."""
 
     at_ms: int
 

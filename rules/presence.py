@@ -238,8 +238,7 @@ def _miss(step: Step, settings: ExchangeSettings, listing: Listing, named: set[i
             continue
         if listing.source not in account.listed_by:
             continue
-        last_ms = account.missing_ms
-        if last_ms is not None and last_ms <= step.now_ms and listing.began_ms < last_ms + APART_MS:
+        if account.missing_ms is not None and listing.began_ms < account.missing_ms + APART_MS:
             if _is_open(step, account, settings):
                 step.outcome.relist(listing.exchange)
             continue

@@ -9,6 +9,7 @@ from rules import health
 from rules.builtin import raise_alert
 from rules.builtin_names import STALE_ACCOUNT
 from rules.changed import replace
+from rules.evidence import CLOCK_JUMP_MS
 from rules.facts import Facts
 from rules.ids import derive
 from rules.lifecycle import end, fire
@@ -39,9 +40,8 @@ def scan(step: Step) -> None:
                 continue
             wallet, read_ms = _oldest(step, settings, account)
             # What lies ahead was before the clock was set back: since then there was a start.
-            since = max(
-                floor, *[ms if ms <= step.now_ms else 0 for ms in (read_ms or 0, account.first_seen_ms)]
-            )
+            times = [ms for ms in (read_ms or 0, account.first_seen_ms) if ms <= step.now_ms + CLOCK_JUMP_MS]
+            since = max([floor, *times])
             _built_in(step, account, wallet, since, after_ms, last_success)
             for rule in own:
                 if concerns(rule, account):

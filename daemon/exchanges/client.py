@@ -208,7 +208,8 @@ class Client(Caller):
             if seconds > 0 and (same_key or gate is self._host_gate):
                 gate.hold(self._timeline.time() + seconds)
         for name, pool in self._pools.items() if same_key else ():
-            parts = record.use_of(name, pool.slots, pool.window_seconds, now_ms)
+            documented = self.ENDPOINTS[name].limit.window_seconds
+            parts = record.use_of(name, pool.slots, pool.window_seconds, now_ms, documented)
             if parts:
                 pool.assume_used(parts)
 

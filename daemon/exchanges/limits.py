@@ -327,6 +327,10 @@ class Pool:
         if urgent:
             return 0.0
         quiet_seconds = self._quiet_seconds()
+        if not self._corrected and self._under_way >= BUNDLE_MOST:
+            return max(
+                quiet_seconds, BUNDLE_SECONDS
+            )  # until a header tells what went out after the last record
         if self.evenly and (rest_seconds := self._rest_seconds()):
             return max(quiet_seconds, rest_seconds)
         if quiet_seconds or len(self._begun) < BUNDLE_MOST:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 SHORT_WINDOW_SECONDS = 10
+MOST = 1 << 53  # of any count, and of any time in ms
 KEPT_EVERY_SECONDS = 1  # so old the record may be when the process ends
 
 
@@ -31,7 +32,7 @@ class Record:
         return cls(
             key=str(spent.get("key", "")),
             worked=spent.get("worked") is True,
-            at_ms=at_ms if isinstance(at_ms, int) else 0,
+            at_ms=at_ms if isinstance(at_ms, int) and _is_count(at_ms) else 0,
             holds=_counts(spent.get("holds")),
             used=_counts(spent.get("used")),
             frees=_parts(spent.get("frees")),
@@ -51,7 +52,9 @@ class Record:
         """How long a gate stays closed from now on; 0 for an open one."""
         return max(0, self.holds.get(gate, 0) - max(now_ms, self.at_ms)) / 1000
 
-    def use_of(self, pool: str, slots: int, window_seconds: float, now_ms: int) -> list[tuple[int, float]]:
+    def use_of(
+        self, pool: str, slots: int, window_seconds: float, now_ms: int, documented_seconds: float
+    ) -> list[tuple[int, float]]:
         """Slots to begin with as used, so many for so many seconds.
 
         A short window is waited out as if it were full, however old the record: it is not renewed while nobody
@@ -59,11 +62,11 @@ class Record:
         one begins with what is in use still, and with what may have gone out in that time; the first usage header
         corrects it.
         """
-        if window_seconds <= SHORT_WINDOW_SECONDS:
+        if documented_seconds <= SHORT_WINDOW_SECONDS:
             return [(slots, window_seconds)] if self.at_ms else []
         whole = [(self.used.get(pool, 0), self.at_ms + int(window_seconds * 1000))]
         parts = [(calls, (at_ms - now_ms) / 1000) for calls, at_ms in self.frees.get(pool, whole)]
-        unseen = -(-slots * KEPT_EVERY_SECONDS // int(window_seconds)) if pool in self.frees else 0
+        unseen = -(-slots * KEPT_EVERY_SECONDS // int(window_seconds))
         seconds = (self.at_ms - now_ms) / 1000 + KEPT_EVERY_SECONDS + window_seconds
         return [(calls, left) for calls, left in (*parts, (unseen, seconds)) if calls > 0 and left > 0]
 
@@ -71,7 +74,7 @@ class Record:
 def _counts(value: object) -> dict[str, int]:
     if not isinstance(value, Mapping):
         return {}
-    return {str(name): count for name, count in value.items() if isinstance(count, int)}
+    return {str(name): count for name, count in value.items() if _is_count(count)}
 
 
 def _parts(value: object) -> dict[str, Sequence[tuple[int, int]]]:
@@ -81,7 +84,12 @@ def _parts(value: object) -> dict[str, Sequence[tuple[int, int]]]:
 
 
 def _pairs(value: object) -> list[tuple[int, int]] | None:
-    if not isinstance(value, list):
+    try:
+        pairs = [(calls, at_ms) for calls, at_ms in value]  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
         return None
-    whole = all(isinstance(part, list) and list(map(type, part)) == [int, int] for part in value)
-    return [(calls, at_ms) for calls, at_ms in value] if whole else None
+    return pairs if all(_is_count(number) for pair in pairs for number in pair) else None
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and 0 <= value < MOST

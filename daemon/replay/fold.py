@@ -81,7 +81,7 @@ class Replay:
             if isinstance(entry, Tick | RulesAccepted | RulesRejected):
                 continue
             if isinstance(entry, Start):
-                ticks.at(now_ms)
+                ticks.start(now_ms)
             else:
                 for due_ms in ticks.until(world, now_ms):
                     yield from _some(_judged(world, Tick(due_ms), due_ms))

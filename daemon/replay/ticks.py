@@ -22,6 +22,10 @@ class Ticks:
             yield due_ms
         self.at(now_ms)
 
+    def start(self, now_ms: int) -> None:
+        """A start, also one after which the clock is behind."""
+        self._last_ms = self._tick_ms = now_ms
+
     def at(self, now_ms: int) -> None:
         """An input without ticks before it, as after a downtime."""
         self._last_ms = max(self._last_ms, now_ms)

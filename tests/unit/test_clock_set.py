@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
 from pathlib import Path
@@ -18,13 +19,13 @@ from daemon.poll import Poller
 from daemon.schedule import Schedule
 from daemon.startup import Started
 from daemon.waiting import Queue
-from rules.model import FailureKind, Identity, Severity, Start
+from rules.model import Failure, FailureKind, Identity, Severity, Start
 from rules.outcome import Recheck
 from rules.ruleset import NotifierSettings, Rule
 from rules.types.presence import Presence
 from rules.world import World
 from state.errors import StateError
-from tests.engine import Engine, low
+from tests.engine import Engine, disappeared, low, status
 from tests.unit.test_poll_order import NAMES, SETTINGS, Failing, wide
 
 HOUR_MS = 3_600_000
@@ -190,7 +191,6 @@ async def test_all_who_wait_for_a_time_hear_of_a_clock_that_was_set(refuses: boo
     app._clock_set(-5)
     await asyncio.wait_for(woken.wait(), 5)
     assert (pollers.told, outbox.told) == ([(5 * HOUR_MS,)], [(5 * HOUR_MS, -5_000)])
-    assert not app.engine.world.started_ms, "so short a time is no downtime"
     for hours, seconds in ((4, -3_600.25), (6, 7_200)):
         app.engine.clock = lambda now_ms=hours * HOUR_MS: now_ms
         app._clock_set(seconds)
@@ -277,3 +277,132 @@ def test_who_is_to_be_reminded_or_to_hear_of_what_nobody_acks_waits_no_longer() 
         engine.ticks()
         told += [words.split()[0] for words in engine.told()]
     assert sorted(told) == ["escalated", "reminder"]
+
+
+def vanishing(engine: Engine) -> None:
+    """One of two accounts is in no list, and its own call says that there is none."""
+    engine.lists("a@x")
+    engine.reads("a@x", USDT="5")
+    engine.fails("b@x", kind=FailureKind.DENIED, reason="no such account")
+
+
+def clearing(engine: Engine) -> None:
+    engine.reads("a@x", USDT="500")
+
+
+def missed(engine: Engine) -> None:
+    for _ in range(3):
+        engine.lists("a@x", "b@x")
+        engine.reads("a@x", USDT="5")
+        engine.reads("b@x", USDT="5")
+        engine.after("30s")
+    engine.lists("a@x")
+
+
+def fallen(engine: Engine) -> None:
+    for _ in range(3):
+        engine.reads("a@x", USDT="5")
+        engine.after("30s")
+
+
+def banned(engine: Engine) -> None:
+    fallen(engine)
+    engine.says(Failure("x", engine.now_ms, FailureKind.BANNED, "418", until_ms=engine.now_ms + 10_000))
+
+
+def blind(engine: Engine) -> None:
+    engine.lists("a@x")
+    for _ in range(3):
+        unseen(engine)
+        engine.after("30s")
+
+
+def unseen(engine: Engine) -> None:
+    engine.reads(
+        "a@x", fields=("free", "locked", "frozen", "withdrawing"), rows={"USDT": ("5", "0", "0", "")}
+    )
+
+
+def judging(engine: Engine) -> None:
+    engine.lists("a@x", "b@x")
+    engine.reads("a@x", USDT="5")
+    engine.ticks()
+
+
+def half_judged(engine: Engine) -> None:
+    engine.reads("a@x", USDT="5")
+    engine.fails("b@x", reason="HTTP 500")
+
+
+@pytest.mark.parametrize("back_ms", [0, 90_000, HOUR_MS])
+@pytest.mark.parametrize(
+    "rule, before, then, told, at_most_seconds",
+    [
+        (disappeared(), missed, vanishing, "event disappeared b@x", 60),
+        (low("floor", "100"), fallen, clearing, "resolved floor a@x USDT 500", 120),
+        (low("floor", "100"), banned, clearing, "resolved subtally/ban", 60),
+        (low("floor", "100", field="withdrawing"), blind, unseen, "firing subtally/unknown a@x USDT", 360),
+        (low("floor", "100", confirm=1), judging, half_judged, "firing floor a@x USDT 5", 90),
+    ],
+    ids=["vanishes", "clears", "ban", "blind", "first"],
+)
+def test_what_is_under_way_as_the_clock_is_set_back_comes_to_its_end(
+    rule: Rule,
+    before: Callable[[Engine], None],
+    then: Callable[[Engine], None],
+    told: str,
+    at_most_seconds: int,
+    back_ms: int,
+) -> None:
+    engine = Engine(rule, first=before is judging)
+    before(engine)
+    engine.told()
+    engine.now_ms -= back_ms
+    engine.says(Start(engine.now_ms))
+    began_ms, found = engine.now_ms, []
+    engine.after("11s")
+    while told not in found and engine.now_ms - began_ms < 2 * HOUR_MS:
+        then(engine)
+        engine.ticks()
+        found += engine.told()
+        engine.after("15s")
+    assert (engine.now_ms - began_ms) / 1000 <= at_most_seconds, found
+
+
+def test_law_3_a_denial_of_before_is_none_where_the_account_answered_since() -> None:
+    engine = Engine(disappeared(), status())
+    for _ in range(3):
+        engine.lists("a@x", "b@x")
+        engine.reads("b@x", USDT="5")
+        engine.after("30s")
+    engine.fails("b@x", kind=FailureKind.DENIED, reason="no such account")
+    engine.now_ms -= HOUR_MS
+    engine.says(Start(engine.now_ms))
+    for names in (("a@x", "b@x"), ("a@x", "b@x"), ("a@x",), ("a@x",), ("a@x",)):
+        engine.lists(*names)
+        engine.reads("b@x", USDT="5")
+        engine.after("10s")
+    assert [words for words in engine.told() if "disappeared" in words] == []
+
+
+@pytest.mark.parametrize("back_ms", [30_000, 59_000])
+def test_a_short_step_back_makes_no_account_stale(back_ms: int) -> None:
+    engine = Engine()
+    names = [f"s{number}@x" for number in range(20)]
+    for _ in range(3):
+        engine.lists(*names)
+        for name in names:
+            engine.reads(name, USDT="5")
+            engine.now_ms -= 900
+        engine.ticks()
+        engine.after("1m")
+    for name in names:
+        engine.reads(name, USDT="5")
+        engine.now_ms -= 900
+    engine.now_ms -= back_ms
+    engine.says(Start(engine.now_ms))
+    engine.edits()
+    for _ in range(10):
+        engine.ticks()
+        engine.after("5s")
+    assert engine.told() == []

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from daemon.exchanges import lawful_read_us, not_watched, read_words, wallets_of
 from daemon.exchanges.gates import PROBE_AFTER, Breaker, Gate, Outcome, backoff_seconds
 from daemon.exchanges.limits import BUNDLE_MOST, BUNDLE_SECONDS, SLOWEST_SECONDS, Limit, Pool, Ticket
+from daemon.exchanges.restart import Record
 from daemon.exchanges.shared import Shared
 from daemon.simulator.limits import Limit as ServerLimit
 from daemon.simulator.limits import Limiter, WindowStyle
@@ -825,3 +826,51 @@ async def test_law_11_neither_a_restart_nor_another_program_makes_us_overspend(
         task.cancel()
     assert refused == 0
     assert ours > 180 * (15 if others else 30), "and what is free is used"
+
+
+@pytest.mark.parametrize("style", ["fixed", "sliding", "bucket"])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_law_11_what_went_out_after_the_last_record_draws_no_refusal(
+    hand: HandTime, style: WindowStyle, seed: int
+) -> None:
+    """A burst of 200 callers at the whole budget is killed a second after its last record."""
+    slots, window = Limit(3000, 60).lawful(Decimal(1))
+    server, served = Limiter(ServerClock(hand), style, 1, count_refused=False), ServerLimit(3000, 60)
+    dice, refused = random.Random(seed), 0
+
+    async def passed(seconds: float) -> None:
+        over = asyncio.Event()
+        hand.call_at(hand.now + seconds, over.set)
+        await over.wait()
+
+    async def poll(pool: Pool) -> None:
+        nonlocal refused
+        while True:
+            ticket = await pool.take()
+            await passed(dice.uniform(0.02, 0.3))
+            usage = server.take("p", served)
+            refused += not usage.allowed
+            await passed(dice.uniform(0.02, 0.3))
+            ticket.seen_by_venue(usage.used)
+            ticket.close(Outcome.ANSWERED)
+
+    async def life(pool: Pool, *, until: float) -> list[asyncio.Task[None]]:
+        running = [asyncio.create_task(poll(pool)) for _ in range(200)]
+        await settle()
+        await hand.advance(until)
+        return running
+
+    first = Pool(slots, window, 3000, timeline=hand)
+    running = await life(first, until=5)
+    record = Record("", at_ms=0, used={"p": first.used}, frees={
+        "p": [(calls, int((until - hand.now) * 1000)) for calls, until in first.frees()]
+    })  # fmt: skip
+    await hand.advance(1)
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    second = Pool(slots, window, 3000, timeline=hand)
+    second.assume_used(record.use_of("p", slots, window, 1_000, window))
+    for task in await life(second, until=130):
+        task.cancel()
+    assert refused == 0

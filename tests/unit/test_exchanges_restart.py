@@ -222,3 +222,18 @@ def test_a_record_of_a_wrong_form_is_no_record(spent: dict[str, object]) -> None
     record = Record.of(spent)
     assert (record.worked, record.at_ms, record.holds, record.used) == (False, 0, {}, {})
     client(Wall(), HandTime()).restore(spent)
+
+
+def test_law_11_a_short_window_is_waited_out_also_where_a_small_budget_stretches_it() -> None:
+    record = Record("key", at_ms=1_000)
+    assert record.use_of("funding", 6, 13.3, 5_000, 2) == [(6, 13.3)]
+    assert record.use_of("assets", 600, 60, 5_000, 60) == [(10, 57)]
+
+
+@pytest.mark.parametrize("bad", [10**400, -1, "1", None, [[1]], [[1, 10**400]], [["1", 2]], {"a": 1}])
+def test_what_has_a_wrong_form_is_left_out(bad: Any) -> None:
+    record = Record.of(
+        {"at_ms": 1_000, "used": {"assets": bad}, "frees": {"assets": bad}, "holds": {"host": bad}}
+    )
+    assert record.use_of("assets", 600, 60, 5_000, 60) == [(10, 57)]
+    assert record.held_seconds("host", 1_000) == 0

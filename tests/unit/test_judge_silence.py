@@ -1,5 +1,7 @@
 """Law 14: silence is not health. Outages, single accounts, bans, clocks, keys and blind rules."""
 
+from dataclasses import replace
+
 import pytest
 
 from rules.model import ClockSeen, FailureKind, Identity, Maintenance, MasterSeen
@@ -90,6 +92,32 @@ def test_accounts_that_wait_for_those_of_another_exchange_with_the_key_are_not_s
                 engine.reads(account, "funding", exchange=name, USDT="5")
             engine.ticks()
     assert bool(engine.told()) is not shares
+
+
+def test_accounts_that_waited_for_those_of_an_exchange_that_an_edit_removes_are_not_stale_for_it() -> None:
+    both = [
+        okx(name, read_us=1_000_000, read=("funding",), wallets=("funding",), shares_with=other)
+        for name, other in (("x", ("y",)), ("y", ("x",)))
+    ]
+    engine = Engine(exchanges=both)
+    few, many = [f"s{number}@x" for number in range(20)], [f"t{number}@y" for number in range(400)]
+    turns = [("x", name) for name in few] + [("y", name) for name in many]
+    for number, (exchange, account) in enumerate(turns * 2):
+        if number % 60 == 0:
+            engine.lists(*few)
+            engine.lists(*many, exchange="y")
+        engine.reads(account, "funding", exchange=exchange, USDT="5")
+        engine.ticks()
+        engine.now_ms -= 1_000
+    assert engine.told() == []
+    engine.edits(exchanges=[replace(both[0], shares_with=())])
+    engine.lists(*few)
+    engine.ticks()
+    assert engine.told() == []
+    for _ in range(6):
+        engine.after("1m").lists(*few)
+        engine.ticks()
+    assert len(engine.told()) == len(few), "but those that are not read from then on are"
 
 
 def test_one_wallet_failing_makes_its_account_stale_although_the_other_is_read() -> None:
