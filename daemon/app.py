@@ -369,6 +369,8 @@ class App:
         """The wall clock was set. It is as if the daemon had been stopped: nobody was silent for what is left out."""
         self.engine.judge_now(Start(self.engine.clock()))
         self.beside(self._begin_again(), "clock set")
+        for lane in self.lanes.values():
+            lane.clock_set(round(seconds * 1000))
         if seconds < 0:
             for poller in self.pollers.values():
                 poller.clock_set_back(self.engine.clock())

@@ -84,7 +84,7 @@ class Lane:
         self._resting = False
         self._handed: asyncio.Future[outbox.Message | None] | None = None  # what a commit claims for it
         self._trouble = ""
-        self._not_before = 0.0  # of the monotonic clock
+        self._not_before_ms = 0
         self._keep_at = 0.0  # of the monotonic clock
         self._keep_fault = ""
         self._failing: set[str] = set()  # messages that failed since the last one that was delivered
@@ -93,6 +93,10 @@ class Lane:
     def start(self) -> None:
         """Begin to deliver."""
         self._task = asyncio.create_task(self._run(), name=f"deliver {self.name}")
+
+    def clock_set(self, step_ms: int) -> None:
+        """The wall clock was set by so much: a service that wants no messages for a while has that while."""
+        self._not_before_ms += step_ms
 
     def wake(self) -> None:
         """Something may be due."""
@@ -176,7 +180,7 @@ class Lane:
 
     def _wanted(self) -> Wanted | None:
         now = self._engine.clock()
-        if monotonic() < self._not_before:
+        if now < self._not_before_ms:
             return None
         failing = len(self._failing)
         gather_ms = self._settings().gather_ms
@@ -383,8 +387,7 @@ class Lane:
         self.counters.last_reason = result.reason
         self._failing.add(message.id)
         if result.retry_after_seconds:
-            # The service speaks of all messages, not of this one.
-            self._not_before = monotonic() + (next_ms - now) / 1000
+            self._not_before_ms = next_ms  # the service speaks of all messages, not of this one
         told.warning(
             "message.retry", reason=result.reason, outcome=result.outcome, in_seconds=(next_ms - now) // 1000
         )

@@ -184,9 +184,13 @@ async def test_all_who_wait_for_a_time_hear_of_a_clock_that_was_set(refuses: boo
     """`refuses`: the outbox cannot be written; its lanes look all the same."""
     pollers, outbox, woken = Heard(), Heard(), asyncio.Event()
     outbox.refuses = refuses
+    moved: list[int] = []
     config, store = SimpleNamespace(exchanges=()), SimpleNamespace(clock_set_back=outbox.committed)
     app = App(Path("rules.toml"), cast("Started", SimpleNamespace(config=config, store=store, world=World())))
-    app.pollers, app.lanes = {"okx-main": pollers}, {"slack": SimpleNamespace(wake=woken.set)}
+    app.pollers, app.lanes = (
+        {"okx-main": pollers},
+        {"slack": SimpleNamespace(wake=woken.set, clock_set=moved.append)},
+    )
     app.engine.clock = lambda: 5 * HOUR_MS
     app._clock_set(-5)
     await asyncio.wait_for(woken.wait(), 5)
@@ -198,6 +202,7 @@ async def test_all_who_wait_for_a_time_hear_of_a_clock_that_was_set(refuses: boo
         await asyncio.sleep(0)
     assert pollers.told[1:] == [(4 * HOUR_MS,)]
     assert outbox.told[1:] == [(4 * HOUR_MS, -3_600_250)]
+    assert moved == [-5_000, -3_600_250, 7_200_000]
 
 
 @pytest.mark.parametrize("before", ["1s", "5h"])
