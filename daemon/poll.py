@@ -137,15 +137,12 @@ class Poller:
         return bound and self._unexamined is not None and self._unexamined is not FailureKind.ENDPOINT
 
     async def list_accounts(self) -> None:
-        """Ask which accounts exist; one listing at a time, and the next at once where it was due meanwhile."""
+        """Ask which accounts exist; one listing at a time."""
         if self.halted or self._listing.locked():
             return
-        began_ms = self._engine.clock()
         async with self._listing:
             self.counters.listings += 1
             await self._owned(self.take(self.venue.listing(), "listing"))
-        if self._ready.is_set() and self._is_late(began_ms):
-            self._relist_now()
 
     async def dispatch(self) -> None:
         """Queue every task that is neither queued nor under way nor told to wait."""
@@ -209,9 +206,7 @@ class Poller:
             self._relist = asyncio.get_running_loop().call_later(RELIST_SECONDS, self._relist_now)
 
     def _relist_now(self) -> None:
-        if self._relist is not None:
-            self._relist.cancel()
-            self._relist = None
+        self._relist = None
         self._keep(asyncio.create_task(self.list_accounts(), name=f"relist {self.settings.name}"))
 
     def identity_of(self, key: int) -> Identity | None:
@@ -362,13 +357,9 @@ class Poller:
 
     def _pass_again(self, queue: Queue, task: Task, began_ms: int) -> None:
         """What took longer than `poll_every` was under way when its turn came: it is due again at once."""
-        due = self._is_late(began_ms) and not self.halted and task in self._parts.known
-        if due and task not in queue.all():
+        late = self._engine.clock() - began_ms >= self.settings.poll_every_ms
+        if late and task in self._parts.known and task not in queue.all():
             queue.add(task)
-
-    def _is_late(self, began_ms: int) -> bool:
-        """Whether what began then should have begun again by now."""
-        return self._engine.clock() - began_ms >= self.settings.poll_every_ms
 
     def _put_off(self, task: Task, urgent: Severity | None, answer: Answer | None) -> None:
         """Where its own turn is a sweep away, or it is urgent, what failed is asked again when that makes sense."""

@@ -6,12 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-import pytest
-
 from daemon.engine import Engine
 from daemon.exchanges.base import Answer, Task
 from daemon.poll import Poller
-from rules.model import Failure, FailureKind, Identity, Listing, Pass, Reading
+from rules.model import Failure, FailureKind, Identity, Pass, Reading
 from rules.ruleset import ExchangeSettings, RulesAccepted, Ruleset
 from rules.world import World
 from state.threaded import AsyncStore
@@ -75,44 +73,3 @@ async def test_one_that_failed_waits_for_when_it_makes_sense(tmp_path: Path) -> 
     venue = Passes()
     venue.fails = True
     assert await passes_of(tmp_path, venue, 3) == 1
-
-
-class Lists(Passes):
-    """Each listing takes as long as the test says."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.listed = 0
-
-    async def listing(self) -> AsyncIterator[Answer]:
-        self.listed += 1
-        if self.listed > 1:
-            await self.gate.acquire()
-        began = self.now_ms
-        self.now_ms += self.takes_ms
-        yield Listing("okx-main", "list", began, self.now_ms, complete=True, accounts=())
-
-    async def perform(self, task: Task, *, urgent: bool = False) -> AsyncIterator[Answer]:
-        await asyncio.Event().wait()
-        yield Failure("okx-main", 0, FailureKind.TRANSIENT, "")
-
-
-@pytest.mark.parametrize("takes_ms, count", [(POLL_MS, 5), (POLL_MS - 1, 2)])
-async def test_a_listing_that_takes_as_long_as_poll_every_is_followed_by_the_next(
-    tmp_path: Path, takes_ms: int, count: int
-) -> None:
-    venue = Lists()
-    venue.takes_ms = takes_ms
-    store = await AsyncStore.open(tmp_path / "state.db", migrate=True)
-    engine = Engine(World(), store, clock=lambda: venue.now_ms)
-    engine.judge_now(RulesAccepted(1, Ruleset(exchanges={"okx-main": BITGET})))
-    poller = Poller(BITGET, venue, engine)
-    await poller.start()
-    job = asyncio.create_task(poller.list_accounts())
-    for _ in range(3):
-        venue.gate.release()
-        await asyncio.sleep(0.02)
-    await poller.close()
-    await job
-    await store.close()
-    assert venue.listed == count
