@@ -204,7 +204,8 @@ async def test_an_asset_with_letters_beyond_ascii_is_told_under_its_name(house: 
 async def test_a_glitch_tells_nobody_and_is_counted(house: House, venue: str) -> None:
     """One low reading, and the confirming one is fine."""
     async with watching(house, venue) as watch:
-        glitch = replace(token(venue, '"5"'), times=1)
+        # The page that ends a pass of Bitget's has no amount to spoil.
+        glitch = replace(token(venue, '"5"'), times=1, page=1 if venue == "bitget" else None)
         watch.spoil(BALANCES[venue], glitch, None if venue == "bitget" else watch.labels[-1])
         await watch.until(lambda: watch.poller.counters.glitches)
         await watch.sweeps(2)
