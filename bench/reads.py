@@ -25,8 +25,9 @@ from daemon.engine import now_ms
 from daemon.exchanges import make
 from daemon.exchanges.base import Credentials, Task, Venue
 from daemon.exchanges.gates import Gate
-from daemon.exchanges.limits import Limit, LoopTimeline, Pool, Timer
+from daemon.exchanges.limits import Limit, Pool
 from daemon.exchanges.shared import Shared
+from daemon.exchanges.timeline import LoopTimeline, Timer
 from rules.model import Identity, Reading
 from rules.ruleset import ExchangeSettings
 

@@ -367,14 +367,15 @@ class App:
 
     def _clock_set(self, seconds: float) -> None:
         """The wall clock was set. It is as if the daemon had been stopped: nobody was silent for what is left out."""
-        self.engine.judge_now(Start(self.engine.clock()))
+        now, step_ms = self.engine.clock(), round(seconds * 1000)
+        self.engine.judge_now(Start(now))
         self.beside(self._begin_again(), "clock set")
         for lane in self.lanes.values():
-            lane.clock_set(round(seconds * 1000))
-        if seconds < 0:
+            lane.clock_set(step_ms)
+        if step_ms < 0:
             for poller in self.pollers.values():
-                poller.clock_set_back(self.engine.clock())
-            self.beside(self._hasten(round(seconds * 1000)), "clock set back")
+                poller.clock_set_back(now)
+            self.beside(self._hasten(step_ms), "clock set back")
 
     async def _begin_again(self) -> None:
         """What a start gives another chance has it."""

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from time import monotonic
 from typing import TypeVar
 
 import structlog
@@ -85,7 +84,7 @@ class Lane:
         self._handed: asyncio.Future[outbox.Message | None] | None = None  # what a commit claims for it
         self._trouble = ""
         self._not_before_ms = 0
-        self._keep_at = 0.0  # of the monotonic clock
+        self._keep_at_ms = 0
         self._keep_fault = ""
         self._failing: set[str] = set()  # messages that failed since the last one that was delivered
         self._task: asyncio.Task[None] | None = None
@@ -95,8 +94,9 @@ class Lane:
         self._task = asyncio.create_task(self._run(), name=f"deliver {self.name}")
 
     def clock_set(self, step_ms: int) -> None:
-        """The wall clock was set by so much: a service that wants no messages for a while has that while."""
+        """The wall clock was set by so much: who waits for a while has that while, and no more."""
         self._not_before_ms += step_ms
+        self._keep_at_ms += step_ms
 
     def wake(self) -> None:
         """Something may be due."""
@@ -202,10 +202,10 @@ class Lane:
 
     async def _keep_alive(self) -> None:
         """What was told and still fires is said again to a service that would forget it."""
-        way, now = self.sender, monotonic()
-        if not isinstance(way, Reminded) or now < self._keep_at:
+        way, now = self.sender, self._engine.clock()
+        if not isinstance(way, Reminded) or now < self._keep_at_ms:
             return
-        self._keep_at = now + way.keep_every_seconds
+        self._keep_at_ms = now + int(way.keep_every_seconds * 1000)
         try:
             told = await self._store.told_open(self.name)
         except StateError as error:
@@ -224,7 +224,7 @@ class Lane:
     async def _pause(self) -> None:
         seconds = IDLE_SECONDS if self._wake.is_set() or await self._waits() else QUIET_SECONDS
         if isinstance(self.sender, Reminded):
-            seconds = min(seconds, max(IDLE_SECONDS, self._keep_at - monotonic()))
+            seconds = min(seconds, max(IDLE_SECONDS, (self._keep_at_ms - self._engine.clock()) / 1000))
         self._resting = True
         self._engine.hurry()
         try:

@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from daemon.exchanges.base import Task
+from daemon.waiting import highest
 from rules.model import Severity
 
 URGENT_TRIES: Final = 3
@@ -32,8 +33,8 @@ class Retries:
     def put_off(self, task: Task, seconds: float, urgent: Severity | None) -> None:
         """Ask again so much later; what was urgent before is as urgent as the higher of both."""
         before, tries = self._urgent.get(task), self._tries.get(task, 0)
-        if before is not None and (urgent is None or before.rank > urgent.rank):
-            urgent = before
+        if before is not None:
+            urgent = highest(before, urgent)
         self.drop(task)
         self._timers[task] = asyncio.get_running_loop().call_later(
             max(seconds, LEAST_SECONDS), self._due, task

@@ -31,7 +31,8 @@ def accept(step: Step, accepted: RulesAccepted) -> None:
     for name, state in sorted(step.world.exchanges.items()):
         # The file changed, and with it perhaps the key: another chance. One that is read in another way, by others too,
         # is not late by the pace of the new one.
-        other = old.exchanges.get(name) not in {None, new.exchanges.get(name)}
+        was = old.exchanges.get(name)
+        other = was is not None and was != new.exchanges.get(name)
         said = replace(state, stopped="", up_since_ms=step.now_ms if other else state.up_since_ms)
         if said != state:
             step.world.exchanges[name] = said

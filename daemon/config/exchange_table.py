@@ -44,18 +44,20 @@ def sharing(exchanges: list[ExchangeConfig]) -> list[ExchangeConfig]:
 
     Whether two keys are of one user only the venue knows.
     """
-    found = []
-    for one in exchanges:
-        others = [other for other in exchanges if other is not one and _draw_on_the_same(one, other)]
-        if others:
-            settings = replace(
-                one.settings,
-                shares_with=tuple(other.settings.name for other in others),
-                read_us=max(each.settings.read_us for each in (one, *others)),
-            )
-            one = replace(one, settings=settings, budget=min(each.budget for each in (one, *others)))  # noqa: PLW2901
-        found.append(one)
-    return found
+    return [
+        _beside(one, [other for other in exchanges if other is not one and _draw_on_the_same(one, other)])
+        for one in exchanges
+    ]
+
+
+def _beside(one: ExchangeConfig, others: list[ExchangeConfig]) -> ExchangeConfig:
+    together = (one, *others)
+    settings = replace(
+        one.settings,
+        shares_with=tuple(other.settings.name for other in others),
+        read_us=max(each.settings.read_us for each in together),
+    )
+    return replace(one, settings=settings, budget=min(each.budget for each in together))
 
 
 def _draw_on_the_same(one: ExchangeConfig, other: ExchangeConfig) -> bool:

@@ -31,7 +31,7 @@ from daemon.exchanges.errors import (
 )
 from daemon.exchanges.gates import Outcome
 from daemon.exchanges.http import Http, Response, Timeouts
-from daemon.exchanges.limits import Pool, Ticket, opened
+from daemon.exchanges.limits import Pool, Ticket
 from daemon.exchanges.reply import (
     OK,
     by_status,
@@ -40,6 +40,7 @@ from daemon.exchanges.reply import (
     retry_after_seconds,
 )
 from daemon.exchanges.standing import Standing, key_of
+from daemon.exchanges.timeline import opened
 from rules.model import FailureKind
 
 T = TypeVar("T")

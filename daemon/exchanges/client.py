@@ -169,19 +169,18 @@ class Client(Caller):
     def spent(self) -> Mapping[str, object]:
         """The same as last time while nothing was called, answered or freed: its count stays true until its end."""
         now, now_ms = self._timeline.time(), self._now_ms()
-        holds = {
-            name: now_ms + int((gate.until - now) * 1000) for name, gate in self._gates() if gate.until > now
-        }
+
+        def at_ms(seconds: float) -> int:
+            return now_ms + int((seconds - now) * 1000)
+
+        holds = {name: at_ms(gate.until) for name, gate in self._gates() if gate.until > now}
         used = {name: slots for name, pool in self._pools.items() if (slots := pool.used)}
         moves = sum(pool.moves for pool in self._pools.values())
         # Where the wall clock was set, ages are reckoned from it as it is now.
         known = (self._worked, used, moves, tuple(holds), (now_ms - int(now * 1000)) // 1000)
         if holds or known != self._known:
             frees = {
-                name: [
-                    (calls, now_ms + int((until - now) * 1000)) for calls, until in self._pools[name].frees()
-                ]
-                for name in used
+                name: [(calls, at_ms(until)) for calls, until in self._pools[name].frees()] for name in used
             }
             self._known, self._spent = known, Record(self._digest, self._worked, now_ms, holds, used, frees)
         return self._spent.as_json()

@@ -10,17 +10,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import time
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from itertools import takewhile
-from typing import Literal, Protocol
+from typing import Literal
 
 from daemon.exchanges.earlier import Earlier
 from daemon.exchanges.gates import Breaker, Gate, Outcome
 from daemon.exchanges.others import Others
+from daemon.exchanges.timeline import LoopTimeline, Timeline, Timer
 
 MANY = 10  # from here on a share of the slots is precise enough; below, the window is stretched instead
 BUNDLE_MOST = 10  # slots released by one wake-up
@@ -30,40 +30,6 @@ FREED_PARTS = 12  # in which what is spent goes into a record
 BUNDLE_SHARE = 200  # a release waits for its followers for at most this part of the window
 EVEN_SHARE = 1.01  # of the pause at which all slots are used: ahead of them each bundle would wait for some
 SHORTEST_SECONDS = 1e-6  # less than this is what sums of times are off by, and no wait
-
-
-class Timer(Protocol):
-    """What is left of a call that was asked for."""
-
-    def cancel(self) -> None: ...
-
-
-class Timeline(Protocol):
-    """Monotonic seconds and calls at a time: the running loop, or a test's own."""
-
-    def time(self) -> float: ...
-
-    def call_at(self, when: float, callback: Callable[[], None], /) -> Timer: ...
-
-
-class LoopTimeline:
-    """The event loop's own clock, readable before the loop runs."""
-
-    time = staticmethod(time.monotonic)  # asked for several times in each call
-
-    def call_at(self, when: float, callback: Callable[[], None], /) -> Timer:
-        return asyncio.get_running_loop().call_at(when, callback)
-
-
-async def opened(gate: Gate, timeline: Timeline) -> None:
-    """Wait until a gate is open."""
-    while (until := gate.until) > timeline.time():
-        due: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        timer = timeline.call_at(until, lambda due=due: due.done() or due.set_result(None))  # type: ignore[misc]
-        try:
-            await due
-        finally:
-            timer.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,15 +288,14 @@ class Pool:
         """For how long ordinary callers leave a free slot alone; 0 where they need not.
 
         While something is to be told, and while a bundle of calls that began just now has no answer; where the pace
-        is to be even, until that bundle's time is over.
+        is to be even, until that bundle's time is over. After a restart a bundle goes alone until a header tells what
+        went out after the last record.
         """
         if urgent:
             return 0.0
         quiet_seconds = self._quiet_seconds()
         if not self._corrected and self._under_way >= BUNDLE_MOST:
-            return max(
-                quiet_seconds, BUNDLE_SECONDS
-            )  # until a header tells what went out after the last record
+            return max(quiet_seconds, BUNDLE_SECONDS)
         if self.evenly and (rest_seconds := self._rest_seconds()):
             return max(quiet_seconds, rest_seconds)
         if quiet_seconds or len(self._begun) < BUNDLE_MOST:

@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import TypeVar
 
 from daemon.exchanges.gates import Gate
-from daemon.exchanges.limits import Limit, LoopTimeline, Pool, Timeline
+from daemon.exchanges.limits import Limit, Pool
+from daemon.exchanges.timeline import LoopTimeline, Timeline
 
 T = TypeVar("T", bound=object)
 

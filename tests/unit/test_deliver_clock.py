@@ -36,3 +36,32 @@ async def test_retry_after_ends_in_its_time_though_the_clock_is_set_back() -> No
         asked.append(lane._wanted() is not None)
         wall[0] += 11_000
     assert asked == [False, False, False, True]
+
+
+async def test_what_fires_is_kept_alive_in_its_time_though_the_clock_is_set_back() -> None:
+    wall, kept = [10 * HOUR_MS], []
+
+    class Reminder:
+        """A service that forgets what is not said again every minute."""
+
+        keep_every_seconds = 60.0
+
+        async def keep(self, _alerts: object, _seconds: float) -> Result:
+            return Result(SendOutcome.DELIVERED)
+
+    class Told(Kept):
+        async def told_open(self, _notifier: str) -> set[str]:
+            kept.append(wall[0])
+            return set()
+
+    engine: Any = SimpleNamespace(clock=lambda: wall[0], world=SimpleNamespace(alerts={}))
+    store: Any = Told()
+    sender: Any = Reminder()
+    lane = Lane("alertmanager", sender, store, engine, Settings)
+    await lane._keep_alive()
+    wall[0] -= HOUR_MS
+    lane.clock_set(-HOUR_MS)
+    for _ in range(3):
+        wall[0] += 30_000
+        await lane._keep_alive()
+    assert len(kept) == 2
